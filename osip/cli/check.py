@@ -1,0 +1,62 @@
+"""`osip check` and `osip explain`: findings about a script, as text or JSON."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from osip.cli.output import FAILED, fail
+from osip.core.exports.diagnostic import Diagnostic
+
+
+def show(found: Sequence[Diagnostic], script: Any, err: bool = False) -> None:
+    """Print diagnostics as text."""
+    from osip.script.report import render_text
+
+    text = render_text(found, script.files if script is not None else {})
+    if text:
+        click.echo(text, err=err)
+
+
+def run_check(path: str, form: str, preprocessor: str = "", defines: dict[str, str] | None = None) -> int:
+    """Check a script and print what was found; return the exit code (1 with errors)."""
+    from osip.core.run.config import Config
+    from osip.main import Options, check, new_registry
+    from osip.script.report import render_json
+
+    result = check(Options(path, preprocessor=preprocessor, defines=defines or {}), new_registry(), Config())
+    if form == "json":
+        click.echo(render_json(result.diagnostics))
+    else:
+        show(result.diagnostics, result.script)
+        errors = len(result.errors)
+        others = len(result.diagnostics) - errors
+        click.echo(f"{path}: {errors} error(s), {others} other finding(s)" if result.diagnostics else f"{path}: ok")
+    return 0 if result.ok else FAILED
+
+
+@click.command()
+@click.option("-f", "--file", "path", help="The script (or give it as an argument).")
+@click.argument("script", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Findings as a JSON list.")
+@click.option("-p", "--preprocessor", default="", metavar="COMMAND", help="Pipe the script through a command.")
+@click.option("--define", multiple=True, metavar="NAME=VALUE", help="Replace NAME in the script.")
+def check(path: str | None, script: str | None, as_json: bool, preprocessor: str, define: tuple[str, ...]) -> None:
+    """Check a script without running it; exits 1 when it has errors."""
+    from osip.cli.start import pairs, path_or_default
+
+    raise SystemExit(run_check(path_or_default(path or script), "json" if as_json else "text", preprocessor,
+                               pairs(define, "--define")))
+
+
+@click.command()
+@click.argument("code")
+def explain(code: str) -> None:
+    """Explain a diagnostic code, such as E101."""
+    from osip.script.report import CATALOGUE
+
+    entry = CATALOGUE.get(code.upper())
+    if entry is None:
+        fail(f'there is no diagnostic "{code}"')
+    click.echo(f"{code.upper()}: {entry.title}\n\n{entry.explanation}")

@@ -1,0 +1,71 @@
+"""Speak JSON-RPC 2.0: request bytes in, answer bytes out. Transports (HTTP, FIFO, datagram) are adapters around it."""
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+from typing import Any
+
+import orjson
+
+from osip.core.errors import MIError, OsipError
+from osip.core.mi.commands import SERVER_ERROR, Commands
+
+PARSE_ERROR, INVALID_REQUEST = -32700, -32600
+MAX_BATCH = 100
+
+_log = logging.getLogger("osip.mi")
+
+
+async def answer(commands: Commands, body: bytes, pretty: bool = False) -> bytes | None:
+    """Run the request or batch in `body`; None when there is nothing to answer (notifications)."""
+    try:
+        request = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return encode(_error(None, PARSE_ERROR, "Parse error", str(error)), pretty)
+    if isinstance(request, list):
+        if not request or len(request) > MAX_BATCH:
+            return encode(_error(None, INVALID_REQUEST, "Invalid Request", f"a batch has 1 to {MAX_BATCH} requests"),
+                          pretty)
+        answers = [reply for reply in [await _one(commands, item) for item in request] if reply is not None]
+        return encode(answers, pretty) if answers else None
+    reply = await _one(commands, request)
+    return encode(reply, pretty) if reply is not None else None
+
+
+async def _one(commands: Commands, request: Any) -> dict[str, Any] | None:
+    if not isinstance(request, dict) or not isinstance(request.get("method"), str) \
+            or not isinstance(request.get("params", []), (list, dict)) or request.get("jsonrpc") != "2.0":
+        ident = request.get("id") if isinstance(request, dict) else None
+        return _error(ident, INVALID_REQUEST, "Invalid Request")
+    silent = "id" not in request
+    ident = request.get("id")
+    try:
+        result = commands.run(request["method"], request.get("params"))
+        if inspect.isawaitable(result):
+            result = await result
+    except MIError as error:
+        return None if silent else _error(ident, error.code, error.message, error.data)
+    except OsipError as error:
+        return None if silent else _error(ident, SERVER_ERROR, "Server error", str(error))
+    except Exception as error:                      # a broken command must not take the transport down
+        _log.error("management command failed method=%s error=%r", request["method"], error, exc_info=error)
+        return None if silent else _error(ident, SERVER_ERROR, "Server error", "see the log")
+    return None if silent else {"jsonrpc": "2.0", "result": result, "id": ident}
+
+
+def _error(ident: Any, code: int, message: str, data: Any = None) -> dict[str, Any]:
+    error: dict[str, Any] = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    return {"jsonrpc": "2.0", "error": error, "id": ident}
+
+
+def encode(value: Any, pretty: bool = False) -> bytes:
+    """Encode as JSON; text that is not UTF-8 (from the network) is replaced, never refused."""
+    option = orjson.OPT_NON_STR_KEYS | (orjson.OPT_INDENT_2 if pretty else 0)
+    try:
+        return orjson.dumps(value, option=option)
+    except (orjson.JSONEncodeError, UnicodeEncodeError, TypeError):
+        text = json.dumps(value, ensure_ascii=False, indent=2 if pretty else None, default=str)
+        return text.encode("utf-8", "replace")

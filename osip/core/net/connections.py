@@ -1,0 +1,326 @@
+"""Keep stream connections: what one does with its bytes, and the table that finds one by id, peer or alias.
+
+A connection is an asyncio protocol, since on streams the loop's own transports are good; TLS and WebSocket use the same
+class with another framer or an encrypting loop transport.
+"""
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from osip.core.errors import ParseError
+from osip.core.net.endpoint import Dest, LocalSocket, Source, bracket
+from osip.core.net.transport import Complaint, Receiver
+from osip.core.sip.framing import PING, Framer
+from osip.core.sip.message import parse
+
+CONNECTING, OPEN, CLOSED = 0, 1, 2
+STATES = ("connecting", "open", "closed")
+NEVER = float("inf")
+STUCK = 32.0                # seconds in which a peer must take something of what waits for it
+ALIAS_NEVER, ALIAS_ASKED, ALIAS_ALWAYS = 0, 1, 2
+WORKER_BITS = 8             # low bits of a connection id: the worker that has the connection
+
+
+class Timers(Protocol):
+    """The timer wheel, as far as a connection needs it."""
+
+    def watch(self, sleeper: Any) -> None:
+        """Call `sleeper.on_wake(now)` at `sleeper.wake`."""
+
+
+class StreamLimits:
+    """What stream connections may take, from the global parameters and those of the transport's module."""
+    __slots__ = ("lifetime", "message_time", "connect_timeout", "connections", "queue", "pong", "aliases")
+
+    def __init__(self, config: Any, queue: int = 1 << 21, pong: bool = True) -> None:
+        self.lifetime = float(config.tcp_connection_lifetime)
+        self.message_time = float(config.tcp_max_msg_time)
+        self.connect_timeout = config.tcp_connect_timeout / 1000
+        self.connections: int = config.tcp_max_connections
+        self.aliases: int = config.tcp_accept_aliases
+        self.queue = queue              # bytes that may wait to be sent on one connection
+        self.pong = pong
+
+
+class Connection(asyncio.Protocol):
+    """One stream to a peer, accepted or made by us; a sleeper of the timer wheel for its deadlines."""
+    __slots__ = ("id", "local", "host", "port", "alias_port", "state", "accepted", "received", "sent", "last_used",
+                 "hold_until", "wake", "scheduled", "_table", "_framer", "_stream", "_source", "_pending", "_size",
+                 "_part_since", "_blocked_since", "_alias_tried")
+
+    def __init__(self, table: Connections, local: LocalSocket, host: str = "", port: int = 0) -> None:
+        self.id = table.next_id()
+        self.local, self.host, self.port = local, host, port
+        self.alias_port = 0
+        self.state, self.accepted = CONNECTING, not host
+        self.received = self.sent = 0
+        self.last_used = table.clock()
+        self.hold_until = 0.0
+        self.wake = self.scheduled = NEVER
+        self._table, self._framer = table, table.make_framer()
+        self._stream: Any = None
+        self._source: Source = None                         # type: ignore[assignment]  # known once connected
+        self._pending: list[tuple[bytes, Dest]] = []        # waits for the connection to be made
+        self._size = 0
+        self._part_since = self._blocked_since = 0.0
+        self._alias_tried = False
+
+    # --- called by the loop -------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin: note the peer, send what waited."""
+        self._stream = transport
+        if self.accepted:
+            peer = transport.get_extra_info("peername")
+            if not peer or not self._table.has_room():
+                self.state = CLOSED
+                transport.abort()
+                return
+            self.host, self.port = peer[0], peer[1]
+            self._table.add(self)
+        elif self.state == CLOSED:                          # given up meanwhile
+            transport.abort()
+            return
+        self.state = OPEN
+        self._source = Source(self.local, self.host, self.port, self.id)
+        self.last_used = self._table.clock()
+        self._watch(self.last_used + self._table.limits.lifetime)
+        pending, self._pending, self._size = self._pending, [], 0
+        for data, _ in pending:
+            transport.write(data)
+        self.sent += len(pending)
+
+    def data_received(self, data: bytes) -> None:
+        """Frame what came and hand the whole messages over; a stream that cannot be framed is closed."""
+        table = self._table
+        self.last_used = now = table.clock()
+        fault = None
+        try:
+            found = self._framer.feed(data)
+        except ParseError as error:
+            fault, found = error, error.partial or []
+        if found:
+            self._part_since = 0.0
+            self._deliver(found)
+        if fault is not None:
+            table.faults += 1
+            table.complain("bad_stream", "proto=%s source=%s:%d reason=%s", self.local.proto, self.host, self.port,
+                           fault.reason)
+            self.close()
+        elif not self._framer.pending:
+            self._part_since = 0.0
+        elif not self._part_since and self.state == OPEN:
+            self._part_since = now
+            self._watch(now + table.limits.message_time)
+
+    def pause_writing(self) -> None:
+        """The peer does not take what we send: take no more from it, if it was the peer that connected.
+
+        Of two servers only one may stop reading, or both could wait for each other.
+        """
+        self._blocked_since = now = self._table.clock()
+        self._watch(now + STUCK)
+        if self.accepted:
+            self._stream.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The peer took enough: go on."""
+        self._blocked_since = 0.0
+        if self.accepted and self.state == OPEN:
+            self._stream.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End: nobody finds this connection any more."""
+        self.state, self.wake = CLOSED, NEVER
+        self._table.remove(self)
+        self._stream = self._framer = None          # the wheel may know this object for another minute
+
+    # --- called by the transport and the timers -----------------------------------------------------------------------
+
+    def write(self, data: bytes, dest: Dest) -> bool:
+        """Send, or keep until connected; False when closed or too much waits already."""
+        table = self._table
+        waiting = self._size if self.state == CONNECTING else self._waiting()
+        if self.state == CLOSED or waiting + len(data) > table.limits.queue:
+            table.dropped += 1
+            table.complain("send_refused", "proto=%s dest=%s:%d state=%s waiting=%d", self.local.proto, self.host,
+                           self.port, STATES[self.state], waiting)
+            return False
+        self.last_used = table.clock()
+        if self.state == OPEN:
+            self._stream.write(data)
+            self.sent += 1
+        else:
+            self._pending.append((data, dest))
+            self._size += len(data)
+        return True
+
+    def failed(self) -> list[tuple[bytes, Dest]]:
+        """The connection could not be made: forget it and return what waited for it."""
+        pending, self._pending = self._pending, []
+        self.state, self.wake = CLOSED, NEVER
+        self._table.remove(self)
+        return pending
+
+    def close(self) -> None:
+        """Close after what waits was sent; at once when the peer does not take it."""
+        was, self.state, self.wake = self.state, CLOSED, NEVER
+        self._table.remove(self)
+        if was == OPEN:
+            if self._blocked_since:
+                self._stream.abort()
+            else:
+                self._stream.close()
+
+    def on_wake(self, now: float) -> None:
+        """Close when a deadline has passed, else sleep until the next one."""
+        limits = self._table.limits
+        until = max(self.last_used + limits.lifetime, self.hold_until)
+        why = "idle"
+        if self._part_since and self._part_since + limits.message_time < until:
+            until, why = self._part_since + limits.message_time, "message incomplete"
+        if self._blocked_since and self._blocked_since + STUCK < until:
+            until, why = self._blocked_since + STUCK, "peer does not read"
+        if self.state != OPEN:
+            self.wake = NEVER
+        elif now < until:
+            self.wake = until
+        else:
+            if why != "idle":
+                self._table.faults += 1
+                self._table.complain("closed", "proto=%s source=%s:%d reason=%s", self.local.proto, self.host,
+                                     self.port, why)
+            self.close()
+
+    # --- inside -------------------------------------------------------------------------------------------------------
+
+    def _deliver(self, found: list[Any]) -> None:
+        table = self._table
+        receiver = table.receiver
+        receiver.batch_start()
+        for item in found:
+            if item is PING:
+                if table.limits.pong and self.state == OPEN:
+                    self._stream.write(b"\r\n")
+                continue
+            self.received += 1
+            if table.limits.aliases and self.accepted and not self._alias_tried:
+                self._learn_alias(item)
+            try:
+                receiver.receive(item, self._source)
+            except Exception as error:
+                table.failures += 1
+                table.complain("receive_failed", "socket=%s source=%s:%d", self.local.text, self.host, self.port,
+                               error=error)
+        receiver.batch_end()
+
+    def _learn_alias(self, raw: bytes) -> None:
+        """Take requests towards the Via's port on this connection when the peer asks for it (RFC 5923)."""
+        asked = self._table.limits.aliases == ALIAS_ALWAYS
+        if not asked and b"alias" not in raw:
+            return
+        try:
+            message = parse(raw)
+            if not message.is_request or not (asked or message.via1.param("alias") is not None):
+                return
+            port = message.via1.port or 5060
+        except ParseError:
+            return
+        self._alias_tried = True
+        self._table.alias(self.id, port)
+
+    def _waiting(self) -> int:
+        return int(self._stream.get_write_buffer_size()) if self.state == OPEN else 0
+
+    def _watch(self, when: float) -> None:
+        if when < self.wake:
+            self.wake = when
+            self._table.timers.watch(self)
+
+    @property
+    def unfinished(self) -> int:
+        """Return the bytes received that are not a whole message yet."""
+        return self._framer.pending
+
+    def listing(self, now: float) -> dict[str, Any]:
+        """Describe the connection as `tcp:list` shows it."""
+        left = max(self.last_used + self._table.limits.lifetime, self.hold_until) - now
+        return {"ID": self.id, "Type": self.local.proto, "State": STATES[self.state],
+                "Remote": f"{bracket(self.host)}:{self.port}",
+                "Local": f"{bracket(self.local.host)}:{self.local.port}", "Lifetime": max(0, round(left)),
+                "Alias port": self.alias_port, "Sent": self.sent, "Received": self.received}
+
+
+class Connections:
+    """All connections of one stream protocol of one worker."""
+
+    def __init__(self, limits: StreamLimits, timers: Timers, *, worker: int = 0, log: logging.Logger | None = None,
+                 clock: Callable[[], float] = time.monotonic, make_framer: Callable[[], Any] = Framer) -> None:
+        self.limits, self.timers, self.clock, self.make_framer = limits, timers, clock, make_framer
+        self.receiver: Receiver = None          # type: ignore[assignment]  # set when the first socket is opened
+        self.complain = Complaint(log or logging.getLogger("osip.tcp"), clock=clock)
+        self.faults = self.failures = self.dropped = self.refused = 0
+        self._worker, self._count = worker, 0
+        self._by_id: dict[int, Connection] = {}
+        self._by_peer: dict[tuple[str, int], Connection] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(list(self._by_id.values()))
+
+    def next_id(self) -> int:
+        """Return a new connection id; its low bits name the worker."""
+        self._count += 1
+        return self._count << WORKER_BITS | self._worker
+
+    def has_room(self) -> bool:
+        """Say whether one more connection is allowed; counts and logs when not."""
+        if len(self._by_id) < self.limits.connections:
+            return True
+        self.refused += 1
+        self.complain("too_many_connections", "limit=%d", self.limits.connections)
+        return False
+
+    def add(self, conn: Connection) -> None:
+        """Make a connection known by its id and by its peer."""
+        self._by_id[conn.id] = conn
+        self._by_peer[conn.host, conn.port] = conn
+
+    def remove(self, conn: Connection) -> None:
+        """Forget a connection and its alias; a newer one to the same peer stays."""
+        if self._by_id.pop(conn.id, None) is not None:
+            for port in (conn.port, conn.alias_port):
+                if self._by_peer.get((conn.host, port)) is conn:
+                    del self._by_peer[conn.host, port]
+
+    def get(self, number: int) -> Connection | None:
+        """Return the connection of this id."""
+        return self._by_id.get(number)
+
+    def find(self, dest: Dest) -> Connection | None:
+        """Return the connection for a destination: the one it names while that lives, else one to its address."""
+        conn = self._by_id.get(dest.conn) if dest.conn else None
+        return conn or self._by_peer.get((dest.host, dest.port))
+
+    def alias(self, number: int, port: int) -> bool:
+        """Let requests to this port of the peer use the connection; refused while another one serves that port."""
+        conn = self._by_id.get(number)
+        if conn is None:
+            return False
+        key = conn.host, port
+        other = self._by_peer.get(key)
+        if other is not None and other is not conn:
+            self.complain("alias_refused", "source=%s:%d port=%d reason=another connection serves it", conn.host,
+                          conn.port, port)
+            return False
+        if conn.alias_port and conn.alias_port not in (port, conn.port):
+            self._by_peer.pop((conn.host, conn.alias_port), None)
+        conn.alias_port = port
+        self._by_peer[key] = conn
+        return True

@@ -1,0 +1,114 @@
+"""Name the ends of SIP traffic: our sockets, where a message came from, where one goes."""
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "sctp": 5060, "ws": 80, "wss": 443}
+RELIABLE = frozenset({"tcp", "tls", "ws", "wss", "sctp"})
+
+
+def bracket(host: str) -> str:
+    """Return `host` as it stands in a URI or Via: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
+def is_ip(host: str) -> bool:
+    """Say whether `host` is an IP address literal (IPv6 with or without brackets)."""
+    if not host or not (host[0].isdigit() or ":" in host):
+        return False
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+class LocalSocket:
+    """One listening socket: `proto:host:port`, what it advertises, and its prebuilt Via start.
+
+    `via_start` is `Via: SIP/2.0/UDP host:port;branch=` in bytes, ready for a branch id.
+    """
+    __slots__ = ("proto", "host", "port", "adv_host", "adv_port", "tag", "options", "text", "sent_by", "via_start",
+                 "reliable", "is_ipv6", "index", "transport")
+
+    def __init__(self, proto: str, host: str, port: int, adv_host: str = "", adv_port: int = 0, tag: str = "",
+                 options: dict[str, object] | None = None) -> None:
+        self.proto, self.host, self.port, self.tag = proto, host, port, tag
+        self.adv_host, self.adv_port = adv_host or host, adv_port or port
+        self.options = options or {}
+        self.text = f"{proto}:{bracket(host)}:{port}"
+        self.reliable = proto in RELIABLE
+        self.is_ipv6 = ":" in host
+        self.index = 0
+        self.transport: object = None
+        self.advertise(self.adv_host, self.adv_port)
+
+    def advertise(self, host: str, port: int) -> None:
+        """Set the address that Via and Record-Route show."""
+        self.adv_host, self.adv_port = host, port
+        self.sent_by = f"{bracket(host)}:{port}"
+        self.via_start = f"Via: SIP/2.0/{self.proto.upper()} {self.sent_by};branch=".encode()
+
+    def bound_to(self, port: int) -> None:
+        """Take the port that the system chose for port 0."""
+        advertised = self.adv_port or port
+        self.port = port
+        self.text = f"{self.proto}:{bracket(self.host)}:{port}"
+        self.advertise(self.adv_host, advertised)
+
+    def __repr__(self) -> str:
+        return f"<socket {self.text}>"
+
+
+class Source:
+    """Where a message came from: our socket, the peer's address, and the connection id on streams (0 on UDP)."""
+    __slots__ = ("socket", "host", "port", "conn")
+
+    def __init__(self, socket: LocalSocket, host: str, port: int, conn: int = 0) -> None:
+        self.socket, self.host, self.port, self.conn = socket, host, port, conn
+
+
+class Dest:
+    """Where a message goes: protocol, IP address and port, from which socket, on which connection (0 = any)."""
+    __slots__ = ("proto", "host", "port", "socket", "conn")
+
+    def __init__(self, proto: str, host: str, port: int, socket: LocalSocket | None = None, conn: int = 0) -> None:
+        self.proto, self.host, self.port, self.socket, self.conn = proto, host, port, socket, conn
+
+    def __repr__(self) -> str:
+        return f"{self.proto}:{bracket(self.host)}:{self.port}"
+
+    def __eq__(self, other: object) -> bool:
+        return (isinstance(other, Dest) and (self.proto, self.host, self.port) == (other.proto, other.host, other.port))
+
+    def __hash__(self) -> int:
+        return hash((self.proto, self.host, self.port))
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A parsed `[proto:]host[:port]` as scripts and parameters write it; `proto` "" and `port` 0 when absent."""
+    proto: str
+    host: str
+    port: int
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    """Parse `[proto:]host[:port]`, host possibly `[v6]`; ValueError with words when it is not one."""
+    rest, proto = text.strip(), ""
+    head, colon, tail = rest.partition(":")
+    if colon and head.lower() in DEFAULT_PORTS:
+        proto, rest = head.lower(), tail
+    if rest.startswith("["):
+        host, closed, tail = rest[1:].partition("]")
+        port = tail[1:] if tail.startswith(":") else ""
+        if not closed or (tail and not port):
+            raise ValueError(f'"{text}" is not [proto:]host[:port]')
+    elif rest.count(":") > 1 and is_ip(rest):
+        host, port = rest, ""
+    else:
+        host, _, port = rest.partition(":")
+    if not host or (port and not port.isdigit()) or (port and not 0 < int(port) < 65536):
+        raise ValueError(f'"{text}" is not [proto:]host[:port]')
+    return Endpoint(proto, host, int(port or 0))

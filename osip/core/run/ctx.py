@@ -1,0 +1,122 @@
+"""Hold all that is known while one message runs through a script."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from osip.core.exports.types import Route
+from osip.core.sip.edits import Edits
+
+if TYPE_CHECKING:
+    from osip.core.net.endpoint import LocalSocket, Source
+    from osip.core.run.env import Env
+    from osip.core.sip.message import Request, Response
+
+REQUEST, FAILURE, ONREPLY, BRANCH = int(Route.REQUEST), int(Route.FAILURE), int(Route.ONREPLY), int(Route.BRANCH)
+ERROR, LOCAL = int(Route.ERROR), int(Route.LOCAL)
+STARTUP, TIMER, EVENT = int(Route.STARTUP), int(Route.TIMER), int(Route.EVENT)
+
+FORCE_RPORT, LOCAL_RPORT, REPLY_TO_VIA, FORCE_ALIAS = 1, 2, 4, 8
+"""Bits of `Ctx.via_flags` (set_via_handling)."""
+
+
+class Target:
+    """One branch to be: URI, next hop, Path, q, socket, branch flags, attributes (core_functions.md section 4).
+
+    `uri` is None while the R-URI is as received; `q` is 0..1000 or -1.
+    """
+    __slots__ = ("uri", "du", "path", "q", "socket", "bflags", "attrs")
+
+    def __init__(self, uri: str | None = None, du: str | None = None, path: str | None = None, q: int = -1,
+                 socket: LocalSocket | None = None, bflags: int = 0) -> None:
+        self.uri, self.du, self.path, self.q, self.socket, self.bflags = uri, du, path, q, socket, bflags
+        self.attrs: dict[str, Any] | None = None
+
+    def copy(self) -> Target:
+        """Return an independent copy."""
+        new = Target(self.uri, self.du, self.path, self.q, self.socket, self.bflags)
+        new.attrs = dict(self.attrs) if self.attrs else None
+        return new
+
+
+class Ctx:
+    """One run of a top route over one message.
+
+    `kind` is the bit of the route kind; `target` is branch 0 (the R-URI branch; in a branch or failure route the
+    current or winning branch), `targets` the appended ones. `edits` are the changes asked for so far (None = none),
+    reached by `edit`. `request` and `reply` serve `$(<request>...)` and `$(<reply>...)`. `avps` maps a name to its
+    values, oldest first (index 0 of the language is the last). `rc` is `$rc`; `dropped` is set by `drop`.
+    """
+    __slots__ = ("env", "msg", "source", "kind", "target", "targets", "edits", "reply_edits", "flags", "avps", "rc",
+                 "dropped", "tx", "branch_index", "request", "reply", "params", "returns", "via_flags", "adv_host",
+                 "adv_port", "slots", "error", "stack", "blacklists", "event", "reply_code", "line")
+
+    def __init__(self, env: Env, msg: Any, source: Source | None, kind: int = REQUEST) -> None:
+        self.env = env
+        self.msg: Request | Response = msg
+        self.source = source
+        self.kind = kind
+        self.target = Target()
+        self.targets: list[Target] | None = None
+        self.edits: Edits | None = None
+        self.reply_edits: list[bytes] | None = None     # header text for local replies; a body as a last (b"", body)
+        self.flags = 0
+        self.avps: dict[str, list[str | int]] | None = None
+        self.rc = 1
+        self.dropped = False
+        self.tx: Any = None
+        self.branch_index = -1
+        self.request: Any = None
+        self.reply: Any = None
+        self.params: Any = ()
+        self.returns: tuple[str | int | None, ...] = ()
+        self.via_flags = 0
+        self.adv_host = ""
+        self.adv_port = 0
+        self.slots: dict[Any, Any] | None = None
+        self.error: tuple[int, int, str, int, str] | None = None    # class, level, info, code, reason
+        self.stack: list[str] | None = None
+        self.blacklists: set[str] | None = None
+        self.event: dict[str, Any] | None = None
+        self.reply_code = 0
+        self.line = 0
+
+    @property
+    def edit(self) -> Edits:
+        """The changes to the message, made on first use."""
+        if self.edits is None:
+            self.edits = Edits(self.msg)
+        return self.edits
+
+    @property
+    def ruri(self) -> str | None:
+        """The R-URI now; None on a response."""
+        uri = self.target.uri
+        if uri is not None:
+            return uri
+        return self.msg.ruri if self.msg.is_request else None
+
+    def __getitem__(self, slot: Any) -> Any:
+        return self.slots.get(slot) if self.slots is not None else None
+
+    def __setitem__(self, slot: Any, value: Any) -> None:
+        if self.slots is None:
+            self.slots = {}
+        self.slots[slot] = value
+
+    def add_target(self, target: Target) -> bool:
+        """Append a branch; False when the set is full."""
+        if self.targets is None:
+            self.targets = []
+        if len(self.targets) >= self.env.config.max_branches - 1:
+            return False
+        self.targets.append(target)
+        return True
+
+    def avp(self, name: str) -> list[str | int]:
+        """Return the live list of an AVP's values, oldest first; made on first use."""
+        if self.avps is None:
+            self.avps = {}
+        values = self.avps.get(name)
+        if values is None:
+            values = self.avps[name] = []
+        return values

@@ -1,0 +1,218 @@
+"""Take one message through the server: parse, hooks, route, and what the rules say when no route decides.
+
+Bytes from the network never raise past `receive` (architecture.md section 3).
+"""
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from osip.core.errors import ParseError
+from osip.core.exports.registry import Registry
+from osip.core.exports.spec import Hook, StatKind
+from osip.core.run import forward, reply
+from osip.core.run.ctx import ERROR, ONREPLY, Ctx
+from osip.core.sip.message import check, parse
+from osip.core.sip.names import M_ACK, M_INVITE
+
+if TYPE_CHECKING:
+    from osip.core.net.endpoint import Source
+    from osip.core.run.env import Env
+    from osip.core.run.program import Program, RouteFn
+
+_log = logging.getLogger("osip.core")
+
+COUNTERS = ("rcv_requests", "rcv_replies", "fwd_requests", "fwd_replies", "drop_requests", "drop_replies",
+            "err_requests", "err_replies", "bad_URIs_rcvd", "bad_msg_hdr", "slow_messages")
+BAD_LOG_EVERY = 1.0
+"""Seconds between log lines about bad messages: a peer must not be able to fill the log."""
+
+
+class Dispatch:
+    """The one door for messages of a worker; its counters are the `core:` statistics."""
+    __slots__ = (*COUNTERS, "env", "program", "draining", "_request_hooks", "_response_hooks", "_end_hooks",
+                 "_bad_logged", "_bad_muted", "_threshold", "_number")
+
+    def __init__(self, env: Env, registry: Registry) -> None:
+        self.env = env
+        self.program: Program | None = None
+        self.draining = False
+        for name in COUNTERS:
+            setattr(self, name, 0)
+        self._request_hooks = hooks(registry, Hook.REQUEST)
+        self._response_hooks = hooks(registry, Hook.RESPONSE)
+        self._end_hooks = hooks(registry, Hook.SCRIPT_END)
+        self._bad_logged, self._bad_muted = float("-inf"), 0
+        self._threshold = env.config.exec_msg_threshold
+        self._number = 0
+        for name in COUNTERS:
+            self._register(name)
+
+    def _register(self, name: str) -> None:
+        self.env.stats.register("core", name, lambda: getattr(self, name), StatKind.COUNTER,
+                                lambda: setattr(self, name, 0))
+
+    # --- in ---------------------------------------------------------------------------------------------------------
+
+    def receive(self, raw: bytes, source: Source) -> None:
+        """Handle one message as it came from the network."""
+        self._number += 1
+        started = time.perf_counter() if self._threshold else 0.0
+        try:
+            self._receive(raw, source)
+        except ParseError as error:                     # a header that a module or the script found broken
+            self._bad(raw, source, error)
+        except Exception as error:
+            self.err_requests += 1
+            self._log_failure(None, error)
+        if self._threshold and (time.perf_counter() - started) * 1e6 > self._threshold:
+            self.slow_messages += 1
+            _log.warning("slow message microseconds=%d limit=%d start=%r",
+                         (time.perf_counter() - started) * 1e6, self._threshold, raw[:60])
+
+    def _receive(self, raw: bytes, source: Source) -> None:
+        try:
+            msg = parse(raw)
+            fault = check(msg)
+        except ParseError as error:
+            self._bad(raw, source, error)
+            return
+        if fault is not None:
+            self._bad(raw, source, fault, msg)
+        elif msg.is_request:
+            self._request(msg, source)
+        else:
+            self._response(msg, source)
+
+    def _request(self, msg: Any, source: Source) -> None:
+        self.rcv_requests += 1
+        ctx = Ctx(self.env, msg, source)
+        for taken in self._request_hooks:
+            if taken(ctx):
+                return
+        if self.draining and msg.method_id == M_INVITE and not msg.to_tag:
+            self.env.reply(ctx, 503, "Server Shutting Down")
+            return
+        program = self.program
+        if program is None or program.request is None:
+            self.drop_requests += 1
+            return
+        self.run_route(program.request, ctx)
+
+    def _response(self, msg: Any, source: Source) -> None:
+        self.rcv_replies += 1
+        env = self.env
+        ctx = Ctx(env, msg, source, ONREPLY)
+        if env.config.check_via and not env.is_myself(msg.via1.host, msg.via1.port or 5060):
+            self.drop_replies += 1
+            return
+        program = self.program
+        if program is not None and program.reply is not None:
+            self.run_route(program.reply, ctx)
+            if ctx.dropped and msg.status < 200:
+                self.drop_replies += 1
+                return
+        for taken in self._response_hooks:
+            if taken(ctx):
+                return
+        self._forward_response(ctx)
+
+    def _forward_response(self, ctx: Ctx) -> None:
+        if self.env.config.disable_stateless_fwd:
+            self.drop_replies += 1
+        elif forward.send_response(ctx):
+            self.fwd_replies += 1
+        else:
+            self.drop_replies += 1
+
+    # --- routes -----------------------------------------------------------------------------------------------------
+
+    def run_route(self, route: RouteFn, ctx: Ctx) -> int:
+        """Run a top route; a coroutine goes on beside the packet path and counts as 0 (stopped) here."""
+        try:
+            code = route(ctx)
+        except Exception as error:
+            self.failed(ctx, error)
+            code = -1
+        if code.__class__ is not int:
+            self.env.spawn(self._wait(code, ctx), "route")      # type: ignore[arg-type]
+            return 0
+        for hook in self._end_hooks:
+            hook(ctx)
+        return code                                             # type: ignore[return-value]
+
+    async def _wait(self, coro: Coroutine[Any, Any, int], ctx: Ctx) -> None:
+        try:
+            await coro
+        except Exception as error:
+            self.failed(ctx, error)
+        for hook in self._end_hooks:
+            hook(ctx)
+
+    def failed(self, ctx: Ctx, error: BaseException) -> None:
+        """Report an exception out of a route: one line, a count, and a 500 when the request can still have one."""
+        self.err_requests += 1
+        self._log_failure(ctx, error)
+        if ctx.kind == 1 and ctx.msg is not None and ctx.msg.is_request and ctx.msg.method_id != M_ACK:
+            try:
+                self.env.reply(ctx, 500, "Server Internal Error")
+            except Exception as second:                         # the failure may have broken what replying needs
+                _log.error("no reply sent after a failure error=%r", second)
+
+    def _log_failure(self, ctx: Ctx | None, error: BaseException) -> None:
+        where = script_position(error)
+        call_id = ""
+        if ctx is not None and ctx.msg is not None:
+            try:
+                call_id = ctx.msg.call_id
+            except ParseError:
+                call_id = "?"
+        _log.error("route failed at=%s function=%s error=%r call_id=%s", where[0], where[1], error, call_id,
+                   exc_info=error if _log.isEnabledFor(logging.DEBUG) else None)
+
+    # --- bad input --------------------------------------------------------------------------------------------------
+
+    def _bad(self, raw: bytes, source: Source, error: ParseError, msg: Any = None) -> None:
+        msg = msg if msg is not None else error.partial
+        if raw[:8] == b"SIP/2.0 " or (msg is not None and not msg.is_request):
+            self.err_replies += 1
+        else:
+            self.err_requests += 1
+        self.bad_msg_hdr += 1
+        now = self.env.now
+        if now - self._bad_logged >= BAD_LOG_EVERY:
+            _log.warning("bad message reason=%s from=%s:%s:%d offset=%d more_since_last=%d start=%r", error.reason,
+                         source.socket.proto, source.host, source.port, error.offset, self._bad_muted, raw[:60])
+            self._bad_logged, self._bad_muted = now, 0
+        else:
+            self._bad_muted += 1
+        if msg is None or not msg.is_request:
+            return
+        ctx = Ctx(self.env, msg, source, ERROR)
+        ctx.error = (1, 3, error.reason, error.code, reply.REASON_OF_BAD.get(error.code, "Bad Request"))
+        if self.program is not None and self.program.error is not None:
+            self.run_route(self.program.error, ctx)
+        elif msg.method_id != M_ACK:
+            try:
+                reply.send_stateless(ctx, error.code, ctx.error[4])
+            except ParseError:                                  # too broken to answer: nowhere to send to
+                self.drop_requests += 1
+
+
+def hooks(registry: Registry, point: Hook) -> tuple[Callable[..., Any], ...]:
+    """Return the bound methods of all modules for one hook, in order."""
+    found = [(spec.order, getattr(instance, spec.attr)) for instance in registry.instances.values()
+             for spec in instance.spec.hooks if spec.hook is point]
+    return tuple(method for _, method in sorted(found, key=lambda pair: pair[0]))
+
+
+def script_position(error: BaseException) -> tuple[str, str]:
+    """Return (file:line of the script, name of the function that raised) from a traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    script = next((f for f in reversed(frames) if not f.filename.endswith((".py", ".pyx", ".so"))
+                   and not f.filename.startswith("<")), None)
+    where = f"{script.filename}:{script.lineno}" if script else "-"
+    return where, frames[-1].name if frames else "-"

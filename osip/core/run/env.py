@@ -1,0 +1,141 @@
+"""The outside world as modules see it: time, sockets, names, stores, events, logs. One for each worker."""
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from osip.core.errors import OsipError
+from osip.core.run.config import Config
+from osip.core.run.timers import Timers
+
+if TYPE_CHECKING:
+    from osip.core.exports.registry import Registry
+    from osip.core.mi.commands import Commands
+    from osip.core.net.endpoint import Dest, LocalSocket
+    from osip.core.run.bus import Bus
+    from osip.core.run.ctx import Ctx
+    from osip.core.run.dispatch import Dispatch
+    from osip.core.run.events import Events
+    from osip.core.run.program import Program
+    from osip.core.run.stats import Stats
+
+
+class FlagTable:
+    """Give flag names their bits; a new name takes the next one, 32 at most (dsl.md section 10)."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def bit(self, name: str) -> int:
+        """Return the mask of a flag name; OsipError when 32 are in use."""
+        if name not in self.names:
+            if len(self.names) == 32:
+                raise OsipError(f'flag "{name}" is one too many: a script has at most 32 flags of a kind')
+            self.names.append(name)
+        return 1 << self.names.index(name)
+
+    def listing(self, mask: int) -> str:
+        """Return the names of the bits in `mask`, blank-separated."""
+        return " ".join(name for i, name in enumerate(self.names) if mask >> i & 1)
+
+
+class Ids:
+    """Make unlikely-to-repeat ids; tests seed it."""
+
+    def __init__(self, seed: bytes | None = None, worker: int = 0) -> None:
+        self._count = 0
+        self._prefix = (seed or os.urandom(6)).hex()
+        self._worker = worker
+
+    def next(self) -> str:
+        """Return a new id, unique on this machine and hard to guess from outside."""
+        self._count += 1
+        return f"{self._prefix}{self._count:x}"
+
+    def branch(self) -> str:
+        """Return a Via branch; the worker's digit stands first, for steering (performance.md rule 10)."""
+        self._count += 1
+        return f"z9hG4bK.w{self._worker}.{self._prefix}{self._count:x}"
+
+    def call_id(self) -> str:
+        """Return a Call-ID for a request of our own."""
+        return f"{self.next()}-{os.urandom(6).hex()}"
+
+
+class Env:
+    """What a worker offers to its modules.
+
+    `now` is monotonic seconds, read once for each batch of input. `send(data, dest)` returns False when the message
+    could not be handed to the network. `resolve(uri_text, socket)` returns a list of `Dest` at once when it needs no
+    query, else None; `await resolve_wait(...)` asks. `is_myself(host, port, proto)` knows sockets and aliases.
+    """
+
+    def __init__(self, config: Config | None = None, registry: Registry | None = None) -> None:
+        self.config = config or Config()
+        self.registry = registry
+        self.modules: dict[str, Any] = registry.instances if registry else {}
+        self.now = 0.0
+        self.timers = Timers()
+        self.ids = Ids()
+        self.message_flags = FlagTable()
+        self.branch_flags = FlagTable()
+        self.script_flags = FlagTable()
+        self.vars: dict[str, str | int | None] = {}         # $var of this worker
+        self.shared: dict[str, str | int] = {}              # $shv
+        self.program: Program | None = None
+        self.sockets: list[LocalSocket] = []
+        self.started_at = time.time()
+        self.pid = os.getpid()
+        self.tag_secret = os.urandom(8).hex()               # makes stateless To tags hard to guess
+        self.log = logging.getLogger("osip")
+        self.events: Events = None          # type: ignore[assignment]  # set by the worker before mod_init
+        self.stats: Stats = None            # type: ignore[assignment]
+        self.mi: Commands = None            # type: ignore[assignment]
+        self.send: Callable[[bytes, Dest], bool] = _not_started
+        self.resolve: Callable[..., list[Dest] | None] = _not_started
+        self.resolve_wait: Callable[..., Awaitable[list[Dest]]] = _not_started
+        self.is_myself: Callable[..., bool] = _not_started
+        self.find_socket: Callable[..., LocalSocket | None] = _not_started
+        self.pick_socket: Callable[..., LocalSocket | None] = _not_started
+        self.run_route: Callable[..., int] = _not_started       # (route, ctx) -> code; a waiting route is spawned
+        self.reply: Callable[[Ctx, int, str], int] = _not_started     # stateless until tm takes it over
+        self.bus: Bus = None                # type: ignore[assignment]
+        self.dispatch: Dispatch = None      # type: ignore[assignment]
+        self.announcements: list[str] = []  # lines that `start` shows once the server is ready
+        self.reload: Callable[[], list[Any]] = _not_started     # -> diagnostics; errors mean: nothing changed
+        self.shutdown: Callable[[bool], None] = _not_started    # True: drain first
+        self.sql: Callable[[str], Any] = _not_started           # url ("" = db_default_url) -> core.store.sql.Sql
+        self.cache: Callable[[str], Any] = _not_started
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def wall(self) -> float:
+        """Return the wall-clock time in Unix seconds."""
+        return time.time()
+
+    def spawn(self, coro: Coroutine[Any, Any, Any], what: str = "") -> asyncio.Task[Any]:
+        """Run a coroutine beside the packet path; a failure is logged, never lost."""
+        task = asyncio.get_running_loop().create_task(coro)
+        self._tasks.add(task)
+
+        def done(task: asyncio.Task[Any]) -> None:
+            self._tasks.discard(task)
+            if not task.cancelled() and task.exception() is not None:
+                self.log.error("task failed what=%s error=%r", what or coro, task.exception(),
+                               exc_info=task.exception())
+        task.add_done_callback(done)
+        return task
+
+    async def finish_tasks(self) -> None:
+        """Cancel what `spawn` started and wait for it; on shutdown."""
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _not_started(*_: Any, **__: Any) -> Any:
+    raise OsipError("the worker has not started yet: sockets and stores are available from child_init on")

@@ -1,0 +1,173 @@
+"""Send messages on: next hop, the request as it leaves, responses by their Via (RFC 3261 sections 16.6, 16.7, 16.11)."""
+from __future__ import annotations
+
+from hashlib import md5
+from typing import TYPE_CHECKING
+
+from osip.core.errors import OsipError
+from osip.core.net.endpoint import DEFAULT_PORTS, Dest, LocalSocket, is_ip
+from osip.core.run.ctx import FORCE_RPORT, LOCAL_RPORT, Ctx, Target
+from osip.core.sip.address import parse_name_addr, split_commas
+from osip.core.sip.build import build_forward, build_forward_reply
+from osip.core.sip.edits import Edits, merge
+from osip.core.sip.message import Response
+
+if TYPE_CHECKING:
+    from osip.core.run.env import Env
+
+
+class Outgoing:
+    """What a late edit may ask about the copy that is about to leave (rr writes its header from it)."""
+    __slots__ = ("ctx", "socket_in", "socket_out", "dest", "target")
+
+    def __init__(self, ctx: Ctx, dest: Dest, target: Target) -> None:
+        self.ctx, self.dest, self.target = ctx, dest, target
+        self.socket_in = ctx.source.socket if ctx.source is not None else dest.socket
+        self.socket_out = dest.socket
+
+
+# --- where to -----------------------------------------------------------------------------------------------------------
+
+def next_uri(ctx: Ctx, target: Target) -> str:
+    """Return the URI of the next hop: the destination URI, the first Path, else the R-URI."""
+    if target.du:
+        return target.du
+    if target.path:
+        return parse_name_addr(split_commas(target.path)[0]).uri_text
+    return target.uri if target.uri is not None else ctx.msg.ruri       # type: ignore[union-attr]
+
+
+def next_hops(ctx: Ctx, target: Target) -> list[Dest] | None:
+    """Return where a target's copy may go, best first; None when a name must be asked for (`next_hops_wait`).
+
+    ParseError for a URI that is none, OsipError for one that cannot be reached.
+    """
+    env = ctx.env
+    found = env.resolve(next_uri(ctx, target), socket_for(ctx, target))
+    return None if found is None else _with_sockets(ctx, target, found)
+
+
+async def next_hops_wait(ctx: Ctx, target: Target) -> list[Dest]:
+    """Like `next_hops`, asking DNS."""
+    found = await ctx.env.resolve_wait(next_uri(ctx, target), socket_for(ctx, target))
+    return _with_sockets(ctx, target, found)
+
+
+def _with_sockets(ctx: Ctx, target: Target, found: list[Dest]) -> list[Dest]:
+    near = socket_for(ctx, target)
+    out = []
+    for dest in found:
+        # The resolver's values are shared with its cache: take copies.
+        socket = near if near is not None and near.proto == dest.proto and near.is_ipv6 == (":" in dest.host) \
+            else ctx.env.pick_socket(dest.proto, ":" in dest.host, near)
+        if socket is not None:
+            out.append(Dest(dest.proto, dest.host, dest.port, socket, dest.conn))
+    if found and not out:
+        raise OsipError(f"no socket of ours can send to {found[0]}")
+    return out
+
+
+def socket_for(ctx: Ctx, target: Target) -> LocalSocket | None:
+    """Return the socket to send from: the forced one, else the one that the message came in on."""
+    if target.socket is not None:
+        return target.socket
+    return ctx.source.socket if ctx.source is not None else None
+
+
+# --- requests -----------------------------------------------------------------------------------------------------------
+
+def build(ctx: Ctx, target: Target, dest: Dest, branch_id: str, edits: Edits | None = None) -> bytes:
+    """Build the request as it leaves for one target: own Via on top, the peer's Via completed, every edit in place.
+
+    `edits` are the branch's own, laid over those of the request.
+    """
+    msg, source = ctx.msg, ctx.source
+    socket = dest.socket
+    assert socket is not None
+    if ctx.edits is None:
+        work = edits.copy() if edits is not None else Edits(msg)
+    else:
+        work = ctx.edits.copy() if edits is None else merge(ctx.edits, edits)
+    if source is not None and not work_has_via(work):
+        work.set_received(source.host, source.port, bool(ctx.via_flags & FORCE_RPORT))
+    if target.path:
+        work.insert_hf("Route: " + target.path)
+    out = Outgoing(ctx, dest, target)
+    return build_forward(msg, target.uri, via_line(ctx, socket, branch_id), work, out)   # type: ignore[arg-type]
+
+
+def work_has_via(edits: Edits) -> bool:
+    """Say whether the top Via has been completed already."""
+    span = edits.msg.via1_span
+    return any(item[0] == span[0] and item[1] == span[1] for item in edits.items)
+
+
+def via_line(ctx: Ctx, socket: LocalSocket, branch_id: str) -> bytes:
+    """Build our Via line; `set_advertised_address` and `add_local_rport` change it for one message."""
+    tail = b";rport\r\n" if ctx.via_flags & LOCAL_RPORT else b"\r\n"
+    if ctx.adv_host or ctx.adv_port:
+        own = LocalSocket(socket.proto, socket.host, socket.port, ctx.adv_host or socket.adv_host,
+                          ctx.adv_port or socket.adv_port)
+        return own.via_start + branch_id.encode() + tail
+    return socket.via_start + branch_id.encode() + tail
+
+
+def stateless_branch(ctx: Ctx, dest: Dest) -> str:
+    """Return the branch of a stateless copy: the same for every copy of a request, its CANCEL and ACK (16.11)."""
+    msg = ctx.msg
+    branch = msg.via1_branch
+    if branch.startswith("z9hG4bK"):
+        key = branch + msg.via1.sent_by
+    else:
+        key = f"{msg.via1}{msg.to_tag}{msg.from_tag}{msg.call_id}{msg.cseq}{ctx.msg.ruri}"  # type: ignore[union-attr]
+    text = f"{key}|{ctx.target.uri or msg.ruri}|{dest.host}:{dest.port}"                    # type: ignore[union-attr]
+    return "z9hG4bK.s" + md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+
+
+def send_stateless(ctx: Ctx, dests: list[Dest]) -> bool:
+    """Forward the request of `ctx` without state to the first address that takes it."""
+    for dest in dests:
+        data = build(ctx, ctx.target, dest, stateless_branch(ctx, dest))
+        if ctx.env.send(data, dest):
+            ctx.env.dispatch.fwd_requests += 1
+            return True
+    return False
+
+
+# --- responses ------------------------------------------------------------------------------------------------------------
+
+def build_response(ctx: Ctx, response: Response | None = None) -> bytes:
+    """Build the response as it goes on: our Via off, the edits of the onreply routes in place."""
+    msg = response if response is not None else ctx.msg
+    return build_forward_reply(msg, ctx.edits, None)                    # type: ignore[arg-type]
+
+
+def response_dest(env: Env, response: Response, socket: LocalSocket | None = None) -> Dest | None:
+    """Say where a response goes by its second Via; None when there is none or it names no address."""
+    vias = response.vias
+    if len(vias) < 2:
+        return None
+    via = vias[1]
+    proto = via.transport.lower()
+    host = via.received or via.param("maddr") or via.host
+    port = int(via.rport) if via.rport and via.rport.isdigit() else via.port or DEFAULT_PORTS.get(proto, 5060)
+    if not is_ip(host) or port > 65535:
+        return None
+    if socket is not None and socket.proto != proto:
+        socket = None
+    return Dest(proto, host, port, socket)
+
+
+def send_response(ctx: Ctx) -> bool:
+    """Forward a response without state (16.7 without a response context): its top Via must be ours."""
+    msg = ctx.msg
+    env = ctx.env
+    via = msg.via1
+    if not env.is_myself(via.host, via.port or 0):
+        return False
+    where = response_dest(env, msg, ctx.source.socket if ctx.source else None)   # type: ignore[arg-type]
+    if where is None:
+        return False
+    if where.socket is None:
+        where.socket = env.pick_socket(where.proto, ":" in where.host, ctx.source.socket if ctx.source else None)
+    return env.send(build_response(ctx), where)

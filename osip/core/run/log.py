@@ -1,0 +1,87 @@
+"""Set the logs up: levels as in OpenSIPS, lines as text or JSON, to standard error and syslog."""
+from __future__ import annotations
+
+import json
+import logging
+import logging.handlers
+import os
+import re
+import time
+
+from osip.core.run.config import Config
+
+LEVELS = {-3: "ALERT", -2: "CRITICAL", -1: "ERROR", 1: "WARNING", 2: "NOTICE", 3: "INFO", 4: "DEBUG"}
+_PYTHON = {-3: 60, -2: logging.CRITICAL, -1: logging.ERROR, 0: logging.ERROR, 1: logging.WARNING, 2: 25,
+           3: logging.INFO, 4: logging.DEBUG}
+ALERT, NOTICE = 60, 25
+
+_SECRET = re.compile(r'(?i)\b(response|password|passwd|ha1|nonce)\s*=\s*("[^"]*"|[^\s,;&]+)'
+                     r"|(?<=://)([^/\s:@]+):([^@\s]+)(?=@)")
+
+
+def python_level(level: int) -> int:
+    """Return the level of `logging` for one of OpenSIPS (-3 alert to 4 debug)."""
+    return _PYTHON[max(-3, min(4, level))]
+
+
+def redact(text: str) -> str:
+    """Blank out passwords, digest responses and the password in a URL."""
+    def hide(match: re.Match[str]) -> str:
+        return f"{match[1]}=***" if match[1] else f"{match[3]}:***"
+    return _SECRET.sub(hide, text) if ("=" in text or "://" in text) else text
+
+
+class Lines(logging.Formatter):
+    """`key=value` text: time, level, logger, words."""
+
+    def __init__(self, prefix: str = "") -> None:
+        super().__init__()
+        self._prefix = f"{prefix}:" if prefix else ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(record.created))
+        text = redact(record.getMessage())
+        line = f"{stamp}.{int(record.msecs):03d} {record.levelname} {self._prefix}{record.name}[{os.getpid()}] {text}"
+        if record.exc_info:
+            line += "\n" + redact(self.formatException(record.exc_info))
+        return line
+
+
+class JsonLines(Lines):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"time": record.created, "level": record.levelname, "module": record.name, "pid": os.getpid(),
+                "message": redact(record.getMessage())}
+        if record.exc_info:
+            line["traceback"] = redact(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up(config: Config) -> logging.Logger:
+    """Point the logger `osip` at what the script asks for; return it. Call again after a reload."""
+    logging.addLevelName(ALERT, "ALERT")
+    logging.addLevelName(NOTICE, "NOTICE")
+    logger = logging.getLogger("osip")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    logger.propagate = False
+    logger.setLevel(python_level(config.log_level))
+    if config.stderror_enabled:
+        handler: logging.Handler = logging.StreamHandler()
+        _add(logger, handler, config.stderror_log_format, config.stderror_level_filter, config.log_prefix)
+    if config.syslog_enabled and os.path.exists("/dev/log"):
+        facility = str(config.syslog_facility).removeprefix("LOG_").lower()
+        handler = logging.handlers.SysLogHandler("/dev/log", logging.handlers.SysLogHandler.facility_names.get(
+            facility, logging.handlers.SysLogHandler.LOG_DAEMON))
+        handler.ident = f"{config.syslog_name or 'osip'}: "
+        _add(logger, handler, config.syslog_log_format, config.syslog_level_filter, config.log_prefix)
+    return logger
+
+
+def _add(logger: logging.Logger, handler: logging.Handler, form: str, limit: int, prefix: str) -> None:
+    handler.setFormatter(Lines(prefix) if form == "plain_text" else JsonLines(prefix))
+    if limit:
+        handler.setLevel(python_level(limit))
+    logger.addHandler(handler)

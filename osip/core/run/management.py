@@ -1,0 +1,186 @@
+"""The management commands of the core: processes, logs, statistics, events, reload (MI section 2)."""
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+from osip import __version__
+from osip.core.errors import MIError
+from osip.core.exports.declare import mi
+from osip.core.exports.module import Module
+from osip.core.exports.spec import MiSpec, Scope, StatKind
+from osip.core.mi.commands import BAD_PARAMS
+from osip.core.run.log import python_level
+
+LEVELS = range(-3, 5)
+
+
+class CoreCommands(Module):
+    """Management commands that need no module."""
+    name = "core"
+
+    @mi(aliases=("arg",))
+    def arg(self) -> list[str]:
+        """List the command line."""
+        return list(sys.argv)
+
+    @mi("help", aliases=("help",))
+    def help(self, mi_cmd: str | None = None) -> dict[str, Any] | str:
+        """Describe a command."""
+        if mi_cmd is None:
+            return "usage: help mi_cmd - returns information about 'mi_cmd'"
+        try:
+            spec = self.env.mi.find(mi_cmd)
+        except MIError:
+            raise MIError(404, f'command "{mi_cmd}" not found; "which" lists all') from None
+        return {"Help": spec.doc, "Exported by": spec.module, "Params": [list(r) for r in spec.recipes],
+                "Aliases": list(spec.aliases)}
+
+    @mi(aliases=("kill",), scope=Scope.EACH)
+    def kill(self) -> None:
+        """Stop the server, finishing what is in flight."""
+        self.env.shutdown(True)
+
+    @mi(aliases=("log_level",), recipes=((), ("level",), ("level", "pid")), scope=Scope.EACH)
+    def log_level(self, level: int | None = None, pid: int | None = None) -> dict[str, Any]:
+        """Show or set the log level (-3 to 4), of all processes or one."""
+        if pid is not None and pid != os.getpid():
+            raise MIError(BAD_PARAMS, "Invalid params", f"no process {pid}; ps lists them")
+        if level is None:
+            return {"Processes": [{"PID": os.getpid(), "Log level": self.env.config.log_level, "Type": "worker"}]}
+        self.env.config.log_level = self._checked(level)
+        self.env.log.setLevel(python_level(level))
+        return {"Log level": level} if pid is not None else {"New global log level": level}
+
+    @mi(aliases=("xlog_level",), scope=Scope.EACH)
+    def xlog_level(self, level: int | None = None) -> dict[str, Any]:
+        """Show or set the limit of xlog."""
+        if level is None:
+            return {"xLog Level": self.env.config.xlog_level}
+        self.env.config.xlog_level = self._checked(level)
+        return {"New xLog level": level}
+
+    def _checked(self, level: int) -> int:
+        if level not in LEVELS or level == 0:
+            raise MIError(BAD_PARAMS, "Invalid params", "a level is -3 -2 -1 1 2 3 or 4")
+        return level
+
+    @mi(aliases=("ps",), scope=Scope.EACH)
+    def ps(self) -> dict[str, Any]:
+        """List the processes."""
+        return {"Processes": [{"ID": 0, "PID": os.getpid(), "Type": "worker"}]}
+
+    @mi(aliases=("pwd",))
+    def pwd(self) -> dict[str, str]:
+        """Show the working folder."""
+        return {"WD": os.getcwd()}
+
+    @mi(aliases=("reload_routes",), scope=Scope.EACH)
+    def reload_routes(self) -> None:
+        """Read the script again and swap it in at once; with errors the old one stays."""
+        errors = [d for d in self.env.reload() if d.is_error]
+        if errors:
+            first = errors[0]
+            raise MIError(500, f"script has {len(errors)} error(s), the old one stays",
+                          f"{first.span.file}:{first.span.line}:{first.span.col}: {first.code} {first.message}")
+
+    @mi(aliases=("uptime",))
+    def uptime(self) -> dict[str, str]:
+        """Show since when the server runs."""
+        now = time.time()
+        return {"Now": time.ctime(now), "Up since": time.ctime(self.env.started_at),
+                "Up time": f"{int(now - self.env.started_at)} [sec]"}
+
+    @mi(aliases=("version",))
+    def version(self, revision: str | None = None) -> dict[str, str]:
+        """Show the server's version."""
+        return {"Server": f"osip ({__version__} (python {sys.version_info.major}.{sys.version_info.minor}/"
+                          f"{sys.platform}))"}
+
+    @mi(aliases=("which",))
+    def which(self, command: str | None = None) -> list[str]:
+        """List the commands, those that start with a text."""
+        return self.env.mi.names(command or "")
+
+    # --- statistics ---------------------------------------------------------------------------------------------------
+
+    @mi("get", group="statistics", aliases=("get_statistics",))
+    def get_statistics(self, statistics: list[str]) -> dict[str, int]:
+        """Show statistics by name, `group:` or `all`."""
+        found = {s.full_name: s.read() for pattern in statistics for s in self.env.stats.select(str(pattern))}
+        if not found:
+            raise MIError(404, "Statistics Not Found")
+        return found
+
+    @mi("list", group="statistics", aliases=("list_statistics",))
+    def list_statistics(self, statistics: list[str] | None = None) -> dict[str, str]:
+        """List the names of statistics and whether they count up."""
+        return {s.full_name: "counter" if s.kind is StatKind.COUNTER else "non-counter"
+                for pattern in statistics or ["all"] for s in self.env.stats.select(str(pattern))}
+
+    @mi("reset", group="statistics", aliases=("reset_statistics",), scope=Scope.EACH)
+    def reset_statistics(self, statistics: list[str]) -> None:
+        """Set counters back to 0."""
+        found = [s for pattern in statistics for s in self.env.stats.select(str(pattern))]
+        if not found:
+            raise MIError(404, "Statistics Not Found")
+        for stat in found:
+            if stat.reset is not None:
+                stat.reset()
+
+    @mi("reset_all", group="statistics", aliases=("reset_all_statistics",), scope=Scope.EACH)
+    def reset_all_statistics(self) -> None:
+        """Set every counter back to 0."""
+        self.reset_statistics(["all"])
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    @mi("list", group="evi", aliases=("events_list",))
+    def events_list(self) -> dict[str, Any]:
+        """List the events."""
+        return {"Events": [{"name": r.name, "id": r.id} for r in self.env.events.records.values()]}
+
+    @mi("subscribers", group="evi", aliases=("subscribers_list",))
+    def subscribers_list(self, event: str | None = None, socket: str | None = None) -> dict[str, Any]:
+        """List who listens to events."""
+        records = self.env.events.records
+        if event is not None and event not in records:
+            raise MIError(404, "Event not registered")
+        listed = [self._subscribers(records[name], socket) for name in ([event] if event else records)]
+        return {"Event": listed[0]} if event else {"Events": [e for e in listed if e["Subscribers"]]}
+
+    def _subscribers(self, record: Any, socket: str | None) -> dict[str, Any]:
+        now = self.env.now
+        return {"name": record.name, "id": record.id, "Subscribers": [
+            {"socket": s.address, "expire": "never" if s.until is None else int(s.until - now)}
+            for s in record.subscribers if socket in (None, s.address)]}
+
+    @mi("raise", group="evi", aliases=("raise_event",))
+    def raise_event(self, event: str, params: list[Any] | None = None) -> None:
+        """Raise an event."""
+        values = params if params is not None else []
+        named = values[0] if len(values) == 1 and isinstance(values[0], dict) else dict(enumerate(values, 1))
+        self.env.events.raise_event(event, {str(k): v for k, v in named.items()})
+
+    @mi("subscribe", group="evi", aliases=("event_subscribe",), scope=Scope.EACH)
+    def event_subscribe(self, event: str, socket: str, expire: int | None = None) -> None:
+        """Subscribe an address to an event for some seconds (3600; 0 ends it)."""
+        events = self.env.events
+        if event not in events.records:
+            raise MIError(404, "Event not registered")
+        if expire == 0:
+            events.unsubscribe(event, socket)
+            return
+        connect = events.transports.get(socket.partition(":")[0])
+        if connect is None:
+            raise MIError(400, "No transport for this address",
+                          f'load the event_* module of "{socket.partition(":")[0]}"')
+        events.subscribe(event, socket, connect(socket), self.env.now + (3600 if expire is None else expire))
+
+
+def describe(spec: MiSpec) -> dict[str, Any]:
+    """Return a command as JSON-ready data, for `osip modules` and help."""
+    return {"name": spec.canonical, "aliases": list(spec.aliases), "doc": spec.doc,
+            "params": [{"name": a.label, "type": a.kind, "optional": a.optional} for a in spec.args]}

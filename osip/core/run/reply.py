@@ -1,0 +1,94 @@
+"""Answer requests: what a local reply looks like and where it goes (RFC 3261 sections 8.2.6 and 18.2.2, RFC 3581)."""
+from __future__ import annotations
+
+import sys
+from hashlib import md5
+from typing import TYPE_CHECKING, Final
+
+from osip import __version__
+from osip.core.net.endpoint import DEFAULT_PORTS, Dest
+from osip.core.run.ctx import FORCE_RPORT, REPLY_TO_VIA, Ctx
+from osip.core.sip.build import build_reply
+from osip.core.sip.names import reason_phrase
+
+if TYPE_CHECKING:
+    from osip.core.net.endpoint import Source
+    from osip.core.run.env import Env
+    from osip.core.sip.message import Request
+
+REASON_OF_BAD: Final = {400: "Bad Request", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
+                        416: "Unsupported URI Scheme", 482: "Loop Detected", 505: "Version Not Supported",
+                        513: "Message Too Large"}
+SERVER: Final = f"osip ({__version__} ({sys.platform}))".encode()
+
+
+def server_value(env: Env) -> bytes:
+    """Return the value of the Server header that replies carry; empty for none."""
+    config = env.config
+    if not config.server_signature:
+        return b""
+    line = config.server_header
+    return line.partition(":")[2].strip().encode() if line else SERVER
+
+
+def build(ctx: Ctx, status: int, reason: str, to_tag: str = "", headers: bytes = b"", body: bytes = b"") -> bytes:
+    """Build a local reply to the request of `ctx`, with what `append_to_reply` and its like asked for."""
+    extra = ctx.reply_edits
+    if extra:
+        headers += b"".join([line for line in extra if line])
+    if not reason:
+        reason = reason_phrase(status)
+    env, source = ctx.env, ctx.source
+    if source is None:
+        return build_reply(ctx.msg, status, reason, to_tag, headers, body, server_value(env))
+    if env.config.sip_warning and status >= 300:
+        where = source.socket.sent_by
+        headers += f'Warning: 392 {where} "Noisy feedback tells: pid={env.pid} req_src_ip={source.host}"\r\n'.encode()
+    return build_reply(ctx.msg, status, reason, to_tag, headers, body, server_value(env), source.host, source.port,
+                       bool(ctx.via_flags & FORCE_RPORT))
+
+
+def dest(env: Env, request: Request, source: Source, via_flags: int = 0) -> Dest:
+    """Say where replies to a request go: the connection it came on, else by the top Via's received and rport."""
+    socket = source.socket
+    if socket.reliable:
+        return Dest(socket.proto, source.host, source.port, socket, source.conn)
+    via = request.via1
+    if via_flags & REPLY_TO_VIA or env.config.reply_to_via:
+        return Dest(socket.proto, via.host, via.port or DEFAULT_PORTS[socket.proto], socket)
+    if via.rport is not None or via_flags & FORCE_RPORT:
+        return Dest(socket.proto, source.host, source.port, socket)
+    return Dest(socket.proto, source.host, via.port or DEFAULT_PORTS[socket.proto], socket)
+
+
+def totag(env: Env, request: Request) -> str:
+    """Return the To tag of stateless replies: the same for every copy of a request, so that its ACK is known again."""
+    text = f"{env.tag_secret}{request.call_id}{request.from_tag}{request.cseq}{request.via1.branch}"
+    return md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest() + ".osip"
+
+
+def send_stateless(ctx: Ctx, status: int, reason: str, headers: bytes = b"", body: bytes = b"") -> int:
+    """Send a reply without keeping state; 1 when it was handed to the network, -1 otherwise."""
+    request = ctx.msg
+    source = ctx.source
+    if source is None:
+        return -1
+    tag = "" if status == 100 else totag(ctx.env, request)      # type: ignore[arg-type]
+    data = build(ctx, status, reason, tag, headers, body)
+    where = dest(ctx.env, request, source, ctx.via_flags)       # type: ignore[arg-type]
+    return 1 if ctx.env.send(data, where) else -1
+
+
+def contact_lines(ctx: Ctx) -> bytes:
+    """Return the Contact line of a 3xx made from the destination set; empty when nothing was set or a script gave one.
+
+    The R-URI counts only when it was rewritten; q is written when it is known.
+    """
+    if any(line[:8].lower() == b"contact:" for line in ctx.reply_edits or ()):
+        return b""
+    targets = ([ctx.target] if ctx.target.uri is not None else []) + (ctx.targets or [])
+    values = []
+    for target in targets:
+        uri = target.uri if target.uri is not None else ctx.msg.ruri       # type: ignore[union-attr]
+        values.append(f"<{uri}>" + (f";q={target.q / 1000:g}" if target.q >= 0 else ""))
+    return f"Contact: {', '.join(values)}\r\n".encode("utf-8", "surrogateescape") if values else b""

@@ -1,0 +1,281 @@
+"""One worker: an environment, the sockets, the module instances and the current program."""
+from __future__ import annotations
+
+import asyncio
+import gc
+import inspect
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from osip.core.errors import OsipError
+from osip.core.exports.registry import Registry
+from osip.core.exports.spec import Hook, Scope
+from osip.core.mi.commands import Commands
+from osip.core.net.endpoint import Dest, LocalSocket
+from osip.core.net.resolve import Resolver
+from osip.core.run import reply
+from osip.core.run.bus import Bus, LocalBus
+from osip.core.run.ctx import STARTUP, TIMER, Ctx
+from osip.core.run.dispatch import Dispatch, hooks
+from osip.core.run.env import Env
+from osip.core.run.events import Events
+from osip.core.run.stats import Stats
+from osip.core.run.timers import TICK
+from osip.core.store.sql import Stores
+
+if TYPE_CHECKING:
+    from osip.core.net.endpoint import Source
+    from osip.core.run.program import Program
+
+_log = logging.getLogger("osip.core")
+
+GC_THRESHOLD = (50000, 20, 100)
+"""performance.md design rule 4."""
+
+
+class Worker:
+    """Serve the sockets until told to stop. `env` is complete before the modules' `mod_init` runs."""
+
+    def __init__(self, env: Env, registry: Registry, sockets: list[LocalSocket], number: int = 0,
+                 bus: Bus | None = None) -> None:
+        self.env, self.registry, self.number = env, registry, number
+        self.bus: Bus = bus or LocalBus()
+        self.transports: dict[str, Any] = {}
+        self.stores = Stores(env.config)
+        self.dispatch: Dispatch = None          # type: ignore[assignment]
+        self._stop: asyncio.Event | None = None
+        self._drain_hooks: tuple[Callable[..., int], ...] = ()
+        self._ticker: asyncio.TimerHandle | None = None
+        self._route_timers: list[Any] = []
+        self._generation = 0
+        self._prepare(sockets)
+
+    def _prepare(self, sockets: list[LocalSocket]) -> None:
+        env = self.env
+        env.sockets = sockets
+        for index, socket in enumerate(sockets):
+            socket.index = index
+        env.now = time.monotonic()
+        env.timers.__init__(env.now, self._timer_failed)            # type: ignore[misc]
+        env.modules = self.registry.instances
+        env.bus = self.bus
+        env.stats, env.events = Stats(), Events(env)
+        env.stats.register_modules(self.registry)
+        for spec in self.registry.specs:
+            for event in spec.events:
+                env.events.declare(event.name)
+        env.mi = Commands(self.registry)
+        self.dispatch = Dispatch(env, self.registry)
+        env.send, env.run_route = self.send, self.dispatch.run_route
+        env.is_myself, env.find_socket, env.pick_socket = self.is_myself, self.find_socket, self.pick_socket
+        env.reply = lambda ctx, code, reason: reply.send_stateless(ctx, code, reason)
+        env.dispatch = self.dispatch
+        self._drain_hooks = hooks(self.registry, Hook.DRAIN)
+        for instance in self.registry.instances.values():
+            instance.env = env
+
+    def init_modules(self) -> None:
+        """Run every module's `mod_init`, those that are needed first."""
+        for instance in self.registry.start_order():
+            instance.mod_init()
+
+    def set_program(self, program: Program) -> None:
+        """Serve with this program from the next message on."""
+        self.env.program = self.dispatch.program = program
+        self._generation += 1
+        if self._stop is not None:
+            self._start_route_timers()
+
+    # --- life -------------------------------------------------------------------------------------------------------
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Open the sockets, start the modules, serve until `stop`, close everything."""
+        loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self.env.now = time.monotonic()
+        resolver = Resolver(self.env.config, self.transports_known())
+        self.env.resolve, self.env.resolve_wait = resolver.now, resolver.ask
+        started: list[Any] = []
+        try:
+            for instance in self.registry.start_order():
+                if hasattr(instance, "make_transport"):
+                    self.transports[instance.transport] = instance.make_transport(self.env)
+            for instance in self.registry.start_order():
+                await instance.child_init(self.env)
+                started.append(instance)
+            self._run_startup_route()
+            self._start_timers()
+            for socket in self.env.sockets:
+                self._open(socket, loop)
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*GC_THRESHOLD)
+            self._tick()
+            ready()
+            await self._stop.wait()
+        finally:
+            if self._ticker is not None:
+                self._ticker.cancel()
+            for transport in self.transports.values():
+                await _maybe(transport.close())
+            await self.env.finish_tasks()
+            for instance in reversed(started):
+                try:
+                    await instance.destroy()
+                except Exception as error:
+                    _log.error("module did not close cleanly module=%s error=%r", instance.name, error)
+            await self.stores.close()
+            await _maybe(resolver.close())
+
+    def transports_known(self) -> set[str]:
+        """Return the protocols that loaded modules provide."""
+        return {spec.transport for spec in self.registry.specs if spec.transport}
+
+    def _open(self, socket: LocalSocket, loop: asyncio.AbstractEventLoop) -> None:
+        transport = self.transports.get(socket.proto)
+        if transport is None:
+            raise OsipError(f'nothing can listen on {socket.text}: add loadmodule "proto_{socket.proto}.so"')
+        try:
+            transport.open(socket, loop, self)
+        except OSError as error:
+            raise OsipError(f"cannot listen on {socket.text}: {error.strerror or error}. Is another server using this "
+                            f"port? Choose another one with -l {socket.proto}:{socket.host}:PORT") from error
+
+    def stop(self, drain: bool = False, grace: float = 10.0) -> None:
+        """Stop serving; with `drain` first finish what is in flight, at most `grace` seconds long."""
+        if self._stop is None or self._stop.is_set():
+            return
+        if not drain or self.dispatch.draining:
+            self._stop.set()
+            return
+        self.dispatch.draining = True
+        self._drain(self.env.now + grace)
+
+    def _drain(self, until: float) -> None:
+        left = sum(hook() for hook in self._drain_hooks)
+        if left == 0 or self.env.now >= until:
+            assert self._stop is not None
+            if left:
+                _log.warning("stopping with work in flight pieces=%d", left)
+            self._stop.set()
+        else:
+            self.env.timers.call_at(self.env.now + TICK, self._drain, until)
+
+    # --- receiving: what a transport calls ----------------------------------------------------------------------------
+
+    def batch_start(self) -> None:
+        """A transport has input: read the clock once for the batch."""
+        self.env.now = time.monotonic()
+
+    def receive(self, raw: bytes, source: Source) -> None:
+        """Handle one message; never raises."""
+        self.dispatch.receive(raw, source)
+
+    def batch_end(self) -> None:
+        """The batch is done."""
+
+    # --- sending ------------------------------------------------------------------------------------------------------
+
+    def send(self, data: bytes, dest: Dest) -> bool:
+        """Hand a message to the network; False when it could not be sent."""
+        transport = self.transports.get(dest.proto)
+        if transport is None:
+            return False
+        if dest.socket is None or dest.socket.proto != dest.proto:
+            dest.socket = self.pick_socket(dest.proto, ":" in dest.host, dest.socket)
+            if dest.socket is None:
+                return False
+        return bool(transport.send(data, dest))
+
+    def pick_socket(self, proto: str, is_ipv6: bool, near: LocalSocket | None = None) -> LocalSocket | None:
+        """Return our socket for a protocol and address family, preferring the host of `near`."""
+        fitting = [s for s in self.env.sockets if s.proto == proto and s.is_ipv6 == is_ipv6]
+        if near is not None:
+            for socket in fitting:
+                if socket.host == near.host:
+                    return socket
+        return fitting[0] if fitting else None
+
+    def find_socket(self, proto: str, host: str, port: int = 0) -> LocalSocket | None:
+        """Return our socket `proto:host:port`; "" and 0 mean any, the host may be the advertised one."""
+        for socket in self.env.sockets:
+            if (not proto or socket.proto == proto) and host in (socket.host, socket.adv_host) \
+                    and port in (0, socket.port, socket.adv_port):
+                return socket
+        return None
+
+    def is_myself(self, host: str, port: int = 0, proto: str = "") -> bool:
+        """Say whether a host (and port, 0 = any) is one of our sockets, advertised names or aliases."""
+        host = host.strip("[]").lower()
+        for socket in self.env.sockets:
+            if host in (socket.host, socket.adv_host.lower()) and port in (0, socket.port, socket.adv_port) \
+                    and (not proto or proto == socket.proto):
+                return True
+        for a_proto, a_host, a_port, subdomains in self.env.config.aliases:
+            name = a_host.strip("[]").lower()
+            if (host == name or (subdomains and host.endswith("." + name))) \
+                    and (not port or a_port is None or port == a_port) \
+                    and (not proto or a_proto is None or proto == a_proto):
+                return True
+        return False
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        self.env.now = now = time.monotonic()
+        self.env.timers.run(now)
+        self._ticker = asyncio.get_running_loop().call_later(TICK, self._tick)
+
+    def _timer_failed(self, error: BaseException) -> None:
+        _log.error("timer failed error=%r", error, exc_info=error)
+
+    def _start_timers(self) -> None:
+        for instance in self.registry.instances.values():
+            for spec in instance.spec.timers:
+                every = seconds(getattr(instance, spec.every) if isinstance(spec.every, str)
+                                and hasattr(instance, spec.every) else spec.every)
+                if every > 0 and (spec.scope is not Scope.LEADER or self.number == 0):
+                    self._repeat(every, getattr(instance, spec.attr), f"{instance.name}.{spec.attr}", 0)
+        self._start_route_timers()
+
+    def _start_route_timers(self) -> None:
+        program = self.env.program
+        for route in program.timers if program else ():
+            def run(route: Any = route) -> None:
+                self.dispatch.run_route(route.run, Ctx(self.env, None, None, TIMER))
+            self._repeat(route.interval, run, f"timer_route[{route.name}]", self._generation)
+
+    def _repeat(self, every: float, run: Callable[[], Any], what: str, generation: int) -> None:
+        def fire() -> None:
+            if generation and generation != self._generation:   # the program was replaced
+                return
+            self.env.timers.call_at(self.env.now + every, fire)
+            result = run()
+            if inspect.iscoroutine(result):
+                self.env.spawn(result, what)
+        self.env.timers.call_at(self.env.now + every, fire)
+
+    def _run_startup_route(self) -> None:
+        program = self.env.program
+        if program is not None and program.startup is not None:
+            before = self.dispatch.err_requests
+            self.dispatch.run_route(program.startup, Ctx(self.env, None, None, STARTUP))
+            if self.dispatch.err_requests > before:
+                raise OsipError("startup_route failed: see the line above")
+
+
+def seconds(every: float | str) -> float:
+    """Return an interval in seconds: a number, "30s", "500ms", "2m" or digits."""
+    if not isinstance(every, str):
+        return float(every or 0)
+    for ending, factor in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)):
+        if every.endswith(ending):
+            return float(every[:-len(ending)]) * factor
+    return float(every or 0)
+
+
+async def _maybe(result: Any) -> None:
+    if inspect.isawaitable(result):
+        await result

@@ -1,0 +1,81 @@
+"""Parse and build credentials and challenges: a scheme and its parameters (RFC 3261 sections 20.7, 20.27, 20.44)."""
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from osip.core.errors import ParseError
+from osip.core.sip.params import quote, unquote
+
+_SCHEME: Final = re.compile(r"\s*([A-Za-z0-9\-.!%*_+`'~]+)(?:\s+|$)")
+_PARAM: Final = re.compile(
+    r"\s*([A-Za-z0-9\-.!%*_+`'~]+)\s*=\s*(\"[^\"\\]*(?:\\.[^\"\\]*)*\"|[^\s\",]*)\s*(?:,|$)", re.DOTALL)
+_TOKEN68: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+# Written without quotes (RFC 7616 sections 3.3 and 3.4, RFC 3261 section 25.1).
+_BARE: Final = frozenset(("algorithm", "stale", "nc"))
+
+
+class Auth:
+    """Hold credentials or a challenge: `scheme` as written, `params` by lower-case name with quotes taken off.
+
+    What follows a scheme without parameters (a bearer token) is in `token`.
+    """
+
+    __slots__ = ("scheme", "params", "token")
+
+    def __init__(self, scheme: str, params: Mapping[str, str] | None = None, token: str = "") -> None:
+        self.scheme = scheme
+        self.params: dict[str, str] = dict(params or {})
+        self.token = token
+
+    @property
+    def is_digest(self) -> bool:
+        """Tell whether the scheme is Digest."""
+        return self.scheme.lower() == "digest"
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return a parameter by its lower-case name."""
+        return self.params.get(name, default)
+
+    def __str__(self) -> str:
+        return build_auth(self.scheme, self.params, self.token)
+
+    def __repr__(self) -> str:
+        return f"Auth({str(self)!r})"
+
+
+def parse_auth(text: str) -> Auth:
+    """Parse the value of an Authorization, Proxy-Authorization, WWW- or Proxy-Authenticate header."""
+    found = _SCHEME.match(text)
+    if found is None:
+        raise ParseError("bad credentials")
+    scheme = found.group(1)
+    pos = found.end()
+    rest = text[pos:].strip()
+    if rest and _TOKEN68.fullmatch(rest):
+        return Auth(scheme, token=rest)
+    params: dict[str, str] = {}
+    size = len(text.rstrip())
+    while pos < size:
+        found = _PARAM.match(text, pos)
+        if found is None:
+            raise ParseError("bad credentials", offset=pos)
+        name = found.group(1).lower()
+        if name in params:
+            raise ParseError(f"bad credentials: {name} given twice", offset=pos)
+        params[name] = unquote(found.group(2))
+        pos = found.end()
+    return Auth(scheme, params)
+
+
+def build_auth(scheme: str, params: Mapping[str, str], token: str = "") -> str:
+    """Write credentials or a challenge; `qop` is quoted in a challenge and bare in credentials."""
+    if token:
+        return f"{scheme} {token}"
+    is_answer = "response" in params
+    out = []
+    for name, value in params.items():
+        bare = name in _BARE or (name == "qop" and is_answer)
+        out.append(f"{name}={value}" if bare else f"{name}={quote(value)}")
+    return f"{scheme} {', '.join(out)}"

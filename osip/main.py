@@ -1,0 +1,135 @@
+"""Wire a script into a running server. The single file that knows every floor; it holds no logic of its own."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from osip.core.errors import OsipError, ScriptError
+from osip.core.exports.diagnostic import Diagnostic
+from osip.core.exports.registry import Registry
+from osip.core.net.endpoint import DEFAULT_PORTS, LocalSocket, parse_endpoint
+from osip.core.net.listen import expand
+from osip.core.run import log
+from osip.core.run.config import Config
+from osip.core.run.env import Env
+from osip.core.run.management import CoreCommands
+from osip.core.run.master import Master
+from osip.core.run.worker import Worker
+from osip.script.boot import CheckResult, compile_script
+from osip.script.builtins import BUILTINS
+from osip.script.emit import emit
+
+_log = logging.getLogger("osip.core")
+
+
+@dataclass(slots=True)
+class Options:
+    """What the command line says; empty values leave the script's."""
+    path: str
+    listen: tuple[str, ...] = ()
+    log_level: int | None = None
+    stderr: bool = False
+    debug: bool = False
+    argv: dict[str, str] = field(default_factory=dict)
+    defines: dict[str, str] = field(default_factory=dict)
+    preprocessor: str = ""
+    pid_file: str = ""
+    user: str = ""
+    group: str = ""
+    grace: float = 10.0
+
+
+@dataclass(slots=True)
+class Server:
+    """A server that is ready to run."""
+    options: Options
+    result: CheckResult
+    worker: Worker
+
+    def master(self, ready: Callable[[], None]) -> Master:
+        config, options = self.worker.env.config, self.options
+        return Master(self.worker, self.reload, grace=options.grace, pid_file=options.pid_file,
+                      user=options.user or config.user, group=options.group or config.group, ready=ready)
+
+    def reload(self) -> list[Diagnostic]:
+        """Check and compile the script again and swap it in; with errors the old program stays."""
+        checked = new_registry()
+        result = check(self.options, checked, Config())
+        running = self.worker.registry
+        found = list(result.diagnostics)
+        if result.ok and set(checked.classes) - set(running.classes):
+            new = ", ".join(sorted(set(checked.classes) - set(running.classes)))
+            found.append(Diagnostic("E390", f"the new script loads further modules ({new}): that needs a restart"))
+        errors = [d for d in found if d.is_error]
+        if errors:
+            _log.error("reload refused errors=%d first=%s:%d:%d %s %s", len(errors), errors[0].span.file,
+                       errors[0].span.line, errors[0].span.col, errors[0].code, errors[0].message)
+            return found
+        program = emit(result.script, running, self.worker.env)
+        for instance in running.instances.values():
+            found += instance.reload_check(program)
+        if any(d.is_error for d in found):
+            return found
+        self.worker.set_program(program)
+        self.result = result
+        _log.info("script reloaded path=%s routes=%d", self.options.path, program.route_count())
+        return found
+
+
+def new_registry() -> Registry:
+    """Return a registry that holds the language's own words and nothing else."""
+    return Registry((CoreCommands, *BUILTINS))
+
+
+def check(options: Options, registry: Registry, config: Config) -> CheckResult:
+    """Read and check a script with the words that the command line adds."""
+    config.argv = dict(options.argv)
+    return compile_script(Path(options.path), registry, config, defines=options.defines,
+                          preprocessor=options.preprocessor, need_socket=not options.listen)
+
+
+def build(options: Options) -> Server:
+    """Make a server from a script; ScriptError carries its diagnostics, OsipError says what else is wrong."""
+    registry, config = new_registry(), Config()
+    result = check(options, registry, config)
+    if not result.ok:
+        raise ScriptError(f"{options.path} has {len(result.errors)} error(s)", result.diagnostics)
+    if options.debug:
+        config.set("debug_mode", 1)
+    if options.log_level is not None:
+        config.log_level = options.log_level
+    if options.stderr:
+        config.stderror_enabled = 1
+    log.set_up(config)
+    sockets = listen_sockets(options, result, config)
+    registry.create()
+    env = Env(config, registry)
+    worker = Worker(env, registry, sockets)
+    env.sql = worker.stores.sql
+    worker.init_modules()
+    worker.set_program(emit(result.script, registry, env))
+    server = Server(options, result, worker)
+    env.reload = server.reload
+    return server
+
+
+def listen_sockets(options: Options, result: CheckResult, config: Config) -> list[LocalSocket]:
+    """Return the sockets to open: those of `-l`, else those of the script."""
+    sockets: list[LocalSocket] = []
+    for text in options.listen:
+        try:
+            end = parse_endpoint(text)
+        except ValueError as error:
+            raise OsipError(f"-l {text}: {error}") from None
+        port = end.port or config.port or DEFAULT_PORTS.get(end.proto or "udp", 5060)
+        sockets += expand(end.proto or "udp", end.host, port)
+    if not options.listen:
+        for listen in result.sockets:
+            sockets += expand(listen.proto, listen.host, listen.port, listen.adv_host, listen.adv_port, listen.tag,
+                              listen.options)
+    for socket in sockets:
+        if config.advertised_address or config.advertised_port:
+            socket.advertise(config.advertised_address or socket.adv_host, config.advertised_port or socket.adv_port)
+    return sockets

@@ -1,0 +1,193 @@
+"""Management interface over a named pipe: `:reply_name:{json}` in, the answer into a pipe of that name.
+
+The text form of old tools (`:command:reply_name`, one argument a line, an empty line) is understood too.
+"""
+from __future__ import annotations
+
+import asyncio
+import grp
+import logging
+import os
+import pwd
+import re
+import stat
+from typing import Any
+
+import orjson
+
+from osip.api import Env, MIError, Module, ModuleError, needs, param, timer
+from osip.api import rpc as json_rpc
+
+MAX_REQUEST = 1 << 20
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_log = logging.getLogger("osip.mi_fifo")
+
+
+class MiFifo(Module):
+    """JSON-RPC 2.0 over a FIFO."""
+    fifo_name = param("/tmp/opensips_fifo", doc="Path of the pipe.")
+    fifo_mode = param(0o660, doc="Its mode.")
+    fifo_group = param(None, kind=(int, str), doc="Its group.")
+    fifo_user = param(None, kind=(int, str), doc="Its owner.")
+    reply_dir = param("/tmp/", doc="Folder of the pipes for answers.")
+    trace_destination = param("", doc="Trace of commands; accepted.")
+    trace_bwlist = param("", doc="Which commands to trace; accepted.")
+    pretty_printing = param(0, doc="Indent the answers.")
+    reply_indent = param("", removed="answers are JSON")
+    core = needs("core")
+
+    def mod_init(self) -> None:
+        self._fd = -1
+        self._buffer = b""
+        self.env.announcements.append(f"MI fifo {self.fifo_name}")
+
+    async def child_init(self, env: Env) -> None:
+        self._open()
+
+    async def destroy(self) -> None:
+        self._close()
+        try:
+            os.unlink(self.fifo_name)
+        except OSError:
+            pass
+
+    @timer(30)
+    def watch(self) -> None:
+        """Make the pipe again when somebody removed it."""
+        try:
+            if stat.S_ISFIFO(os.stat(self.fifo_name).st_mode):
+                return
+        except OSError:
+            pass
+        self._close()
+        try:
+            self._open()
+        except ModuleError as error:
+            _log.error("pipe not made again error=%s", error)
+
+    def _open(self) -> None:
+        try:
+            if os.path.exists(self.fifo_name):
+                if not stat.S_ISFIFO(os.lstat(self.fifo_name).st_mode):
+                    raise ModuleError(f"mi_fifo: {self.fifo_name} exists and is no pipe: remove it or set fifo_name")
+                os.unlink(self.fifo_name)
+            os.mkfifo(self.fifo_name, 0o600)
+            user, group = self._ids()
+            if user != -1 or group != -1:
+                os.chown(self.fifo_name, user, group)
+            os.chmod(self.fifo_name, self.fifo_mode)
+            # Read and write, so that the pipe never reports its end when a writer goes away.
+            self._fd = os.open(self.fifo_name, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise ModuleError(f"mi_fifo cannot make the pipe {self.fifo_name}: {error.strerror or error}") from None
+        asyncio.get_running_loop().add_reader(self._fd, self._readable)
+
+    def _ids(self) -> tuple[int, int]:
+        try:
+            user = -1 if self.fifo_user is None else (
+                int(self.fifo_user) if str(self.fifo_user).isdigit() else pwd.getpwnam(self.fifo_user).pw_uid)
+            group = -1 if self.fifo_group is None else (
+                int(self.fifo_group) if str(self.fifo_group).isdigit() else grp.getgrnam(self.fifo_group).gr_gid)
+        except KeyError as error:
+            raise ModuleError(f"mi_fifo: {error.args[0]}") from None
+        return user, group
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+    def _readable(self) -> None:
+        try:
+            self._buffer += os.read(self._fd, 65536)
+        except BlockingIOError:
+            return
+        while self._buffer:
+            request, rest = take(self._buffer)
+            if request is None:
+                if len(self._buffer) > MAX_REQUEST:
+                    _log.error("request dropped: longer than %d bytes", MAX_REQUEST)
+                    self._buffer = b""
+                return
+            self._buffer = rest
+            if request.strip():
+                self.env.spawn(self._run(request), "mi_fifo")
+
+    async def _run(self, request: bytes) -> None:
+        head, _, body = request.lstrip().partition(b"\n") if b"{" not in request else (request.lstrip(), b"", b"")
+        parts = head.split(b":", 2)
+        if len(parts) < 3 or parts[0]:
+            _log.warning("bad request start=%r; write :reply_name:{json}", request[:40])
+            return
+        if parts[2].lstrip().startswith((b"{", b"[")):
+            answer = await json_rpc.answer(self.env.mi, parts[2], bool(self.pretty_printing))
+            reply = parts[1].decode(errors="replace")
+        else:
+            answer = await self._text(parts[1].decode(errors="replace"), body)
+            reply = parts[2].decode(errors="replace").strip()
+        if answer is not None and reply:
+            await self._reply(reply, answer if answer.endswith(b"\n") else answer + b"\n")
+
+    async def _text(self, command: str, body: bytes) -> bytes:
+        words = [line.decode(errors="replace") for line in body.split(b"\n") if line]
+        try:
+            result = self.env.mi.run(command, words)
+            if asyncio.iscoroutine(result):
+                result = await result
+        except MIError as error:
+            return f"{error.code if error.code > 0 else 500} {error.message}\n".encode()
+        return ("200 OK\n" + as_text(result)).encode()
+
+    async def _reply(self, name: str, answer: bytes) -> None:
+        if not _NAME.fullmatch(name) or name in (".", ".."):
+            _log.warning("bad reply name=%r", name)
+            return
+        path = os.path.join(self.reply_dir, name)
+        for _ in range(20):             # the tool may still be opening its end
+            try:
+                fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+                break
+            except OSError:
+                await asyncio.sleep(0.05)
+        else:
+            _log.warning("nobody reads the answer pipe=%s", path)
+            return
+        try:
+            if stat.S_ISFIFO(os.fstat(fd).st_mode):
+                await asyncio.wait_for(self._write(fd, answer), 5)
+        except (OSError, TimeoutError) as error:
+            _log.warning("answer not delivered pipe=%s error=%s", path, error)
+        finally:
+            os.close(fd)
+
+    async def _write(self, fd: int, data: bytes) -> None:
+        while data:
+            try:
+                data = data[os.write(fd, data):]
+            except BlockingIOError:
+                await asyncio.sleep(0.01)
+
+
+def take(buffer: bytes) -> tuple[bytes | None, bytes]:
+    """Cut one request off the buffer: a line of JSON, or the text form up to its empty line."""
+    line, found, rest = buffer.partition(b"\n")
+    if not found:
+        return None, buffer
+    if b"{" in line or b"[" in line or not line.strip() or line.count(b":") < 2:
+        return line, rest
+    text, found, rest = buffer.partition(b"\n\n")
+    return (text, rest) if found else (None, buffer)
+
+
+def as_text(value: Any, depth: int = 0) -> str:
+    """Print a result in the indented `name:: value` form of old tools."""
+    pad = "\t" * depth
+    if isinstance(value, dict):
+        return "".join(f"{pad}{k}::\n{as_text(v, depth + 1)}" if isinstance(v, (dict, list)) else f"{pad}{k}:: {v}\n"
+                       for k, v in value.items())
+    if isinstance(value, list):
+        return "".join(as_text(item, depth) for item in value)
+    if value in ("OK", None):
+        return ""
+    return f"{pad}{value if isinstance(value, (str, int)) else orjson.dumps(value).decode()}\n"

@@ -1,0 +1,33 @@
+"""SIP over TCP (RFC 3261 section 18, keep-alives of RFC 5626, connection reuse of RFC 5923)."""
+from __future__ import annotations
+
+from osip.api import Env, Module, StreamLimits, TcpTransport, param
+
+_CHUNK = 65536
+_NEVER_BLOCKS = "a send never blocks; what waits is bounded by tcp_async_max_postponed_chunks"
+_UNTRACED = "traffic of a transport is not traced yet"
+
+
+class ProtoTcp(Module):
+    """SIP over TCP (RFC 3261 section 18, keep-alives of RFC 5626, connection reuse of RFC 5923)."""
+    transport = "tcp"
+    tcp_port = param(5060, ge=1, le=65535, doc="Port of TCP sockets that name none.")
+    tcp_crlf_pingpong = param(1, ge=0, le=1, doc="Answer a double CRLF with a CRLF.")
+    tcp_crlf_drop = param(0, ge=0, le=1, doc="Drop double CRLFs without an answer.")
+    tcp_async_max_postponed_chunks = param(32, ge=1, doc="Most that waits to be sent on a connection, in 64 kB.")
+    tcp_max_msg_chunks = param(4, removed="a message is bounded by its size and by tcp_max_msg_time")
+    tcp_send_timeout = param(100, removed=_NEVER_BLOCKS)
+    tcp_async = param(1, removed=_NEVER_BLOCKS)
+    tcp_async_local_write_timeout = param(10, removed=_NEVER_BLOCKS)
+    tcp_async_local_connect_timeout = param(10, removed="set the global parameter tcp_connect_timeout")
+    trace_destination = param("", removed=_UNTRACED)
+    trace_on = param(0, removed=_UNTRACED)
+    trace_filter_route = param("", removed=_UNTRACED)
+
+    def make_transport(self, env: Env) -> TcpTransport:
+        """Return the transport of this worker; `net:waiting_tcp` counts the bytes of unfinished messages."""
+        pong = bool(self.tcp_crlf_pingpong and not self.tcp_crlf_drop)
+        limits = StreamLimits(env.config, self.tcp_async_max_postponed_chunks * _CHUNK, pong)
+        transport = TcpTransport(env.config, env.timers, limits)
+        env.stats.register("net", "waiting_tcp", lambda: transport.waiting)
+        return transport

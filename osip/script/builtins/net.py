@@ -1,0 +1,291 @@
+"""Know where a message came from, steer where it leaves, forward without state (variables.md section 6,
+core_functions.md section 5)."""
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Annotated
+
+from osip.api import (Ctx, Dest, Endpoint, Env, LocalSocket, Module, OsipError, Parse, ParseError, Static, Target,
+                      Value, bracket, function, is_ip, parse_endpoint, pvar)
+from osip.core.run import forward as relay
+from osip.core.run.ctx import FORCE_ALIAS, FORCE_RPORT, LOCAL_RPORT, REPLY_TO_VIA
+from osip.script.builtins.value import number_of
+
+VIA_FLAGS = {"force-rport": FORCE_RPORT, "add-local-rport": LOCAL_RPORT, "reply-to-via": REPLY_TO_VIA,
+             "force-tcp-alias": FORCE_ALIAS}
+SOCKET_FIELDS = ("ip", "port", "proto", "advertised_ip", "advertised_port", "tag", "anycast", "af")
+
+
+def _via_flags(text: str) -> int:
+    mask = 0
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        if part not in VIA_FLAGS:
+            raise ValueError(f'unknown flag "{part}"; known: {", ".join(VIA_FLAGS)}')
+        mask |= VIA_FLAGS[part]
+    return mask
+
+
+def _socket_field(text: str) -> str:
+    if text not in SOCKET_FIELDS:
+        raise ValueError(f"expected one of {', '.join(SOCKET_FIELDS)}")
+    return text
+
+
+def _out_field(text: str) -> str:
+    return text if text == "forced" else _socket_field(text)
+
+
+ViaFlags = Annotated[int, Parse(_via_flags)]
+Address = Annotated[Endpoint, Parse(parse_endpoint)]
+
+
+def find_socket(env: Env, text: str) -> LocalSocket | None:
+    """Find one of our sockets by `proto:host[:port]` or by its tag; None when there is no such socket."""
+    for socket in env.sockets:
+        if text == socket.text or (socket.tag and text == socket.tag):
+            return socket
+    try:
+        wanted = parse_endpoint(text)
+    except ValueError:
+        return None
+    host = wanted.host.lower()
+    for socket in env.sockets:
+        if ((not wanted.proto or wanted.proto == socket.proto) and host in (socket.host.lower(),
+                                                                           socket.adv_host.lower())
+                and (not wanted.port or wanted.port in (socket.port, socket.adv_port))):
+            return socket
+    return None
+
+
+class CoreNet(Module):
+    """Addresses of the message, sockets, stateless forwarding."""
+    name = "core_net"
+
+    # --- where from, where to ------------------------------------------------------------------------------------
+
+    @pvar("si", aliases=("src_ip",))
+    def si(self, ctx: Ctx) -> Value:
+        """The IP address that the packet came from."""
+        return ctx.source.host if ctx.source else None
+
+    @pvar("sp", type="is", aliases=("src_port",))
+    def sp(self, ctx: Ctx) -> Value:
+        """The port that the packet came from."""
+        return ctx.source.port if ctx.source else None
+
+    @pvar("socket_in", key="optional", key_parse=_socket_field, type="any")
+    def socket_in(self, ctx: Ctx, field: str | None) -> Value:
+        """The receiving socket as `proto:ip:port`, or one field of it."""
+        return _field(ctx.source.socket, field) if ctx.source else None
+
+    @pvar("Ri")
+    def receive_ip(self, ctx: Ctx) -> Value:
+        """The IP address of the receiving socket."""
+        return ctx.source.socket.host if ctx.source else None
+
+    @pvar("Rp", type="is")
+    def receive_port(self, ctx: Ctx) -> Value:
+        """The port of the receiving socket."""
+        return ctx.source.socket.port if ctx.source else None
+
+    @pvar("pr", aliases=("proto",))
+    def receive_proto(self, ctx: Ctx) -> Value:
+        """The protocol of the receiving socket."""
+        return ctx.source.socket.proto.upper() if ctx.source else None
+
+    @pvar("af")
+    def receive_af(self, ctx: Ctx) -> Value:
+        """The address family of the receiving socket: INET or INET6."""
+        return _field(ctx.source.socket, "af") if ctx.source else None
+
+    @pvar("socket_out", key="optional", key_parse=_out_field, type="any")
+    def socket_out(self, ctx: Ctx, field: str | None) -> Value:
+        """The socket that will be used: the forced one, else the receiving one; `forced` gives only the former."""
+        forced = ctx.target.socket
+        if field == "forced":
+            return forced.text if forced else None
+        socket = forced or (ctx.source.socket if ctx.source else None)
+        return _field(socket, field) if socket else None
+
+    @socket_out.setter
+    def set_socket_out(self, ctx: Ctx, field: str | None, value: Value) -> bool:
+        return field is None and self.set_fs(ctx, value)
+
+    @pvar("fs")
+    def fs(self, ctx: Ctx) -> Value:
+        """The socket that will be used, as `$socket_out`."""
+        return self.socket_out(ctx, None)
+
+    @fs.setter
+    def set_fs(self, ctx: Ctx, value: Value) -> bool:
+        if value is None:
+            ctx.target.socket = None
+            return True
+        return self.force_send_socket(ctx, str(value))
+
+    @pvar("dis")
+    def dis(self, ctx: Ctx) -> Value:
+        """NULL: an obsolete name."""
+        return None
+
+    # --- steering ------------------------------------------------------------------------------------------------
+
+    @function()
+    def force_send_socket(self, ctx: Ctx, socket: str) -> bool:
+        """Send this request from one of our sockets, `proto:ip[:port]`."""
+        found = find_socket(self.env, socket)
+        if found is None:
+            self.env.log.warning("socket %r is none of ours, the choice stays as it was", socket)
+            return False
+        ctx.target.socket = found
+        return True
+
+    @function()
+    def set_advertised_address(self, ctx: Ctx, address: str) -> bool:
+        """Show this address in the Via and Record-Route of this message."""
+        if not address:
+            return False
+        ctx.adv_host = address.strip("[]")
+        return True
+
+    @function()
+    def set_advertised_port(self, ctx: Ctx, port: str) -> bool:
+        """Show this port in the Via and Record-Route of this message."""
+        number = number_of(port)
+        if number is None or not 0 < number < 65536:
+            return False
+        ctx.adv_port = number
+        return True
+
+    @function()
+    def set_via_handling(self, ctx: Ctx, flags: ViaFlags) -> None:
+        """Choose how Via is treated: force-rport, add-local-rport, reply-to-via, force-tcp-alias."""
+        ctx.via_flags |= flags
+
+    @function(aliases=("add_rport",))
+    def force_rport(self, ctx: Ctx) -> None:
+        """Treat the received top Via as if it asked for rport (RFC 3581)."""
+        ctx.via_flags |= FORCE_RPORT
+
+    @function(aliases=("force_local_rport",))
+    def add_local_rport(self, ctx: Ctx) -> None:
+        """Ask for rport in our own Via."""
+        ctx.via_flags |= LOCAL_RPORT
+
+    @function(aliases=("add_tcp_alias",))
+    def force_tcp_alias(self, ctx: Ctx, port: int | None = None) -> bool:
+        """Reuse this connection for requests towards its peer's address and `port`, or the port of its Via."""
+        source = ctx.source
+        if source is None or not source.socket.reliable:
+            return False
+        ctx.via_flags |= FORCE_ALIAS
+        add = getattr(source.socket.transport, "add_alias", None)
+        if add is None:
+            return False
+        if port is None:
+            port = ctx.msg.via1.port or 5060
+        add(source.conn, source.host, port)
+        return True
+
+    @function()
+    def tcp_close_conn(self, ctx: Ctx, connection: str) -> bool:
+        """Close a stream connection by its id or by its peer, `[proto:]ip:port`; -1 when there is none."""
+        closers: list[Callable[[str], bool]] = []
+        for socket in self.env.sockets:
+            close = getattr(socket.transport, "close_connection", None)
+            if close is not None and close not in closers:
+                closers.append(close)
+        return any([close(connection) for close in closers])
+
+    @function()
+    def socket_belongs_to_bond(self, ctx: Ctx, socket: str, bond: str) -> bool:
+        """Say whether a socket is a member of a bond."""
+        found = find_socket(self.env, socket)
+        bonds = found.options.get("bonds", ()) if found else ()
+        return isinstance(bonds, (tuple, list, set, frozenset)) and bond in bonds
+
+    # --- sending -------------------------------------------------------------------------------------------------
+
+    @function()
+    def forward(self, ctx: Ctx, dest: Address | None = None) -> bool:
+        """Relay the request without state: to `[proto:]host[:port]`, else to the next hop, else to the R-URI."""
+        if not ctx.msg.is_request:
+            return False
+        target = ctx.target
+        if dest is not None:
+            target = target.copy()
+            target.du = _uri_of(dest)
+        try:
+            hops = relay.next_hops(ctx, target)
+            if hops is None:                                # a name has to be asked for: the script does not wait
+                run = copy.copy(ctx)
+                run.target = target.copy()
+                run.edits = ctx.edits.copy() if ctx.edits is not None else None
+                self.env.spawn(self._forward_later(run), "forward")
+                return True
+            return self._send_first(ctx, target, hops)
+        except OsipError as error:
+            self.env.log.warning("not forwarded call_id=%s error=%s", ctx.msg.get("Call-ID"), error)
+            return False
+
+    async def _forward_later(self, ctx: Ctx) -> None:
+        try:
+            self._send_first(ctx, ctx.target, await relay.next_hops_wait(ctx, ctx.target))
+        except OsipError as error:
+            self.env.log.warning("not forwarded call_id=%s error=%s", ctx.msg.get("Call-ID"), error)
+
+    @staticmethod
+    def _send_first(ctx: Ctx, target: Target, hops: list[Dest]) -> bool:
+        """Send to the first hop that takes the message; `target` stands in for branch 0 meanwhile."""
+        kept, ctx.target = ctx.target, target
+        try:
+            return relay.send_stateless(ctx, hops)
+        finally:
+            ctx.target = kept
+
+    @function()
+    def send(self, ctx: Ctx, dest: Address, headers: str | None = None) -> bool:
+        """Send the bytes as received, without a Via; header lines may be put behind the first line."""
+        raw = ctx.msg.raw
+        if headers:
+            start = ctx.msg.head_start
+            lines = headers if headers.endswith("\r\n") else headers + "\r\n"
+            raw = raw[:start] + lines.encode("utf-8", "surrogateescape") + raw[start:]
+        proto = dest.proto or (ctx.source.socket.proto if ctx.source else "udp")
+        if is_ip(dest.host):
+            hop = Dest(proto, dest.host, dest.port or (5061 if proto == "tls" else 5060), ctx.target.socket)
+            return bool(self.env.send(raw, hop))
+        uri = _uri_of(Endpoint(proto, dest.host, dest.port))
+        hops = self.env.resolve(uri, ctx.target.socket)
+        if hops is None:
+            self.env.spawn(self._send_later(raw, uri, ctx.target.socket), "send")
+            return True
+        return any(self.env.send(raw, hop) for hop in hops)
+
+    async def _send_later(self, raw: bytes, uri: str, socket: LocalSocket | None) -> None:
+        try:
+            any(self.env.send(raw, hop) for hop in await self.env.resolve_wait(uri, socket))
+        except OsipError as error:
+            self.env.log.warning("not sent to=%s error=%s", uri, error)
+
+
+def _uri_of(dest: Endpoint) -> str:
+    """Write a destination as a URI, the form that next hops have."""
+    uri = f"sip:{bracket(dest.host)}"
+    if dest.port:
+        uri += f":{dest.port}"
+    return f"{uri};transport={dest.proto}" if dest.proto else uri
+
+
+def _field(socket: LocalSocket, field: str | None) -> Value:
+    if field is None:
+        return socket.text
+    if field == "af":
+        return "INET6" if socket.is_ipv6 else "INET"
+    if field == "anycast":
+        return int(bool(socket.options.get("anycast")))
+    values: dict[str, Value] = {"ip": socket.host, "port": socket.port, "proto": socket.proto.upper(),
+                                "advertised_ip": socket.adv_host, "advertised_port": socket.adv_port,
+                                "tag": socket.tag or None}
+    return values[field]

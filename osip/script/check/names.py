@@ -1,0 +1,151 @@
+"""Check that every function, variable and transformation exists, and that variables are spelt as declared."""
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+
+from osip.core.errors import OsipError
+from osip.core.exports.diagnostic import Diagnostic, Span
+from osip.core.exports.registry import Registry
+from osip.core.exports.spec import PvarSpec
+from osip.script import nodes
+from osip.script.check.reference import format_faults, references
+from osip.script.check.stock import loadmodule_hint
+from osip.script.check.unit import Unit, lines_of
+from osip.script.check.word import did_you_mean, suggest
+
+_CONTEXTS = ("request", "reply")
+
+
+def check_functions(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
+    """Find calls of functions that no loaded module has; one finding for each name."""
+    unknown: dict[str, list[Span]] = {}
+    for call in unit.all(nodes.Call):
+        if registry.function(call.name) is None:
+            unknown.setdefault(call.name, []).append(call.name_span)
+    lines = _load_lines(unit)
+    for name, spans in unknown.items():
+        modules = unit.stock.with_function(name)
+        if modules:
+            if not _near_failed(unit, modules):
+                yield Diagnostic("E101", f'function "{name}" belongs to module "{modules[0]}", which is not loaded',
+                                 spans[0], hint=loadmodule_hint(modules), notes=lines_of(spans[1:]))
+            continue
+        near = suggest(name, registry.function_names())
+        if unit.failed and not _close(name, near):
+            continue                            # it may well be a function of the module that is missing
+        yield Diagnostic("E101", f'unknown function "{name}"', spans[0],
+                         hint=_near_functions(near, registry, lines), notes=lines_of(spans[1:]))
+
+
+def _load_lines(unit: Unit) -> dict[str, int]:
+    from osip.core.exports.loader import module_name
+    return {module_name(item.name.value): item.span.line
+            for item in reversed(unit.script.items) if isinstance(item, nodes.LoadModule)}
+
+
+def _near_failed(unit: Unit, modules: Iterable[str]) -> bool:
+    """Say whether one of the modules is what a mistyped `loadmodule` was meant to be."""
+    near = {found for name in unit.failed for found in suggest(name, modules)}
+    return bool(near) or any(name in unit.failed for name in modules)
+
+
+def _close(name: str, near: list[str]) -> bool:
+    return bool(near) and difflib.SequenceMatcher(None, name, near[0]).ratio() >= 0.85
+
+
+def _near_functions(near: list[str], registry: Registry, lines: dict[str, int]) -> str:
+    text = did_you_mean(near)
+    owners = dict.fromkeys(spec.module for name in near if (spec := registry.function(name)))
+    loaded = [name for name in owners if name in lines]
+    if not text or len(owners) != 1 or not loaded:
+        return text
+    every = {1: "", 2: "both: "}.get(len(near), "all: ")
+    return f"{text}  {every}module {loaded[0]}, loaded at line {lines[loaded[0]]}"
+
+
+def check_variables(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
+    """Find variables that do not exist or are spelt against their declaration, also inside format strings."""
+    yield from format_faults(unit)
+    unknown: dict[str, list[Span]] = {}
+    for ref in references(unit):
+        spec = registry.pvar(ref.var.name)
+        if spec is None:
+            unknown.setdefault(ref.var.name, []).append(ref.var.span)
+        else:
+            yield from _spelling(ref.var, spec, ref.writes)
+        if ref.var.context is not None and ref.var.context not in _CONTEXTS:
+            yield Diagnostic("E107", f'unknown context "<{ref.var.context}>"', ref.var.span,
+                             hint=did_you_mean(suggest(ref.var.context, _CONTEXTS)) or "known: <request>, <reply>")
+        yield from _transforms(ref.var, unit, registry)
+    for name, spans in unknown.items():
+        found = _unknown_variable(name, spans, unit, registry)
+        if found is not None:
+            yield found
+
+
+def _unknown_variable(name: str, spans: list[Span], unit: Unit, registry: Registry) -> Diagnostic | None:
+    modules = unit.stock.with_pvar(name)
+    notes = lines_of(spans[1:])
+    if modules:
+        if _near_failed(unit, modules):
+            return None
+        return Diagnostic("E102", f'variable "${name}" belongs to module "{modules[0]}", which is not loaded',
+                          spans[0], hint=loadmodule_hint(modules), notes=notes)
+    near = suggest(name, registry.pvar_names())
+    head = name.rpartition(".")[0]
+    while head and registry.pvar(head) is None:
+        head = head.rpartition(".")[0]
+    if head:                                    # a dot belongs to the name (variables.md section 1)
+        return Diagnostic("E102", f'unknown variable "${name}"', spans[0], notes=notes,
+                          hint=f'for "${head}" followed by text write $({head}){name[len(head):]}')
+    if unit.failed and not _close(name, near):
+        return None
+    return Diagnostic("E102", f'unknown variable "${name}"', spans[0], notes=notes,
+                      hint=did_you_mean(f"${one}" for one in near))
+
+
+def _spelling(var: nodes.VarRef, spec: PvarSpec, writes: bool) -> Iterator[Diagnostic]:
+    name = var.name
+    if spec.key == "required" and not var.key:
+        yield Diagnostic("E104", f'variable "${name}" needs a name in brackets', var.span, hint=f"write ${name}(...)")
+    elif not spec.key and var.key is not None:
+        yield Diagnostic("E104", f'variable "${name}" takes nothing in brackets', var.span,
+                         hint=f"for a bracket after it write $({name})(...)")
+    elif var.key and var.key_var is None and spec.key_parse is not None and "$" not in var.key:
+        try:
+            spec.key_parse(var.key)
+        except (ValueError, OsipError) as error:
+            yield Diagnostic("E104", f'"${name}" does not know "{var.key}": {error}', var.span)
+    if var.index is None:
+        return
+    if not spec.index:
+        yield Diagnostic("E105", f'variable "${name}" has a single value and takes no index', var.span)
+    elif var.index == "append" and not writes:
+        yield Diagnostic("E105", 'the index "append" can only be assigned to', var.span)
+
+
+def transform_name(name: str) -> str:
+    """Return the declared name of a transformation: without the number in `nameaddr.0.uri`."""
+    return re.sub(r"\.-?\d+(?=\.|$)", "", name)
+
+
+def _transforms(var: nodes.VarRef, unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
+    for item in var.transforms:
+        spec = registry.transform(item.name) or registry.transform(transform_name(item.name))
+        if spec is None:
+            modules = unit.stock.with_transform(item.name)
+            if not modules and unit.failed:
+                continue
+            hint = loadmodule_hint(modules) if modules else did_you_mean(
+                suggest(item.name, registry.transform_names()))
+            yield Diagnostic("E103", f'unknown transformation "{item.name}"', item.span, hint=hint)
+            continue
+        given = len(item.args)
+        if given < spec.min_args:
+            yield Diagnostic("E108", f'transformation "{item.name}" needs {spec.min_args} '
+                             f'argument{"s" if spec.min_args != 1 else ""}, {given} given', item.span)
+        elif given > spec.max_args and all(arg != "" for arg in item.args):
+            yield Diagnostic("E108", f'transformation "{item.name}" takes at most {spec.max_args} '
+                             f'argument{"s" if spec.max_args != 1 else ""}, {given} given', item.span)

@@ -1,0 +1,218 @@
+"""Find words for a token that does not fit, from what stands around it.
+
+Each rule looks at the scene and either reports or returns False; the first that reports ends the search. The last
+rule always reports.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from osip.core.exports.diagnostic import Span
+from osip.script.automaton import Automaton
+from osip.script.lexer import ITEM_WORDS, WORD_CLASSES, Reading, Token
+from osip.script.report import suggest
+
+KAMAILIO_ROUTES = {"request_route": "route", "reply_route": "onreply_route"}
+_ARITHMETIC = frozenset("+-*/%&|^~") | {"<<", ">>"}
+_NAMES = {"LPAR": '"("', "RPAR": '")"', "LBRACE": '"{"', "RBRACE": '"}"', "LSQB": '"["', "RSQB": '"]"',
+          "SEMICOLON": '";"', "COMMA": '","', "COLON": '":"', "EQUAL": '"="', "STR": "a quoted string",
+          "NUM": "a number", "VAR": "a variable", "ID": "a name", "IN": '"in"', "NET": "an address",
+          "F_NAME": "a function call", "COMPARE_OP": "a comparison", "HOST": "a host name"}
+
+
+class Scene:
+    """What is known where a token does not fit: the token, those before it, the open brackets."""
+    __slots__ = ("reading", "token", "previous", "accepts", "values", "opener", "head")
+
+    def __init__(self, reading: Reading, state: Automaton, token: Token, previous: Token | None) -> None:
+        self.reading = reading
+        self.token = token
+        self.previous = previous
+        self.accepts = {name for name in state.accepts if name.isupper()}
+        self.values = state.values
+        self.opener, self.head = self._bracket()
+
+    def _bracket(self) -> tuple[str, str]:
+        """Return the innermost open bracket and the token type before it."""
+        closed = False
+        for index in range(len(self.values) - 1, -1, -1):
+            item = self.values[index]
+            if type(item) is not Token:
+                continue
+            closed = closed or item.type == "SEMICOLON"
+            if item.type in ("LPAR", "LSQB", "LBRACE"):
+                before = self.values[index - 1] if index else None
+                return item.type, before.type if type(before) is Token else ""
+        return "", ""
+
+    def is_in_condition(self) -> bool:
+        """Return whether the token stands in a condition and not in brackets for arithmetic."""
+        for index in range(len(self.values) - 1, 0, -1):
+            item = self.values[index]
+            if type(item) is not Token:
+                continue
+            if item.type in ("LBRACE", "LSQB"):
+                return False
+            before = self.values[index - 1]
+            if item.type == "LPAR" and type(before) is Token:
+                return before.type in ("IF", "WHILE", "ASSERT")
+        return False
+
+    def report(self, code: str, message: str, hint: str = "", span: Span | None = None) -> bool:
+        """Add the diagnostic at the token, or at `span`; always True."""
+        self.reading.fault(code, message, span or self.token.span, hint)
+        return True
+
+    def after_previous(self) -> Span:
+        """Return the column behind the previous token."""
+        end = self.previous.end if self.previous is not None else self.token.start
+        return self.reading.source.after(end)
+
+
+def complain(scene: Scene) -> None:
+    """Report the fault of a scene."""
+    for rule in RULES:
+        if rule(scene):
+            return
+
+
+def _index_outside(scene: Scene) -> bool:
+    previous, token = scene.previous, scene.token
+    if previous is None or previous.type != "VAR" or token.start != previous.end:
+        return False
+    if token.type == "LSQB" or (token.type == "LBRACE" and scene.opener == "LPAR"):
+        what = "an index" if token.type == "LSQB" else "a transformation"
+        name = previous.value[1:]
+        form = f"$({name}[0])" if token.type == "LSQB" else f"$({name}{{s.len}})"
+        return scene.report("E009", f"{what} needs the $( ) form of the variable", f"write {form}")
+    return False
+
+
+def _arithmetic_in_condition(scene: Scene) -> bool:
+    if scene.token.value not in _ARITHMETIC or not scene.is_in_condition():
+        return False
+    return scene.report("E015", "arithmetic in a condition stands in square brackets, without a comparison",
+                        "write [$var(a) & 4], or compute into a variable first")
+
+
+def _left_side(scene: Scene) -> bool:
+    if scene.token.type != "COMPARE_OP":
+        return False
+    return scene.report("E015", "the left side of a comparison is a single variable",
+                        "compute into $var(x) first, then compare that")
+
+
+def _string_condition(scene: Scene) -> bool:
+    if scene.token.type not in ("STR", "NULL") or not scene.is_in_condition() or "VAR" not in scene.accepts:
+        return False
+    return scene.report("E015", f"{scene.token.value} cannot begin a condition",
+                        "a comparison has its variable on the left")
+
+
+def _single_equal(scene: Scene) -> bool:
+    if scene.token.type != "EQUAL" or not scene.is_in_condition():
+        return False
+    return scene.report("E001", 'unexpected "=" in a condition', 'a comparison is written "=="')
+
+
+def _argument(scene: Scene) -> bool:
+    if scene.opener != "LPAR" or scene.head not in ("F_NAME", "ROUTE"):
+        return False
+    kind = scene.token.type
+    if kind == "F_NAME" or (kind == "LPAR" and scene.previous is not None and scene.previous.type == "ID"):
+        return scene.report("E016", "an argument cannot be a call", "store its result in $var(x) first")
+    if scene.token.value in _ARITHMETIC or kind in ("COMPARE_OP", "AND", "OR", "NOT", "LPAR"):
+        return scene.report("E016", "an argument is one literal or one variable, not an expression",
+                            "compute into $var(x) first")
+    return False
+
+
+def _assignment(scene: Scene) -> bool:
+    previous = scene.previous
+    if scene.token.type not in ("EQUAL", "ASSIGN_OP") or previous is None or previous.type not in ("ID", "PARAM"):
+        return False
+    if scene.opener != "LBRACE":
+        return False
+    return scene.report("E017", f'"{previous.value}" is no variable: only variables are assigned inside a route',
+                        f"$var({previous.value}), or a setting outside the routes", previous.span)
+
+
+def _misspelt_word(scene: Scene) -> bool:
+    """Explain a word that no grammar knows: `elseif`, `request_route`, a route kind with a typo."""
+    word = scene.previous if scene.previous is not None and scene.previous.type in ("ID", "F_NAME") else scene.token
+    if word.type not in ("ID", "F_NAME", "HOST"):
+        return False
+    if word.value.lower() in ("elseif", "elif", "elsif", "elsef"):
+        return scene.report("E001", f'"{word.value}" is no word of the language', 'write "else if"', word.span)
+    if word is not scene.token and scene.token.type not in ("LBRACE", "LSQB", "STR"):
+        return False
+    if word is scene.token and "LOADMODULE" not in scene.accepts:
+        return False
+    known = ["route", *WORD_CLASSES["ROUTE_KIND"], "loadmodule", "modparam", "if", "else", "while", "switch"]
+    near = [KAMAILIO_ROUTES[word.value]] if word.value in KAMAILIO_ROUTES else suggest(word.value, known)
+    if not near:
+        return False
+    return scene.report("E001", f'"{word.value}" is no word of the language', _did_you_mean(near), word.span)
+
+
+def _setting(scene: Scene) -> bool:
+    """Explain a bare word between the items: a setting without `=`."""
+    word = scene.token
+    if "LOADMODULE" not in scene.accepts:
+        word = scene.previous or word
+        if word.type not in ("PARAM", "SOCKET", *(name.upper() for name in ITEM_WORDS)):
+            return False
+        if scene.token.type == "EQUAL" or scene.accepts & {"EQUAL"} == set():
+            return False
+        return scene.report("E001", f'expected "=" after "{word.value}"', span=scene.after_previous())
+    if word.type in ("ID", "HOST", "NUM"):
+        hint = "a setting is written name = value" if word.type != "NUM" else ""
+        return scene.report("E001", f'"{word.value}" begins neither a setting, a module line nor a route', hint)
+    return False
+
+
+def _unquoted(scene: Scene) -> bool:
+    """Ask for quotes where only a string may stand."""
+    if "STR" not in scene.accepts or scene.accepts - {"STR", "$END"} or scene.token.type == "$END":
+        return False
+    after = f' after "{scene.previous.value}"' if scene.previous is not None else ""
+    return scene.report("E001", f"expected a quoted string{after}")
+
+
+def _value(scene: Scene) -> bool:
+    """Ask for what an assignment or a setting lacks."""
+    previous = scene.previous
+    if previous is None or previous.type not in ("EQUAL", "ASSIGN_OP", "COMPARE_OP"):
+        return False
+    if scene.token.type == "$END" or scene.token.type in ("SEMICOLON", "RBRACE", "RPAR"):
+        return scene.report("E001", f'expected a value after "{previous.value}"', span=scene.after_previous())
+    return False
+
+
+def _call_brackets(scene: Scene) -> bool:
+    previous = scene.previous
+    if previous is None or previous.type != "ID" or scene.opener != "LBRACE" or "SEMICOLON" not in scene.accepts:
+        return False
+    return scene.report("E001", f'expected "(" after "{previous.value}"', "a call needs its brackets",
+                        scene.after_previous())
+
+
+def _fallback(scene: Scene) -> bool:
+    wanted = sorted(_NAMES[name] for name in scene.accepts if name in _NAMES)
+    odd = len(scene.accepts) != len(wanted) or not 0 < len(wanted) <= 3
+    hint = "" if odd else "expected " + " or ".join(wanted)
+    token = scene.token
+    if token.type == "$END":
+        return scene.report("E001", "the file ends in the middle of a construct", hint, scene.after_previous())
+    if token.type == "STR":
+        return scene.report("E001", "unexpected string", hint)
+    return scene.report("E001", f'unexpected "{token.value}"', hint)
+
+
+def _did_you_mean(near: list[str]) -> str:
+    return "did you mean " + " or ".join(f'"{name}"' for name in near) + "?"
+
+
+RULES: tuple[Callable[[Scene], bool], ...] = (
+    _index_outside, _arithmetic_in_condition, _left_side, _single_equal, _string_condition, _argument, _assignment,
+    _value, _misspelt_word, _setting, _unquoted, _call_brackets, _fallback)

@@ -1,0 +1,322 @@
+"""Mend the parser at a token that does not fit: say why, and find the place from which reading can go on.
+
+Three ways, tried in turn: put in the one mark that is missing, take out the one that is too many, or drop the broken
+construct and go on behind the next `;` or before the next `}`. Every way leaves the parser in a sound state, so the
+faults behind the first are found too, and only they.
+"""
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+
+from osip.core.exports.diagnostic import Severity
+from osip.script.automaton import Automaton
+from osip.script.complaint import Scene, complain
+from osip.script.lexer import Lexer, Token
+
+# What may be missing, likeliest first. A repair counts only when the token at hand fits behind it.
+REPAIRS = (("SEMICOLON",), ("RPAR",), ("RPAR", "RPAR"), ("RPAR", "SEMICOLON"), ("RPAR", "RPAR", "SEMICOLON"),
+           ("RSQB",), ("COMMA",), ("LPAR",))
+MARKS = {"SEMICOLON": ";", "RPAR": ")", "RSQB": "]", "COMMA": ",", "LPAR": "(", "RBRACE": "}"}
+_OPENING = frozenset(("LPAR", "LSQB", "LBRACE"))
+_ITEM_STARTS = frozenset(("LOADMODULE", "MODPARAM", "ROUTE_KIND"))
+_RESUMING = frozenset(("IF", "WHILE", "FOR", "SWITCH", "ROUTE", "RETURN", "EXIT", "DROP", "XLOG", "F_NAME", "VAR",
+                       "CASE", "DEFAULT", "BREAK", *_ITEM_STARTS))
+_JUNK = re.compile(r"[A-Za-z][\w']*(?:[ \t,.:-]+[\w'/-]+)*[ \t.!?]*(?=\r?\n|\Z|#|//)")
+_ITEM_WORD = re.compile(
+    r"(?:onreply_route|failure_route|branch_route|error_route|local_route|startup_route|timer_route|event_route"
+    r"|loadmodule|modparam)\b|route\s*[\[{]|(?:socket|listen|mpath|alias)\s*=(?!=)")
+NOTHING: Container[str] = frozenset()
+
+
+class Recovery:
+    """Mend one parse; `previous` is the last token that fitted, after each mending."""
+    __slots__ = ("lexer", "reading", "text", "lenient", "previous", "_last_at", "_open_paren_told")
+
+    def __init__(self, lexer: Lexer, lenient: bool) -> None:
+        self.lexer = lexer
+        self.reading = lexer.reading
+        self.text = lexer.text
+        self.lenient = lenient
+        self.previous: Token | None = None
+        self._last_at = -1
+        self._open_paren_told = -1
+
+    # --- words that lost their comment mark (dsl.md section 14) ------------------------------------------------------
+
+    def is_junk(self, token: Token, previous: Token | None) -> bool:
+        """Return whether the words from `token` to the line's end are a remark behind a finished statement."""
+        if not self.lenient or previous is None or previous.type not in ("SEMICOLON", "RBRACE"):
+            return False
+        if "\n" in self.text[previous.end:token.start]:
+            return False
+        return _JUNK.match(self.text, token.start) is not None
+
+    def skip_junk(self, token: Token) -> int:
+        """Tell that the words are skipped; return the offset behind them."""
+        match = _JUNK.match(self.text, token.start)
+        end = match.end() if match is not None else token.end
+        self.reading.fault("N702", f'words "{self.text[token.start:end].strip()}" are skipped',
+                           self.reading.source.span(token.start, end), 'a remark begins with "#"',
+                           severity=Severity.WARNING)
+        return end
+
+    # --- mending ------------------------------------------------------------------------------------------------------
+
+    def mend(self, state: Automaton, token: Token, previous: Token | None) -> int:
+        """Report why `token` does not fit, mend the stacks; return the offset to go on from."""
+        self.previous = previous
+        stuck, self._last_at = token.start == self._last_at, token.start
+        if token.type == "FAULT":
+            return self._panic(state, token.end)
+        for way in (self._broken_string, self._unclosed_block, self._insert, self._remove):
+            at = None if stuck and way in (self._insert, self._broken_string) else way(state, token)
+            if at is not None:
+                return at
+        complain(Scene(self.reading, state, token, self.previous))
+        if token.type == "$END":
+            return self._end(state, token)
+        return self._panic(state, token.end if stuck else token.start)
+
+    def _broken_string(self, state: Automaton, token: Token) -> int | None:
+        """Blame a string that runs over lines when what follows it makes no sense."""
+        string = self.previous
+        if string is None or string.type != "STR" or "\n" not in string.value:
+            return None
+        self.reading.fault("E004", "string is not closed on its line", self.reading.source.span(
+            string.start, string.start + 1), f"the closing {string.value[0]} is missing")
+        line_end = string.start + string.value.index("\n")
+        return self._panic(state, line_end, skip=False)
+
+    def _unclosed_block(self, state: Automaton, token: Token) -> int | None:
+        """Close the open blocks when an item begins on its own line, or the text ends, inside of one."""
+        braces = [item for item in state.values if type(item) is Token and item.type == "LBRACE"]
+        if not braces:
+            return None
+        start = token
+        if token.type in ("LSQB", "LBRACE") and self.previous is not None and self.previous.type == "ROUTE":
+            start = self.previous
+        is_item = self._begins_line(start) and _ITEM_WORD.match(self.text, start.start) is not None
+        if token.type != "$END" and not is_item:
+            return None
+        blame = self._blame(braces, start.start)
+        source = self.reading.source
+        self.reading.fault("E003", f'"}}" missing: block opened at line {blame.span.line}',
+                           source.after(self._end_before(start)))
+        self._to_statement(state)
+        while any(type(item) is Token and item.type == "LBRACE" for item in state.values):
+            if "RBRACE" not in state.accepts:
+                self._feed(state, "SEMICOLON", start.start)
+            self._feed(state, "RBRACE", start.start)
+        return start.start
+
+    def _insert(self, state: Automaton, token: Token) -> int | None:
+        """Put in the missing mark when exactly that makes the token fit."""
+        for marks in REPAIRS:
+            stack = state.tables.simulate(list(state.states), marks)
+            if stack is None:
+                continue
+            following = self.lexer.next(token.start, state.tables.actions[stack[-1]])
+            if state.tables.simulate(stack, (following.type,)) is None or not self._is_likely(marks, token):
+                continue
+            self._tell_missing(marks, token)
+            for mark in marks:
+                self._feed(state, mark, token.start)
+            return token.start
+        return None
+
+    def _is_likely(self, marks: tuple[str, ...], token: Token) -> bool:
+        """Return whether a repair is believable: a bracket missing in the middle of an expression is not."""
+        if marks == ("LPAR",):
+            return self.previous is not None and self.previous.type in ("IF", "WHILE", "SWITCH", "FOR")
+        if marks == ("COMMA",):
+            return token.type in ("STR", "VAR")
+        return token.type not in ("EQUAL", "ASSIGN_OP", "FAULT")
+
+    def _tell_missing(self, marks: tuple[str, ...], token: Token) -> None:
+        where = self.reading.source.after(self.previous.end if self.previous is not None else token.start)
+        if marks == ("LPAR",):
+            self._open_paren_told = where.line
+            self.reading.fault("E003", 'expected "(" before the condition', where)
+        elif marks == ("SEMICOLON",):
+            self.reading.fault("E002", f'expected ";" after {self._statement_noun()}', where)
+        elif marks == ("COMMA",):
+            self.reading.fault("E001", 'expected "," between the arguments', where)
+        elif self._open_paren_told != where.line:
+            words = " and ".join(f'"{MARKS[mark]}"' for mark in dict.fromkeys(marks))
+            self.reading.fault("E003", f"expected {words} before {describe(token)}", where)
+
+    def _statement_noun(self) -> str:
+        previous = self.previous
+        if previous is not None and previous.type == "RPAR":
+            return "the call"
+        if previous is not None and previous.type in ("BREAK", "EXIT", "DROP", "RETURN"):
+            return f'"{previous.value}"'
+        return "the statement"
+
+    def _remove(self, state: Automaton, token: Token) -> int | None:
+        """Take out a closing bracket that nothing opened, or an `else` that no `if` precedes."""
+        source = self.reading.source
+        if token.type == "RBRACE" and "LOADMODULE" in state.accepts:
+            self.reading.fault("E005", 'unmatched "}": no block is open here', token.span,
+                               'one "}" too many, perhaps further up')
+        elif token.type in ("RPAR", "RSQB"):
+            following = self.lexer.next(token.end, state.accepts)
+            if state.tables.simulate(list(state.states), (following.type,)) is None:
+                return None
+            self.reading.fault("E005", f'unmatched "{token.value}"', token.span)
+        elif token.type == "ELSE" and self._is_statement(state):
+            self.reading.fault("E001", '"else" without an "if" before it', source.span(token.start, token.end),
+                               'no ";" may stand between "}" and "else"')
+        else:
+            return None
+        return token.end
+
+    # --- dropping a broken construct ----------------------------------------------------------------------------------
+
+    def _panic(self, state: Automaton, at: int, skip: bool = True) -> int:
+        """Drop the construct at hand; return the offset behind it, with the stacks ready to go on."""
+        head = self._condition(state)
+        if head is not None and skip:
+            end = self._skip_condition(at)
+            if end is not None:
+                return self._replace_condition(state, head, end)
+        self._to_statement(state)
+        if skip:
+            at = self._skip_statement(at)
+        top = state.accepts
+        token = self.lexer.next(at, NOTHING)
+        self.previous = None
+        if "LOADMODULE" in top:
+            return token.end if token.type == "SEMICOLON" else at
+        if token.type == "SEMICOLON" and "SEMICOLON" in top:
+            self._feed(state, "SEMICOLON", token.start)
+            return token.end
+        if token.type == "RBRACE" and "RBRACE" not in top and "SEMICOLON" in top:
+            self._feed(state, "SEMICOLON", at)
+        return token.end if token.type == "SEMICOLON" else at
+
+    def _condition(self, state: Automaton) -> int | None:
+        """Return the stack index of the bracket that opened a broken condition, or None outside of one."""
+        values = state.values
+        for index in range(len(values) - 1, 0, -1):
+            item = values[index]
+            if type(item) is not Token:
+                continue
+            if item.type == "LBRACE":
+                return None
+            head = values[index - 1]
+            if item.type == "LPAR" and type(head) is Token and head.type in ("IF", "WHILE"):
+                return index
+        return None
+
+    def _skip_condition(self, at: int) -> int | None:
+        """Return the offset of the bracket that closes the condition, or of the block behind it."""
+        depth = 0
+        while True:
+            token = self.lexer.next(at, NOTHING)
+            if token.type in ("$END", "SEMICOLON", "RBRACE"):
+                return None
+            if token.type == "LBRACE":
+                return token.start
+            if token.type in ("LPAR", "LSQB"):
+                depth += 1
+            elif token.type in ("RPAR", "RSQB"):
+                depth -= 1
+                if depth < 0 or (depth == 0 and self._opens_block(token.end)):
+                    return token.end
+            at = token.end
+
+    def _opens_block(self, at: int) -> bool:
+        return self.lexer.next(at, NOTHING).type == "LBRACE"
+
+    def _replace_condition(self, state: Automaton, index: int, end: int) -> int:
+        state.cut(index + 1)
+        self._feed(state, "NUM", end, "1")
+        self._feed(state, "RPAR", end)
+        self.previous = None
+        return end
+
+    def _to_statement(self, state: Automaton) -> None:
+        """Cut the stacks back to the nearest place where a statement, a label or an item may begin."""
+        while state.values and not self._is_statement(state):
+            state.cut(len(state.values) - 1)
+
+    @staticmethod
+    def _is_statement(state: Automaton) -> bool:
+        table = state.accepts
+        return ("SEMICOLON" in table and "IF" in table) or "CASE" in table or "LOADMODULE" in table
+
+    def _skip_statement(self, at: int) -> int:
+        """Return the offset of the `;`, `}`, `{` or next statement at which reading can go on."""
+        depth = 0
+        first = True
+        while True:
+            token = self.lexer.next(at, NOTHING)
+            if token.type in ("$END", "SEMICOLON", "RBRACE"):
+                return token.start
+            begins = not first and self._begins_line(token)
+            if token.type == "LBRACE" or (begins and self._resumes(token, depth)):
+                return token.start
+            depth += (token.type in ("LPAR", "LSQB")) - (token.type in ("RPAR", "RSQB"))
+            first = False
+            at = token.end
+
+    def _resumes(self, token: Token, depth: int) -> bool:
+        if token.type in _RESUMING and (depth <= 0 or token.type not in ("VAR", "F_NAME")):
+            return True
+        return token.type == "ID" and self.lexer.is_followed(token.end, "=")
+
+    def _end(self, state: Automaton, token: Token) -> int:
+        self._to_statement(state)
+        return token.start
+
+    # --- stacks -------------------------------------------------------------------------------------------------------
+
+    def _feed(self, state: Automaton, kind: str, at: int, text: str | None = None) -> None:
+        value = MARKS.get(kind, "") if text is None else text
+        token = Token(kind, value, at, at, self.reading)
+        state.feed(token)
+        self.previous = token
+
+    # --- the look of the text -----------------------------------------------------------------------------------------
+
+    def _begins_line(self, token: Token) -> bool:
+        start = self.text.rfind("\n", 0, token.start) + 1
+        return not self.text[start:token.start].strip()
+
+    def _end_before(self, token: Token) -> int:
+        if self.previous is not None and self.previous is not token and self.previous.end <= token.start:
+            return self.previous.end
+        return len(self.text[:token.start].rstrip())
+
+    def _indent(self, at: int) -> int:
+        start = self.text.rfind("\n", 0, at) + 1
+        line = self.text[start:at].expandtabs(8)
+        return len(line) - len(line.lstrip()) if line.strip() else len(line)
+
+    def _blame(self, braces: list[Token], end: int) -> Token:
+        """Return the `{` that most likely lost its `}`: the first whose `}` is indented less than its line."""
+        at = braces[0].start
+        opened: list[Token] = []
+        while at < end:
+            token = self.lexer.next(at, NOTHING)
+            if token.type == "$END":
+                break
+            if token.type == "LBRACE":
+                opened.append(token)
+            elif token.type == "RBRACE" and opened:
+                brace = opened.pop()
+                if self._begins_line(token) and self._indent(token.start) < self._indent(brace.start):
+                    return brace
+            at = token.end
+        return braces[-1]
+
+
+def describe(token: Token) -> str:
+    """Name a token for a message."""
+    if token.type == "$END":
+        return "the end of the file"
+    if token.type == "STR":
+        return "a string" if len(token.value) > 24 or "\n" in token.value else token.value
+    return f'"{token.value}"'

@@ -1,0 +1,205 @@
+"""Reach variables while a route runs: AVPs, `$var`, indexes, keys, the `<request>` and `<reply>` views, and variables
+handed to functions by reference (variables.md sections 1 and 2)."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from osip.core.exports.types import Value
+from osip.script.runtime import ERR, clash, log, number, where
+
+if TYPE_CHECKING:
+    from osip.core.run.ctx import Ctx
+
+Index = int | str | None
+
+
+def avp_name(text: str) -> str:
+    """Return the name of an AVP: old typed names `i:5` and `s:x` mean `5` and `x`."""
+    return text[2:] if text[:2] in ("i:", "s:") else text
+
+
+def avp(ctx: Ctx, name: str) -> Value:
+    """Return the newest value of an AVP."""
+    avps = ctx.avps
+    if avps:
+        values = avps.get(name)
+        if values:
+            return values[-1]
+    return None
+
+
+def avp_at(ctx: Ctx, name: str, index: Index) -> Value:
+    """Return one value of an AVP, 0 the newest, or all of them joined."""
+    values = ctx.avps.get(name) if ctx.avps else None
+    if not values:
+        return None
+    if index == "*":
+        return ", ".join([str(value) for value in reversed(values)])
+    if index.__class__ is int:
+        place = -1 - index                      # type: ignore[operator]
+        return values[place] if -len(values) <= place < len(values) else None
+    return values[-1]
+
+
+def avp_push(ctx: Ctx, name: str, value: Any) -> bool:
+    """Assign with `=`: push on top; NULL removes the newest."""
+    if value is ERR:
+        return False
+    if value is None:
+        values = ctx.avps.get(name) if ctx.avps else None
+        if values:
+            del values[-1]
+    else:
+        ctx.avp(name).append(value)
+    return True
+
+
+def avp_renew(ctx: Ctx, name: str, value: Any) -> bool:
+    """Assign with `:=`, or to `[*]`: replace all values."""
+    if value is ERR:
+        return False
+    values = ctx.avp(name)
+    values.clear()
+    if value is not None:
+        values.append(value)
+    return True
+
+
+def avp_set_at(ctx: Ctx, name: str, index: Index, value: Any) -> bool:
+    """Assign to an indexed AVP: replace that element, `*` all, `append` adds the oldest; NULL removes."""
+    if value is ERR:
+        return False
+    if index == "*":
+        return avp_renew(ctx, name, value)
+    if index == "append":
+        if value is not None:
+            ctx.avp(name).insert(0, value)
+        return value is not None
+    values = ctx.avps.get(name) if ctx.avps else None
+    if not values or index.__class__ is not int:
+        return False
+    place = -1 - index                          # type: ignore[operator]
+    if not -len(values) <= place < len(values):
+        return False
+    if value is None:
+        del values[place]
+    else:
+        values[place] = value
+    return True
+
+
+def keep(variables: dict[str, Value], name: str, value: Any) -> bool:
+    """Assign a `$var`."""
+    if value is ERR:
+        return False
+    variables[name] = value
+    return True
+
+
+def assign(value: Any, setter: Callable[..., Any], ctx: Ctx, *keys: Any) -> bool:
+    """Assign through a variable's setter; False when there is no value or the variable refuses."""
+    if value is ERR:
+        return False
+    return setter(ctx, *keys, value) is not False
+
+
+def assign_value(value: Any, setter: Callable[..., Any], ctx: Ctx, *keys: Any) -> bool:
+    """Assign to a variable that cannot be NULL."""
+    if value is None:
+        clash("this variable cannot be null")
+        return False
+    return assign(value, setter, ctx, *keys)
+
+
+def index_of(value: Value) -> Index:
+    """Return an index held in a variable; None when it is none."""
+    return number(value, 1)
+
+
+def key_of(parse: Callable[[str], Any] | None, value: Value) -> Any:
+    """Return a key held in a variable; None when it is NULL or does not fit."""
+    if value is None:
+        return None
+    key = str(value)
+    if parse is None:
+        return key
+    try:
+        return parse(key)
+    except ValueError as error:
+        log.error("bad key %r: %s at=%s", key, error, where())
+        return None
+
+
+# --- other messages ---------------------------------------------------------------------------------------------------
+
+def view_request(ctx: Ctx) -> Ctx | None:
+    """Return a context over the transaction's request, None when there is none."""
+    if ctx.request is None:
+        return ctx if ctx.msg.is_request else None
+    return ctx if ctx.request is ctx.msg else _view(ctx, ctx.request, 1)
+
+
+def view_reply(ctx: Ctx) -> Ctx | None:
+    """Return a context over the reply, None when there is none."""
+    if ctx.reply is None:
+        return None if ctx.msg.is_request else ctx
+    return ctx if ctx.reply is ctx.msg else _view(ctx, ctx.reply, 4)
+
+
+def _view(ctx: Ctx, msg: Any, kind: int) -> Ctx:
+    view = ctx.__class__(ctx.env, msg, ctx.source, kind)
+    view.avps, view.flags, view.tx, view.branch_index = ctx.avps, ctx.flags, ctx.tx, ctx.branch_index
+    view.request, view.reply, view.slots = ctx.request, ctx.reply, ctx.slots
+    return view
+
+
+# --- variables by reference -------------------------------------------------------------------------------------------
+
+class Reference:
+    """A variable handed to a function: reads and assigns through two small emitted functions."""
+    __slots__ = ("name", "_get", "_set")
+
+    def __init__(self, name: str, get: Callable[[Ctx], Value], put: Callable[[Ctx, Value], bool] | None) -> None:
+        self.name, self._get, self._set = name, get, put
+
+    def get(self, ctx: Ctx) -> Value:
+        """Return the value now."""
+        return self._get(ctx)
+
+    def set(self, ctx: Ctx, value: Value) -> bool:
+        """Assign; False when the variable refuses or cannot be written."""
+        return self._set is not None and bool(self._set(ctx, value))
+
+
+class Network:
+    """An address or network literal, compared with the texts of variables."""
+    __slots__ = ("_net", "_parse", "_known")
+
+    def __init__(self, net: Any, parse: Callable[[str], Any]) -> None:
+        self._net, self._parse = net, parse
+        self._known: dict[str, bool | int] = {}
+
+    def match(self, value: Value) -> bool | int:
+        """Tell whether the value is an address inside; -1 when it is no address."""
+        if value is None:
+            return False
+        known = self._known.get(value) if value.__class__ is str else -1        # type: ignore[arg-type]
+        if known is None:
+            known = self._look(value)                                           # type: ignore[arg-type]
+        return known if known is True or known is False else clash(f"{value!r} is no IP address")
+
+    def differ(self, value: Value) -> bool | int:
+        """Negate `match`: NULL differs; an error stays one."""
+        found = self.match(value)
+        return not found if found is True or found is False else found
+
+    def _look(self, text: str) -> bool | int:
+        try:
+            found: bool | int = self._parse(text.strip("[]")) in self._net
+        except ValueError:
+            found = -1
+        if len(self._known) >= 1024:
+            self._known.clear()
+        self._known[text] = found
+        return found

@@ -1,0 +1,95 @@
+"""Show diagnostics to people and programs: text with the line and a caret, JSON, and the story behind a code.
+
+The codes themselves stand in `catalogue.py`.
+"""
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from osip.core.exports.diagnostic import Diagnostic, Severity
+from osip.script.catalogue import CATALOGUE, Entry
+
+__all__ = ["CATALOGUE", "Entry", "explain", "render", "render_json", "render_one", "suggest"]
+
+_COLOURS = {Severity.ERROR: "\x1b[31m", Severity.WARNING: "\x1b[33m", Severity.INFO: "\x1b[36m"}
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
+
+
+def suggest(name: str, candidates: Iterable[str], n: int = 3) -> list[str]:
+    """Return at most `n` of the candidates that someone who wrote `name` may have meant, nearest first."""
+    known = list(dict.fromkeys(candidates))
+    lowered: dict[str, str] = {}
+    for candidate in known:
+        lowered.setdefault(candidate.lower(), candidate)
+    near = difflib.get_close_matches(name.lower(), lowered, n=n, cutoff=0.7)
+    return [lowered[item] for item in near if lowered[item] != name]
+
+
+def explain(code: str) -> str | None:
+    """Return title and explanation of a code, or None for an unknown one."""
+    entry = CATALOGUE.get(code.upper())
+    return None if entry is None else f"{code.upper()}: {entry.title}\n\n{entry.text}\n"
+
+
+def render(diagnostics: Iterable[Diagnostic], files: Mapping[str, str], *, colour: bool = False) -> str:
+    """Return all diagnostics as text, each with its line of the script; `files` maps paths to texts."""
+    lines: dict[str, list[str]] = {}
+    return "".join(_render(item, files, lines, colour) for item in diagnostics)
+
+
+def render_one(diagnostic: Diagnostic, files: Mapping[str, str], *, colour: bool = False) -> str:
+    """Return one diagnostic as text."""
+    return _render(diagnostic, files, {}, colour)
+
+
+def _render(item: Diagnostic, files: Mapping[str, str], lines: dict[str, list[str]], colour: bool) -> str:
+    span = item.span
+    place = f"{span.file}:{span.line}:{span.col}: " if span.line else (f"{span.file}: " if span.file else "")
+    kind = f"{item.severity.value}[{item.code}]"
+    if colour:
+        kind = f"{_COLOURS[item.severity]}{kind}{_PLAIN}"
+        place = f"{_BOLD}{place}{_PLAIN}"
+    out = [f"{place}{kind}: {item.message}"]
+    if span.file not in lines:
+        lines[span.file] = files.get(span.file, "").split("\n")
+    hint = item.hint
+    if 0 < span.line <= len(lines[span.file]) and span.file in files:
+        text = lines[span.file][span.line - 1].rstrip("\r")
+        number = f"{span.line:>4}"
+        out.append(f"{number} | {_printable(text)}")
+        out.append(f"{'':>4} | {_underline(text, item)}{' ' + hint if hint else ''}")
+    elif hint:
+        out.append(f"     = {hint}")
+    out.extend(f"     = {note}" for note in "\n".join(item.notes).splitlines())
+    return "\n".join(out) + "\n"
+
+
+def _underline(text: str, item: Diagnostic) -> str:
+    """Return blanks and carets under the span; tabs are kept so that the caret stands under its column."""
+    span = item.span
+    start = min(span.col - 1, len(text))
+    end = span.end_col - 1 if span.end_line == span.line else len(text)
+    width = max(1, min(end, max(len(text), start + 1)) - start)
+    blanks = "".join("\t" if char == "\t" else " " for char in text[:start])
+    return blanks + "^" * width
+
+
+def _printable(text: str) -> str:
+    """Return a line of a script that no terminal can choke on."""
+    return "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in text)
+
+
+def as_record(item: Diagnostic) -> dict[str, Any]:
+    """Return a diagnostic as plain values."""
+    span = item.span
+    return {"file": span.file, "line": span.line, "col": span.col, "end_line": span.end_line, "end_col": span.end_col,
+            "severity": item.severity.value, "code": item.code, "message": item.message, "hint": item.hint,
+            "notes": list(item.notes)}
+
+
+def render_json(diagnostics: Iterable[Diagnostic]) -> str:
+    """Return all diagnostics as a JSON list of objects."""
+    return json.dumps([as_record(item) for item in diagnostics], indent=2, ensure_ascii=True)

@@ -1,0 +1,339 @@
+"""The few helpers that emitted code calls for values: NULL rules, comparison, arithmetic, text (dsl.md section 9).
+
+A value is str, int or None (NULL). `ERR` stands for "no value": a failed expression. A condition is True, False or -1
+(error). `form` tells what the declared type of a variable adds to its Python type: `DUAL`, text that also reads as a
+number (type `si`), and `BARE`, a number without a text form (type `i` and literals).
+"""
+from __future__ import annotations
+
+import logging
+import operator
+import re
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from osip.core.exports.types import Value
+
+log = logging.getLogger("osip.script")
+
+DUAL, BARE = 1, 2
+_INT_MIN, _INT_MAX = -0x80000000, 0x7FFFFFFF
+_NUMBER = re.compile(r"[+-]?\d+\Z", re.ASCII)
+_OWN = __file__.rsplit("/", 1)[0]
+
+
+class _Err:
+    """Be the value of an expression that has none."""
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "ERR"
+
+
+ERR = _Err()
+
+
+def where() -> str:
+    """Return the place in the script that is running, as `file:line`."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith(_OWN):
+            return f"{name}:{frame.f_lineno}"
+        frame = frame.f_back        # type: ignore[assignment]
+    return "?"
+
+
+def clash(what: str) -> int:
+    """Log a type error with its place in the script; return the error value of a condition."""
+    log.warning("%s at=%s", what, where())
+    return -1
+
+
+# --- numbers and text -------------------------------------------------------------------------------------------------
+
+def text(value: Value) -> str:
+    """Print a value in a format string."""
+    return value if value.__class__ is str else "<null>" if value is None else str(value)    # type: ignore
+
+
+def low(value: Value) -> str | None:
+    """Return the text of a value folded for comparison; None for NULL."""
+    if value.__class__ is str:
+        return value.lower()        # type: ignore[union-attr]
+    return None if value is None else str(value)
+
+
+def number(value: Value, form: int = 0) -> int | None:
+    """Return the integer form of a value, None when it has none."""
+    if value.__class__ is int:
+        return value                # type: ignore[return-value]
+    if form & DUAL and value is not None and _NUMBER.match(value):      # type: ignore[arg-type]
+        return int(value)
+    return None
+
+
+def wrap(value: int) -> int:
+    """Wrap a number to 32 bits, signed."""
+    if _INT_MIN <= value <= _INT_MAX:
+        return value
+    value &= 0xFFFFFFFF
+    return value - 0x100000000 if value > _INT_MAX else value
+
+
+# --- comparison -------------------------------------------------------------------------------------------------------
+
+def with_number(op: Callable[[Any, Any], bool], value: Value, literal: int, form: int = 0) -> bool | int:
+    """Compare a variable with a number literal; -1 when the variable holds text."""
+    if value.__class__ is int:
+        return op(value, literal)
+    if value is None:
+        return op is operator.ne
+    found = number(value, form)
+    return op(found, literal) if found is not None else clash("invalid comparison of a string with an integer")
+
+
+def with_text(op: Callable[[Any, Any], bool], value: Value, literal: str) -> bool:
+    """Order a variable against a string literal (already folded)."""
+    return value is not None and op(low(value), literal)
+
+
+def both(op: Callable[[Any, Any], bool], left: Value, right: Value, lform: int = 0, rform: int = 0) -> bool | int:
+    """Compare two variables; integers when both have that form, else text, else -1."""
+    if left is None or right is None:
+        return op is operator.ne if left is not right else op is operator.eq
+    a, b = number(left, lform), number(right, rform)
+    if a is not None and b is not None:
+        return op(a, b)
+    if (a is not None and lform & BARE) or (b is not None and rform & BARE):
+        return clash("invalid comparison of a string with an integer")
+    return op(low(left), low(right))
+
+
+def matches(search: Callable[[str], Any], value: Value) -> bool:
+    """Search a variable with a compiled expression; NULL does not match."""
+    if value.__class__ is str:
+        return search(value) is not None        # type: ignore[arg-type]
+    return value is not None and search(str(value)) is not None
+
+
+class Patterns:
+    """Match against expressions held in variables; keep the last compiled ones."""
+    __slots__ = ("_known", "_compile")
+
+    def __init__(self, compile_one: Callable[[str], re.Pattern[str]]) -> None:
+        self._known: dict[str, re.Pattern[str]] = {}
+        self._compile = compile_one
+
+    def get(self, source: str) -> re.Pattern[str] | None:
+        """Return the compiled expression; None (and a log line) when it is malformed."""
+        known = self._known.get(source)
+        if known is None:
+            try:
+                known = self._compile(source)
+            except (re.error, ValueError, OverflowError, RecursionError) as error:
+                clash(f"bad regular expression {source!r}: {error}")
+                return None
+            if len(self._known) >= 64:
+                self._known.clear()
+            self._known[source] = known
+        return known
+
+    def match(self, left: Value, right: Value) -> bool | int:
+        """Search `left` with the expression in `right`; -1 when that is none."""
+        if left is None or right is None:
+            return left is right
+        if right.__class__ is not str:
+            return clash("invalid regular expression: an integer")
+        found = self.get(right)                 # type: ignore[arg-type]
+        return -1 if found is None else found.search(text(left)) is not None
+
+    def differ(self, left: Value, right: Value) -> bool | int:
+        """Negate `match`; an error stays one."""
+        found = self.match(left, right)
+        return not found if found is True or found is False else found
+
+
+def differs(search: Callable[[str], Any], value: Value) -> bool:
+    """Negate `matches`: NULL differs from every expression."""
+    return not matches(search, value)
+
+
+def truth(value: Any) -> bool | int:
+    """Return the truth of a computed value; -1 when there is none."""
+    return -1 if value is ERR else bool(value)
+
+
+def flag(state: bool | int) -> Any:
+    """Return a comparison's outcome as a number for arithmetic."""
+    return ERR if state is not True and state is not False else int(state)
+
+
+# --- arithmetic -------------------------------------------------------------------------------------------------------
+
+def add(a: Any, b: Any, form: int = 0) -> Any:
+    """Add integers or join texts: the left operand decides (dsl.md section 9.3). `form` is that of `b`."""
+    if a.__class__ is int:
+        return wrap(a + b) if b.__class__ is int else arith(operator.add, a, b, form)
+    if a is ERR or b is ERR:
+        return ERR
+    if b.__class__ is int and form & BARE:
+        clash("invalid operation: a string and an integer literal")
+        return ERR
+    left = "" if a is None else a
+    return left if b is None else left + b if b.__class__ is str else left + str(b)
+
+
+def arith(op: Callable[[int, int], int], a: Any, b: Any, form: int = 0) -> Any:
+    """Apply an integer operation; ERR unless the left operand is an integer and the right has that form or is NULL."""
+    if a is ERR or b is ERR:
+        return ERR
+    if a.__class__ is not int:
+        clash("invalid operation: the left operand is no integer")
+        return ERR
+    right = 0 if b is None else number(b, form)
+    if right is None:
+        clash("invalid operation: an integer and a string")
+        return ERR
+    try:
+        return wrap(op(a, right))
+    except ZeroDivisionError:
+        clash("division by zero")
+    except (ValueError, OverflowError, MemoryError):
+        clash("invalid operation: bad shift")
+    return ERR
+
+
+def bits(op: Callable[[int, int], int], a: Any, b: Any, form: int = 0) -> Any:
+    """Apply `&`, `|` or `^`: to integers, or bytewise to texts of equal length."""
+    if a.__class__ is str and b.__class__ is str:
+        left, right = a.encode("utf-8", "surrogateescape"), b.encode("utf-8", "surrogateescape")
+        if len(left) != len(right):
+            clash("invalid operation: strings of different length")
+            return ERR
+        return bytes(map(op, left, right)).decode("utf-8", "surrogateescape")
+    return arith(op, a, b, form)
+
+
+def divide(a: int, b: int) -> int:
+    """Divide, truncating toward zero."""
+    quotient = abs(a) // abs(b)
+    return quotient if (a < 0) == (b < 0) else -quotient
+
+
+def modulo(a: int, b: int) -> int:
+    """Return the remainder with the sign of the left operand."""
+    rest = abs(a) % abs(b)
+    return -rest if a < 0 else rest
+
+
+def shift_left(a: int, b: int) -> int:
+    """Shift left within 32 bits."""
+    return a << (b & 31)
+
+
+def shift_right(a: int, b: int) -> int:
+    """Shift right."""
+    return a >> (b & 31)
+
+
+def invert(a: Any, form: int = 0) -> Any:
+    """Return the bitwise complement."""
+    found = number(a, form) if a is not ERR else None
+    if found is None:
+        if a is not ERR:
+            clash("invalid operation: ~ of what is no integer")
+        return ERR
+    return ~found
+
+
+def compound(function: Callable[..., Any], a: Any, b: Any, form: int = 0) -> Any:
+    """Compute a compound assignment: both sides must have a value."""
+    if a is None or b is None:
+        clash("invalid assignment: an operand is NULL")
+        return ERR
+    return function(a, b, form)
+
+
+OPERATIONS: Mapping[str, Callable[..., Any]] = MappingProxyType({
+    "+": add, "-": partial(arith, operator.sub), "*": partial(arith, operator.mul), "/": partial(arith, divide),
+    "%": partial(arith, modulo), "<<": partial(arith, shift_left), ">>": partial(arith, shift_right),
+    "&": partial(bits, operator.and_), "|": partial(bits, operator.or_), "^": partial(bits, operator.xor)})
+"""Operator of the language -> function `(a, b, form of b)`."""
+
+
+# --- values for calls, routes and indexes -----------------------------------------------------------------------------
+
+def code(value: Value) -> int:
+    """Return the code that `return(value)` gives: NULL is -1, what is no integer 1."""
+    return value if value.__class__ is int else -1 if value is None else 1      # type: ignore[return-value]
+
+
+def bounded(limit: int, value: str) -> str | None:
+    """Return a printed format string; None (and a log line) when it exceeds `limit` bytes."""
+    if len(value) * 4 > limit and len(value.encode("utf-8", "surrogateescape")) > limit:
+        clash(f"format string gives more than {limit} bytes")
+        return None
+    return value
+
+
+def integer(value: Value, form: int = 0) -> int | None:
+    """Return an int argument's value from a variable; None when it holds none."""
+    return value if value.__class__ is int else number(value, form)             # type: ignore[return-value]
+
+
+def parsed_int(value: str | None) -> int | None:
+    """Return an int argument's value from text: decimal, hex or octal."""
+    if value is None:
+        return None
+    text_ = value.strip().lower()
+    try:
+        digits = text_.lstrip("+-")
+        if digits[:2] == "0x":
+            return int(text_, 16)
+        return int(text_, 8) if len(digits) > 1 and digits[0] == "0" else int(text_)
+    except ValueError:
+        return None
+
+
+def string(value: Value) -> str | None:
+    """Return a str argument's value; None for NULL."""
+    return value if value.__class__ is str or value is None else str(value)     # type: ignore[return-value]
+
+
+def refuse(name: str) -> int:
+    """Log that a call was not made because an argument has no value; return its code."""
+    log.error("%s: an argument has no usable value, not called at=%s", name, where())
+    return -1
+
+
+def decline(name: str) -> bool:
+    """Do as `refuse` for a function that says yes or no."""
+    refuse(name)
+    return False
+
+
+def convert(parse: Callable[[str], Any], value: Any) -> Any:
+    """Convert an argument at run time; ERR (and a log line) when it does not fit."""
+    if value is None:
+        return ERR
+    try:
+        return parse(text(value))
+    except (ValueError, re.error) as error:
+        clash(f"bad argument {value!r}: {error}")
+        return ERR
+
+
+def transform(function: Callable[..., Any], value: Value, *args: Any) -> Value:
+    """Apply a transformation to the printed value: NULL in, NULL out; what fails gives NULL."""
+    if value is None:
+        return None
+    try:
+        return function(value if value.__class__ is str else str(value), *args)
+    except Exception as error:          # any fault of a transformation is a NULL, never the end of the script
+        log.error("transformation failed name=%s error=%s at=%s", getattr(function, "__name__", function), error,
+                  where())
+        return None

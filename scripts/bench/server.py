@@ -1,0 +1,131 @@
+"""Start the servers under measurement: osip from this checkout, Kamailio from Debian; one core, one UDP worker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.usage import Usage, read_usage
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent.parent
+CFG_SOCKET = "127.0.0.1:5070"
+"""The socket that every benchmark script names; it is replaced by a free one."""
+
+PROBE = (
+    "OPTIONS sip:{0} SIP/2.0\r\nVia: SIP/2.0/UDP {1};branch=z9hG4bKprobe{2};rport\r\nMax-Forwards: 0\r\n"
+    "From: <sip:probe@{1}>;tag=p\r\nTo: <sip:{0}>\r\nCall-ID: probe-{2}@{1}\r\nCSeq: 1 OPTIONS\r\n"
+    "Content-Length: 0\r\n\r\n"
+)
+
+
+class BenchError(Exception):
+    """Say why a benchmark cannot go on."""
+
+
+def free_port() -> int:
+    """Find a UDP port on 127.0.0.1 that nobody has."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def _osip_command(cfg: Path) -> list[str]:
+    python = CHECKOUT / ".venv/bin/python"
+    return [str(python if python.exists() else sys.executable), "-m", "osip", "start", "-f", str(cfg)]
+
+
+def _kamailio_command(cfg: Path) -> list[str]:
+    # Its fastest allocator; the default one needs about three times the CPU.  The pid file keeps two runs apart.
+    return ["kamailio", "-f", str(cfg), "-DD", "-E", "-m", "2048", "-M", "64", "-x", "tlsf", "-X", "tlsf",
+            "-P", str(cfg.with_suffix(".pid")), "-Y", str(cfg.parent)]
+
+
+COMMANDS = {"osip": _osip_command, "kamailio": _kamailio_command}
+
+
+@dataclass
+class Server:
+    """One running server: its address, its log, the time until its first answer."""
+
+    name: str
+    port: int
+    child: subprocess.Popen[bytes]
+    log: Path
+    start_seconds: float
+
+    def usage(self) -> Usage:
+        """Read CPU and memory of the process tree; a server that died is an error with its last words."""
+        if self.child.poll() is not None:
+            raise BenchError(f"{self.name} ended with {self.child.returncode}\n{self.last_words()}")
+        return read_usage(self.child.pid)
+
+    def last_words(self) -> str:
+        """Give the end of the server's log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-15:])
+
+    def stop(self) -> None:
+        """End the server and everything that it started."""
+        for sign, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 5)):
+            try:
+                os.killpg(self.child.pid, sign)
+                self.child.wait(patience)
+                break
+            except ProcessLookupError:
+                break
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def start_server(name: str, workload: str, folder: Path, core: int, patience: float = 15.0) -> Server:
+    """Start a server on its script for a workload, pinned to a core, and wait for its first answer."""
+    if name == "kamailio" and not shutil.which("kamailio"):
+        raise BenchError("kamailio is not installed: run scripts/install_peers")
+    template = HERE / f"{name}-{workload}.cfg"
+    port = free_port()
+    cfg = folder / f"{name}-{workload}-{port}.cfg"
+    cfg.write_text(template.read_text().replace(CFG_SOCKET, f"127.0.0.1:{port}"))
+    log = cfg.with_suffix(".log")
+    began = time.monotonic()
+    with log.open("wb") as sink:
+        child = subprocess.Popen(
+            COMMANDS[name](cfg), stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder,
+            start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+    server = Server(name, port, child, log, 0.0)
+    try:
+        _wait_for_answer(server, began + patience)
+    except BaseException:
+        server.stop()
+        raise
+    server.start_seconds = time.monotonic() - began
+    return server
+
+
+def _wait_for_answer(server: Server, deadline: float) -> None:
+    """Send OPTIONS until anything comes back; Max-Forwards 0 lets a proxy answer as well."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.connect(("127.0.0.1", server.port))
+        sock.settimeout(0.02)
+        here, there = "%s:%d" % sock.getsockname(), f"127.0.0.1:{server.port}"
+        attempt = 0
+        while time.monotonic() < deadline:
+            if server.child.poll() is not None:
+                break
+            attempt += 1
+            try:
+                sock.send(PROBE.format(there, here, attempt).encode())
+                sock.recv(65535)
+                return
+            except ConnectionRefusedError:
+                time.sleep(0.002)   # nothing to wait on while nobody listens; bounded by the deadline
+            except TimeoutError:
+                continue
+    raise BenchError(f"{server.name} gave no answer on UDP port {server.port}\n{server.last_words()}")

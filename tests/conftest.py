@@ -1,0 +1,25 @@
+"""Set up what all tests share: the kit on sys.path, and tests that need an outside program."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from kit.peer import missing_peer  # noqa: E402  (the kit is found through the line above)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked `peer(name)` whose program is missing; fail it where peers are promised."""
+    for marker in item.iter_markers("peer"):
+        for name in marker.args:
+            lack = missing_peer(name)
+            if lack is None:
+                continue
+            if os.environ.get("OSIP_REQUIRE_PEERS") == "1":
+                pytest.fail(f"{lack} (OSIP_REQUIRE_PEERS=1)", pytrace=False)
+            pytest.skip(lack)

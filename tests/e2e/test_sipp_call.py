@@ -1,0 +1,61 @@
+"""Run SIPp's own caller and callee through the residential example: a thousand calls, none may fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kit.peer import SippCounts, free_port, sipp
+from kit.relay import lossy_relay
+from kit.server import Running
+
+pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
+
+SCENARIOS = Path(__file__).parent / "sipp"
+CALLS, RATE = 1000, 100
+PATIENCE = 90
+"""Seconds for ten seconds of calls, SIPp's four of listening after the last one, and retransmissions under loss."""
+
+
+def register(folder: Path, server: str, contact_port: int) -> None:
+    """Register bob with SIPp."""
+    with sipp(folder, server, "-sf", SCENARIOS / "register.xml", "-s", "bob", "-m", 1,
+              "-key", "contact_port", contact_port, name="register") as client:
+        counts = client.finish(20)
+    assert (counts.successful, counts.failed) == (1, 0), counts.errors
+
+
+def call(folder: Path, server: str, caller_port: int, callee_port: int) -> tuple[SippCounts, SippCounts]:
+    """Make all calls to bob, with SIPp's built-in scenarios on both ends."""
+    with sipp(folder, "-sn", "uas", name="uas", port=callee_port) as callee:
+        with sipp(folder, server, "-sn", "uac", "-s", "bob", "-m", CALLS, "-r", RATE, name="uac",
+                  port=caller_port) as caller:
+            made = caller.finish(PATIENCE)
+        return made, callee.quit()
+
+
+def check_all_succeeded(made: SippCounts, taken: SippCounts) -> None:
+    """Fail unless both ends saw every call succeed."""
+    assert (made.successful, made.failed, made.exit_code) == (CALLS, 0, 0), f"caller: {made}"
+    assert (taken.successful, taken.failed) == (CALLS, 0), f"callee: {taken}"
+
+
+def test_a_thousand_calls(proxy: Running, tmp_path: Path) -> None:
+    callee_port = free_port()
+    register(tmp_path, proxy.address, callee_port)
+    made, taken = call(tmp_path, proxy.address, free_port(), callee_port)
+    check_all_succeeded(made, taken)
+    assert (made.retransmissions, taken.retransmissions) == (0, 0), "nothing is lost here, so nothing is sent twice"
+
+
+def test_a_thousand_calls_with_loss_on_both_sides(proxy: Running, tmp_path: Path) -> None:
+    """Lose 5 % of the datagrams, each way, between caller and proxy and between proxy and callee."""
+    caller_port, callee_port = free_port(), free_port()
+    with (lossy_relay(caller_port, proxy.port, drop=0.05, seed=1) as near,
+          lossy_relay(callee_port, proxy.port, drop=0.05, seed=2) as far):
+        register(tmp_path, proxy.address, far.back)
+        made, taken = call(tmp_path, f"127.0.0.1:{near.front}", caller_port, callee_port)
+    for toll in (near.forth, near.home, far.forth, far.home):
+        assert 0.03 < toll.dropped / (toll.dropped + toll.passed) < 0.07, toll
+        assert toll.passed + toll.dropped >= 3 * CALLS, f"messages went round the relay: {toll}"
+    check_all_succeeded(made, taken)
