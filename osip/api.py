@@ -35,8 +35,8 @@ __all__ = [
     "M_INVITE", "M_OPTIONS", "M_OTHER", "M_PRACK", "M_REGISTER", "Message", "Module", "ModuleError", "NameAddr",
     "OsipError", "Parse", "ParseError", "RELIABLE", "Raw", "ReplyRoute", "Request", "RequestRoute", "Response",
     "Route", "Scope", "Severity", "Source", "StatKind", "Static", "StoreError", "StreamLimits", "Target",
-    "TcpTransport", "UdpTransport", "Uri", "Value", "Var", "bracket", "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "check",
-    "event", "find_param", "flag_parser", "forward", "function", "gauge", "header_id", "hook", "is_ip", "merge", "mi",
+    "TcpTransport", "UdpTransport", "Uri", "Value", "Var", "bracket", "build_ack", "build_cancel", "build_reply",
+    "build_request", "canonical_name", "check", "event", "find_param", "flag_parser", "forward", "function", "gauge", "header_id", "hook", "is_ip", "merge", "mi",
     "needs", "param", "parse", "parse_endpoint", "parse_name_addr", "parse_uri", "posix", "pvar", "reason_phrase",
     "regex", "reply", "rpc", "slot", "splice", "split_commas", "stat", "table", "timer", "transform", "uri_equal",
 ]

@@ -7,6 +7,7 @@ recovery needs anyway.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from sys import intern
 from typing import Any
 
 from lark import Lark
@@ -20,7 +21,7 @@ Action = int | tuple[int, str, Callable[[list[Any]], Any] | None]
 
 class Tables:
     """The parse tables of one grammar; immutable once made."""
-    __slots__ = ("start", "end", "actions")
+    __slots__ = ("actions", "end", "start")
 
     def __init__(self, start: int, end: int, actions: dict[int, dict[str, Action]]) -> None:
         self.start = start
@@ -35,12 +36,13 @@ class Tables:
         for state, table in conf.states.items():
             row: dict[str, Action] = {}
             for name, (kind, target) in table.items():
+                name = intern(str(name))        # Lark's own str subclass compares slowly
                 if kind is Shift:
                     row[name] = target
                 else:
                     size = len(target.expansion)
                     passes = size == 1 and target.options.expand1 and target.alias is None
-                    row[name] = (size, target.origin.name, None if passes else conf.callbacks[target])
+                    row[name] = (size, intern(str(target.origin.name)), None if passes else conf.callbacks[target])
             actions[state] = row
         return cls(conf.start_state, conf.end_state, actions)
 
@@ -64,7 +66,7 @@ class Tables:
 
 class Automaton:
     """One run of the tables: the stack of states and, beside it, that of values."""
-    __slots__ = ("tables", "states", "values")
+    __slots__ = ("states", "tables", "values")
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
@@ -75,6 +77,15 @@ class Automaton:
     def accepts(self) -> dict[str, Action]:
         """Return what the current state knows, by token type and rule name."""
         return self.tables.actions[self.states[-1]]
+
+    def fits(self, *kinds: str) -> bool:
+        """Return whether tokens of these types could follow, one after the other."""
+        return self.tables.simulate(list(self.states), kinds) is not None
+
+    def expected(self) -> set[str]:
+        """Return the token types that truly fit; `accepts` also holds some that would fail later."""
+        return {kind for kind in self.accepts if kind.isupper()
+                and self.fits(kind)}
 
     def feed(self, token: Token) -> bool:
         """Take a token; False when it does not fit. After `$END` the result is `values[-1]`."""

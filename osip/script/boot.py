@@ -57,10 +57,11 @@ def apply_params(script: nodes.Script, registry: Registry) -> list[Diagnostic]:
 
 
 def apply_settings(script: nodes.Script, config: Config, registry: Registry | None = None, *,
-                   need_socket: bool = True) -> tuple[list[Listen], list[Diagnostic]]:
+                   need_socket: bool = True, broken: bool = False) -> tuple[list[Listen], list[Diagnostic]]:
     """Check the global parameters, sockets and aliases; set the good ones in `config`; return the sockets to open.
 
-    With `need_socket` off a script without `socket` is accepted (the command line may bring some).
+    With `need_socket` off a script without `socket` is accepted (the command line may bring some); `broken` says that
+    parsing found faults already.
     """
     found: list[Diagnostic] = []
     for result in check_settings(script):
@@ -70,7 +71,8 @@ def apply_settings(script: nodes.Script, config: Config, registry: Registry | No
             found.append(result)
     registry = registry or Registry()
     listens: list[Listen] = []
-    for listen in check_sockets(script, registry, config.port, need_socket):  # type: ignore[attr-defined]
+    port: int = config.port                 # type: ignore[attr-defined]
+    for listen in check_sockets(script, registry, port, need_socket, broken):
         (listens if isinstance(listen, Listen) else found).append(listen)     # type: ignore[arg-type]
     found += check_aliases(script, registry)
     config.aliases += [(item.proto, item.host, item.port, item.accept_subdomain)
@@ -95,7 +97,7 @@ def compile_script(path_or_text: str | os.PathLike[str] | Source, registry: Regi
     found += load_modules(script, registry, base_dir, load)
     found += apply_params(script, registry)
     found += check_needs(script, registry)
-    listens, more = apply_settings(script, config, registry, need_socket=need_socket and not broken)
+    listens, more = apply_settings(script, config, registry, need_socket=need_socket, broken=broken)
     found += more
     found += check(script, registry, broken=broken)
     return CheckResult(script, in_order(found, script), listens)

@@ -62,11 +62,73 @@ CATALOGUE: dict[str, Entry] = {
     "E023": Entry("preprocessor failed", "The command given as preprocessor could not run or returned an error."),
     "E024": Entry("not a text", "The file holds a NUL byte; scripts are text."),
     # --- E1xx: names
+    "E101": Entry("unknown function", "No loaded module has a function of this name. When a module that comes with osip "
+                  "has it, the hint names the loadmodule line that is missing."),
+    "E102": Entry("unknown variable", "No loaded module has a variable of this name. In format strings the name takes "
+                  "every letter, digit, _ and . that follows: write $(ru).txt instead of $ru.txt."),
+    "E103": Entry("unknown transformation", "No loaded module has this transformation."),
+    "E104": Entry("key missing or not allowed", "Some variables need a key in brackets, $var(x); others take none, or "
+                  "only certain ones."),
+    "E105": Entry("variable has no index", "Only variables that hold lists take an index; [append] is for assigning."),
+    "E106": Entry("variable is read-only", "This variable cannot be assigned."),
+    "E107": Entry("unknown context", "A variable can be read of another message: $(<request>...) is the request of the "
+                  "transaction, $(<reply>...) its reply. There are no other contexts."),
+    "E108": Entry("wrong arguments of a transformation", "The transformation takes more or fewer arguments. They "
+                  "follow its name, each behind a comma."),
     # --- E2xx: routes
+    "E201": Entry("unknown route", "The route that is called or armed is not defined. Names are kept apart by kind."),
+    "E202": Entry("duplicate route", "Two routes of one kind have the same name."),
+    "E203": Entry("function not allowed in this kind of route", "The function may not run in the kind of route named, "
+                  "or in one from which this route is reached. The path is shown."),
+    "E204": Entry("break outside a loop", "break leaves the innermost while, for or switch; elsewhere it means "
+                  "nothing. To leave the route, write return."),
+    "E205": Entry("async without tm", "While async() waits, the request is kept by the transaction module: load tm."),
     # --- E3xx: modules and parameters
+    "E301": Entry("unknown module", "No folder of mpath and no installed package has a module of this name."),
+    "E302": Entry("broken module", "The module was found and could not be loaded. Its own error follows."),
+    "E303": Entry("unknown parameter", "The module has no parameter of this name."),
+    "E304": Entry("wrong parameter value", "The value has the wrong type or is outside the parameter's range."),
+    "E305": Entry("modparam without its module", "modparam stands before the loadmodule line, or that line is missing."),
+    "E306": Entry("bad module pattern", "The first argument of modparam is a regular expression that must match whole "
+                  "module names, such as usrloc|registrar."),
+    "E307": Entry("module needs another one", "The module works only together with the one named: load that too."),
     # --- E4xx: types and arguments
+    "E401": Entry("wrong number of arguments", "The function takes more or fewer arguments."),
+    "E402": Entry("wrong kind of argument", "The argument cannot be turned into what the function takes."),
+    "E403": Entry("bad regular expression", "The pattern cannot be compiled; the place inside it is marked."),
+    "E404": Entry("argument must be a variable", "The function writes into this argument: pass a writable variable."),
+    "E405": Entry("null refused", "This variable always has a value and cannot be cleared with null."),
+    "E406": Entry("unknown log level", "Levels are L_ALERT, L_CRIT, L_ERR, L_WARN, L_NOTICE, L_INFO and L_DBG; the third "
+                  "letter decides."),
+    "E407": Entry("too many flags", "Message flags, branch flags and script flags have 32 places each. Every name "
+                  "takes one."),
     # --- E5xx: settings and sockets
+    "E501": Entry("bad socket or alias", "The port, protocol or address of a socket or alias is not valid, or a socket "
+                  "is defined twice."),
+    "E502": Entry("unknown setting", "No global setting has this name."),
+    "E503": Entry("wrong value of a setting", "The value has the wrong type or is out of range."),
+    "E504": Entry("transport not loaded", "Every transport is a module: without proto_udp nothing can listen on UDP, "
+                  "without proto_tcp nothing on TCP."),
+    "E505": Entry("no socket", "The script opens no socket, so no message could ever arrive. Add a socket line."),
+    "E506": Entry("forward against disable_stateless_fwd", "forward() relays without a transaction. Replies to that are "
+                  "dropped when disable_stateless_fwd is yes. Take away one of the two."),
+    "E507": Entry("unknown scaling profile", "use_auto_scaling_profile names a profile that no auto_scaling_profile "
+                  "line defines."),
     # --- W6xx: flow and style
+    "W601": Entry("assignment as condition", "A single = assigns; == compares. The condition is then true or false by "
+                  "the value assigned, on every message."),
+    "W602": Entry("statement that can never run", "Whatever stands before it leaves the block by exit, drop, return or "
+                  "break on every way."),
+    "W603": Entry("unused route", "No call, no arming function and no text in the script names this route."),
+    "W604": Entry("empty route", "The route does nothing. A main route that does nothing drops every request."),
+    "W605": Entry("repeated case", "The switch has this label already; texts are compared without regard to case."),
+    "W606": Entry("for without a list", "The source of a for needs the index [*]; without it the loop is skipped."),
+    "W607": Entry("text and number mixed", "An arithmetic operation on a text and a number has no value: the assignment "
+                  "leaves its target as it was."),
+    "W608": Entry("division by zero", "A division by zero has no value: the assignment leaves its target as it was."),
+    "W609": Entry("module hides a built-in one", "A folder of mpath or an installed package has a module of the same "
+                  "name as a built-in one, and comes first."),
+    "W610": Entry("module loaded twice", "The second loadmodule line of a module changes nothing."),
     "W620": Entry("import_file without a file", "import_file forgives a missing file; include_file does not."),
     # --- N7xx: compatibility
     "N701": Entry("text from a web page repaired", "Typographic quotes, HTML entities and <br> outside strings were "
@@ -76,4 +138,8 @@ CATALOGUE: dict[str, Entry] = {
     "N703": Entry("statements taken as the main route", "The text has statements outside any route and no main route: "
                   "it is read as a snippet, as if route { } stood around it."),
     "N704": Entry("blacklist rule left out", "The network of the rule is not valid; the other rules stay."),
+    "N705": Entry("setting without effect", "The setting is known and accepted, but has nothing to act on in osip."),
+    "N706": Entry("old name of a setting", "The setting has a newer name. Both work."),
+    "N707": Entry("parameter without effect", "The parameter is known and accepted, but does nothing any more."),
+    "N708": Entry("old name of a parameter", "The parameter has a newer name. Both work."),
 }

@@ -5,30 +5,34 @@ rule always reports.
 """
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from osip.core.exports.diagnostic import Span
 from osip.script.automaton import Automaton
 from osip.script.lexer import ITEM_WORDS, WORD_CLASSES, Reading, Token
+from osip.script.nodes import Call
 from osip.script.report import suggest
 
 KAMAILIO_ROUTES = {"request_route": "route", "reply_route": "onreply_route"}
+_VALUE = re.compile(r"[ \t]+[\w\"']")
+ELSE_IFS = frozenset(("elseif", "elif", "elsif", "elsef"))
 _ARITHMETIC = frozenset("+-*/%&|^~") | {"<<", ">>"}
 _NAMES = {"LPAR": '"("', "RPAR": '")"', "LBRACE": '"{"', "RBRACE": '"}"', "LSQB": '"["', "RSQB": '"]"',
           "SEMICOLON": '";"', "COMMA": '","', "COLON": '":"', "EQUAL": '"="', "STR": "a quoted string",
           "NUM": "a number", "VAR": "a variable", "ID": "a name", "IN": '"in"', "NET": "an address",
-          "F_NAME": "a function call", "COMPARE_OP": "a comparison", "HOST": "a host name"}
+          "F_NAME": "a function call", "COMPARE_OP": "a comparison", "HOST": "a host name", "CASE": '"case"', "DEFAULT": '"default"'}
 
 
 class Scene:
     """What is known where a token does not fit: the token, those before it, the open brackets."""
-    __slots__ = ("reading", "token", "previous", "accepts", "values", "opener", "head")
+    __slots__ = ("accepts", "head", "opener", "previous", "reading", "token", "values")
 
     def __init__(self, reading: Reading, state: Automaton, token: Token, previous: Token | None) -> None:
         self.reading = reading
         self.token = token
         self.previous = previous
-        self.accepts = {name for name in state.accepts if name.isupper()}
+        self.accepts = state.expected()
         self.values = state.values
         self.opener, self.head = self._bracket()
 
@@ -80,7 +84,7 @@ def _index_outside(scene: Scene) -> bool:
     previous, token = scene.previous, scene.token
     if previous is None or previous.type != "VAR" or token.start != previous.end:
         return False
-    if token.type == "LSQB" or (token.type == "LBRACE" and scene.opener == "LPAR"):
+    if token.type in ("LSQB", "LBRACE"):
         what = "an index" if token.type == "LSQB" else "a transformation"
         name = previous.value[1:]
         form = f"$({name}[0])" if token.type == "LSQB" else f"$({name}{{s.len}})"
@@ -95,11 +99,83 @@ def _arithmetic_in_condition(scene: Scene) -> bool:
                         "write [$var(a) & 4], or compute into a variable first")
 
 
+def _odd_operator(scene: Scene) -> bool:
+    """Explain operators of other languages: `=>`, `=!`, `++`, `--`."""
+    previous, token = scene.previous, scene.token
+    if previous is None:
+        return False
+    if previous.type == "EQUAL" and previous.end == token.start and token.value in (">", "<", "!"):
+        right = token.value + "="
+        return scene.report("E001", f'"={token.value}" is no operator', f'did you mean "{right}"?')
+    if previous.type == "VAR" and token.value in "+-" and scene.reading.source.text[token.end:token.end + 1] == token.value:
+        return scene.report("E001", f'"{token.value * 2}" is no operator', f"write {previous.value} {token.value}= 1")
+    return False
+
+
 def _left_side(scene: Scene) -> bool:
     if scene.token.type != "COMPARE_OP":
         return False
+    if scene.opener != "LPAR":
+        return scene.report("E001", f'unexpected "{scene.token.value}": a comparison is no statement',
+                            '"=" assigns' if scene.token.value == "==" else "")
     return scene.report("E015", "the left side of a comparison is a single variable",
                         "compute into $var(x) first, then compare that")
+
+
+def _two_conditions(scene: Scene) -> bool:
+    """Explain `if (a) && (b)`."""
+    if scene.token.type not in ("AND", "OR") or scene.previous is None or scene.previous.type != "RPAR":
+        return False
+    return scene.report("E001", f'unexpected "{scene.token.value}" behind the condition',
+                        "the whole condition needs one pair of brackets around it")
+
+
+def _no_operand(scene: Scene) -> bool:
+    """Ask for what a bracket closes too early."""
+    previous = scene.previous
+    if scene.token.type != "RPAR" or previous is None:
+        return False
+    if previous.type in ("AND", "OR", "NOT"):
+        return scene.report("E001", f'expected a condition after "{previous.value}"', span=scene.after_previous())
+    if previous.type == "LPAR" and scene.head in ("IF", "WHILE"):
+        return scene.report("E001", "the condition is empty", span=previous.span)
+    if previous.type == "LPAR" and scene.head == "ROUTE":
+        return scene.report("E001", "expected the name of a route", span=scene.after_previous())
+    return False
+
+
+def _bare_word_condition(scene: Scene) -> bool:
+    if scene.token.type not in ("ID", "HOST") or not scene.is_in_condition() or "VAR" not in scene.accepts:
+        return False
+    return scene.report("E015", f'"{scene.token.value}" is neither a variable nor a call',
+                        "a variable begins with $, a call has brackets")
+
+
+def _misplaced(scene: Scene) -> bool:
+    """Explain a keyword at a place where its construct cannot begin."""
+    word = scene.token
+    if word.type in ("CASE", "DEFAULT"):
+        return scene.report("E001", f'"{word.value}" stands outside of a switch')
+    if word.type in ("LOADMODULE", "MODPARAM", "ROUTE_KIND") and scene.opener == "LBRACE":
+        return scene.report("E001", f'"{word.value}" belongs outside the routes', 'or a "}" is missing further up')
+    if scene.previous is not None and scene.previous.type == "ROUTE" and scene.opener == "LBRACE":
+        return scene.report("E001", "a route is called with its name in round brackets", "write route(NAME);")
+    if scene.previous is not None and scene.previous.type == "CASE":
+        return scene.report("E001", f'unexpected "{word.value}" as a label', "a label is a number or a string")
+    return False
+
+
+def _no_statement(scene: Scene) -> bool:
+    """Explain what stands alone where a statement is wanted."""
+    previous, token = scene.previous, scene.token
+    if scene.opener != "LBRACE" or scene.head == "SWITCH":
+        return False
+    if token.type in ("NUM", "STR", "NET", "NULL") and "IF" in scene.accepts:
+        return scene.report("E001", f"a statement cannot begin with {_shown(token)}")
+    if token.type == "SEMICOLON" and previous is not None and previous.type == "VAR" and "EQUAL" in scene.accepts:
+        return scene.report("E001", "a variable alone is no statement", "assign to it or call a function",
+                            previous.span)
+    return False
 
 
 def _string_condition(scene: Scene) -> bool:
@@ -137,12 +213,28 @@ def _assignment(scene: Scene) -> bool:
                         f"$var({previous.value}), or a setting outside the routes", previous.span)
 
 
+def _call_before_block(scene: Scene) -> bool:
+    """Explain `elseif (...) {` and the like, which read as a call with a block behind it."""
+    if scene.token.type != "LBRACE" or scene.previous is None or scene.previous.type != "RPAR":
+        return False
+    name = next((item.value if type(item) is Token else item.name for item in reversed(scene.values)
+                 if isinstance(item, Call) or (type(item) is Token and item.type == "F_NAME")), "")
+    span = next((item.span if type(item) is Token else item.name_span for item in reversed(scene.values)
+                 if isinstance(item, Call) or (type(item) is Token and item.type == "F_NAME")), None)
+    if name.lower() in ELSE_IFS:
+        return scene.report("E001", f'"{name}" is no word of the language', 'write "else if"', span)
+    near = suggest(name, ("if", "while", "switch", "for"))
+    if near:
+        return scene.report("E001", f'"{name}" is no word of the language', _did_you_mean(near), span)
+    return scene.report("E002", 'expected ";" after the call', "a block cannot follow a call", scene.after_previous())
+
+
 def _misspelt_word(scene: Scene) -> bool:
     """Explain a word that no grammar knows: `elseif`, `request_route`, a route kind with a typo."""
     word = scene.previous if scene.previous is not None and scene.previous.type in ("ID", "F_NAME") else scene.token
     if word.type not in ("ID", "F_NAME", "HOST"):
         return False
-    if word.value.lower() in ("elseif", "elif", "elsif", "elsef"):
+    if word.value.lower() in ELSE_IFS:
         return scene.report("E001", f'"{word.value}" is no word of the language', 'write "else if"', word.span)
     if word is not scene.token and scene.token.type not in ("LBRACE", "LSQB", "STR"):
         return False
@@ -165,6 +257,8 @@ def _setting(scene: Scene) -> bool:
         if scene.token.type == "EQUAL" or scene.accepts & {"EQUAL"} == set():
             return False
         return scene.report("E001", f'expected "=" after "{word.value}"', span=scene.after_previous())
+    if word.type == "ID" and _VALUE.match(scene.reading.source.text, word.end):
+        return scene.report("E001", f'expected "=" after "{word.value}"', span=scene.reading.source.after(word.end))
     if word.type in ("ID", "HOST", "NUM"):
         hint = "a setting is written name = value" if word.type != "NUM" else ""
         return scene.report("E001", f'"{word.value}" begins neither a setting, a module line nor a route', hint)
@@ -182,8 +276,10 @@ def _unquoted(scene: Scene) -> bool:
 def _value(scene: Scene) -> bool:
     """Ask for what an assignment or a setting lacks."""
     previous = scene.previous
-    if previous is None or previous.type not in ("EQUAL", "ASSIGN_OP", "COMPARE_OP"):
+    if previous is None or previous.type not in ("EQUAL", "ASSIGN_OP", "COMPARE_OP", "COMMA"):
         return False
+    if previous.type == "COMMA" and scene.head == "MODPARAM":
+        return scene.report("E001", "a parameter's value is a string in quotes or a number")
     if scene.token.type == "$END" or scene.token.type in ("SEMICOLON", "RBRACE", "RPAR"):
         return scene.report("E001", f'expected a value after "{previous.value}"', span=scene.after_previous())
     return False
@@ -204,9 +300,13 @@ def _fallback(scene: Scene) -> bool:
     token = scene.token
     if token.type == "$END":
         return scene.report("E001", "the file ends in the middle of a construct", hint, scene.after_previous())
+    return scene.report("E001", f"unexpected {_shown(token)}".replace("a string", "string"), hint)
+
+
+def _shown(token: Token) -> str:
     if token.type == "STR":
-        return scene.report("E001", "unexpected string", hint)
-    return scene.report("E001", f'unexpected "{token.value}"', hint)
+        return "a string"
+    return f'"{token.value}"' if token.type != "NUM" else token.value
 
 
 def _did_you_mean(near: list[str]) -> str:
@@ -214,5 +314,6 @@ def _did_you_mean(near: list[str]) -> str:
 
 
 RULES: tuple[Callable[[Scene], bool], ...] = (
-    _index_outside, _arithmetic_in_condition, _left_side, _single_equal, _string_condition, _argument, _assignment,
-    _value, _misspelt_word, _setting, _unquoted, _call_brackets, _fallback)
+    _index_outside, _odd_operator, _arithmetic_in_condition, _left_side, _two_conditions, _no_operand, _single_equal,
+    _string_condition, _bare_word_condition, _argument, _assignment, _misplaced, _no_statement,
+    _value, _call_before_block, _misspelt_word, _setting, _unquoted, _call_brackets, _fallback)

@@ -76,6 +76,11 @@ class Flow:
         finally:
             ctx.params = outer
 
+    def fresh(self, ctx: Ctx, route: RouteFn, *values: Value) -> Any:
+        """Run a route with its own parameters, and forget the return values of the last one."""
+        ctx.returns = ()
+        return self.params(ctx, route, *values)
+
     def tracked(self, label: str, route: RouteFn) -> RouteFn:
         """Return the route with the call stack kept in `ctx.stack`, at most 100 deep."""
         def run(ctx: Ctx) -> Any:
@@ -121,20 +126,7 @@ class Flow:
         if self.before_wait(ctx) == 0:
             waiting.close()
             return 0
-        while True:
-            try:
-                sent = yield step
-            except GeneratorExit:
-                waiting.close()
-                raise
-            except BaseException as error:
-                forward: Callable[[], Any] = _thrower(waiting, error)
-            else:
-                forward = _sender(waiting, sent)
-            try:
-                step = forward()
-            except StopIteration as done:
-                return result(done.value)
+        return result((yield from _go_on(waiting, step)))
 
     def before_wait(self, ctx: Ctx) -> int:
         """Run the `BEFORE_WAIT` hooks; 0 when one of them took the message."""
@@ -218,12 +210,26 @@ def missing(ctx: Ctx) -> int:
     return -1
 
 
-def _sender(waiting: Any, sent: Any) -> Callable[[], Any]:
-    return lambda: waiting.send(sent)
+async def wait_route(found: Any) -> int:
+    """Await what a route of a computed name gave, if it waits."""
+    return found if found.__class__ is int else await found
 
 
-def _thrower(waiting: Any, error: BaseException) -> Callable[[], Any]:
-    return lambda: waiting.throw(error)
+def _go_on(waiting: Any, step: Any) -> Generator[Any, Any, Any]:
+    """Drive a coroutine on from the step that it gave last; return what it returns."""
+    try:
+        while True:
+            try:
+                sent = yield step
+            except GeneratorExit:
+                waiting.close()
+                raise
+            except BaseException as error:
+                step = waiting.throw(error)
+            else:
+                step = waiting.send(sent)
+    except StopIteration as done:
+        return done.value
 
 
 # --- results and logs -------------------------------------------------------------------------------------------------

@@ -35,14 +35,16 @@ WORD_CLASSES: dict[str, tuple[str, ...]] = {
 MARK_CLASSES: dict[str, tuple[str, ...]] = {
     "AND": ("&&",), "OR": ("||",), "NOT": ("!",),
     "COMPARE_OP": ("==", "!=", "<", ">", "<=", ">=", "=~", "!~"),
+    "DOT": (".",),          # only inside host names: no rule takes it alone
     "ASSIGN_OP": (":=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="),
 }
 # Words that open an item and are followed by "=": they win over PARAM. Any other word before "=" is a setting's name.
 ITEM_WORDS = frozenset((*WORD_CLASSES["SOCKET"], "alias", "dst_blacklist", "mpath", "auto_scaling_profile"))
-# Words that are never read as the name of a function, so that a misplaced one is a syntax error.
-STATEMENT_WORDS = frozenset(("if", "else", "while", "for", "switch", "case", "default", "break", "return", "exit",
-                             "drop", "route"))
+# Words that never name a function or begin a bare call, so that a misplaced one is a syntax error.
+RESERVED_WORDS = frozenset(("if", "else", "while", "for", "switch", "case", "default", "break", "return", "exit",
+                            "drop", "route", "loadmodule", "modparam", *WORD_CLASSES["ROUTE_KIND"]))
 
+OPEN_COMMENT = "comment is not closed"
 _BLANK = re.compile(r"(?:[ \t\r\n\b\f\v\xa0\ufeff]+|\\\r?\n|\#[^\n]*|//[^\n]*)+")
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 _TOKEN = re.compile(
@@ -62,7 +64,7 @@ _BRACKETS = re.compile(r"[()]")
 
 class Token:
     """One token: its type in the grammar, its text, its flat offsets, and the reading it belongs to."""
-    __slots__ = ("type", "value", "start", "end", "reading")
+    __slots__ = ("end", "reading", "start", "type", "value")
 
     def __init__(self, type: str, value: str, start: int, end: int, reading: Reading) -> None:
         self.type = type
@@ -82,7 +84,7 @@ class Token:
 
 class Reading:
     """One parse under way: the source and what has been found in it so far."""
-    __slots__ = ("source", "diagnostics")
+    __slots__ = ("diagnostics", "source")
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -99,7 +101,7 @@ class Reading:
 
 class Vocabulary:
     """The words and marks of the grammar and the token types that each may have."""
-    __slots__ = ("words", "marks")
+    __slots__ = ("marks", "words")
 
     def __init__(self, literals: dict[str, str]) -> None:
         self.words: dict[str, tuple[str, ...]] = {}
@@ -115,13 +117,14 @@ class Vocabulary:
 
 class Lexer:
     """Cut tokens out of one text; `next` is asked for each with the token types that fit."""
-    __slots__ = ("reading", "text", "words", "marks", "_cutters")
+    __slots__ = ("_cutters", "is_quiet", "marks", "reading", "text", "words")
 
     def __init__(self, reading: Reading, vocabulary: Vocabulary) -> None:
         self.reading = reading
         self.text = reading.source.text
         self.words = vocabulary.words
         self.marks = vocabulary.marks
+        self.is_quiet = False           # set while skipping: foreign characters there are nobody's fault
         self._cutters: dict[str, Callable[[int, int, Container[str]], Token]] = {
             "var": self._variable, "open": self._open_string, "word": self._word, "num": self._number,
             "mark": self._mark}
@@ -162,7 +165,7 @@ class Lexer:
             if depth == 0:
                 return mark.end()
         source = self.reading.source
-        self.reading.fault("E004", "comment is not closed", source.span(start, start + 2),
+        self.reading.fault("E004", OPEN_COMMENT, source.span(start, start + 2),
                            'its "*/" is missing (comments nest: each "/*" needs its own)')
         return len(self.text)
 
@@ -200,12 +203,12 @@ class Lexer:
         for name in types:
             if name in accepts:
                 return Token(name, word, at, end, self.reading)
-        called = word not in STATEMENT_WORDS and ("F_NAME" in accepts or not types) and self.is_followed(end, "(")
-        if called and ("F_NAME" in accepts or "ID" not in accepts):
+        if word in RESERVED_WORDS:
+            is_name = "ID" in accepts and "IF" not in accepts
+            return Token("ID" if is_name else types[0], word, at, end, self.reading)
+        if ("F_NAME" in accepts or not types and "ID" not in accepts) and self.is_followed(end, "("):
             return Token("F_NAME", word, at, end, self.reading)
-        if "ID" in accepts or not types:
-            return Token("ID", word, at, end, self.reading)
-        return Token(types[0], word, at, end, self.reading)
+        return Token("ID" if "ID" in accepts or not types else types[0], word, at, end, self.reading)
 
     def is_followed(self, end: int, mark: str) -> bool:
         """Return whether the next thing after `end` is `mark`; `=` does not count when it begins `==` or `=~`."""
@@ -252,7 +255,8 @@ class Lexer:
     def _foreign(self, at: int) -> Token:
         char = self.text[at]
         shown = f'"{char}"' if char.isprintable() else f"character U+{ord(char):04X}"
-        self.reading.fault("E006", f"{shown} has no meaning here", self.reading.source.span(at, at + 1))
+        if not self.is_quiet:
+            self.reading.fault("E006", f"{shown} has no meaning here", self.reading.source.span(at, at + 1))
         return Token("FAULT", char, at, at + 1, self.reading)
 
 

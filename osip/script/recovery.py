@@ -12,26 +12,29 @@ from collections.abc import Container
 from osip.core.exports.diagnostic import Severity
 from osip.script.automaton import Automaton
 from osip.script.complaint import Scene, complain
-from osip.script.lexer import Lexer, Token
+from osip.script.lexer import OPEN_COMMENT, Lexer, Token
+from osip.script.tree import BARE_CALLS
 
 # What may be missing, likeliest first. A repair counts only when the token at hand fits behind it.
 REPAIRS = (("SEMICOLON",), ("RPAR",), ("RPAR", "RPAR"), ("RPAR", "SEMICOLON"), ("RPAR", "RPAR", "SEMICOLON"),
            ("RSQB",), ("COMMA",), ("LPAR",))
 MARKS = {"SEMICOLON": ";", "RPAR": ")", "RSQB": "]", "COMMA": ",", "LPAR": "(", "RBRACE": "}"}
-_OPENING = frozenset(("LPAR", "LSQB", "LBRACE"))
-_ITEM_STARTS = frozenset(("LOADMODULE", "MODPARAM", "ROUTE_KIND"))
+# What stands in for a broken condition, so that the statement itself survives.
+_DUMMY = ("VAR", "$var(error)")
+DUMMIES = {"IF": (("NUM", "1"),), "WHILE": (("NUM", "1"),), "SWITCH": (_DUMMY,), "FOR": (_DUMMY, ("IN", "in"), _DUMMY)}
 _RESUMING = frozenset(("IF", "WHILE", "FOR", "SWITCH", "ROUTE", "RETURN", "EXIT", "DROP", "XLOG", "F_NAME", "VAR",
-                       "CASE", "DEFAULT", "BREAK", *_ITEM_STARTS))
+                       "CASE", "DEFAULT", "BREAK", "LOADMODULE", "MODPARAM",
+                       "ROUTE_KIND"))
 _JUNK = re.compile(r"[A-Za-z][\w']*(?:[ \t,.:-]+[\w'/-]+)*[ \t.!?]*(?=\r?\n|\Z|#|//)")
 _ITEM_WORD = re.compile(
-    r"(?:onreply_route|failure_route|branch_route|error_route|local_route|startup_route|timer_route|event_route"
-    r"|loadmodule|modparam)\b|route\s*[\[{]|(?:socket|listen|mpath|alias)\s*=(?!=)")
+    r"(?:onreply_route|failure_route|branch_route|error_route|local_route|startup_route|timer_route|event_route)\b"
+    r"|loadmodule\s*[\"']|modparam\s*\(|route\s*(?:\[[^\]\n]*\]\s*)?\{|(?:socket|listen|mpath|alias)\s*=(?!=)")
 NOTHING: Container[str] = frozenset()
 
 
 class Recovery:
     """Mend one parse; `previous` is the last token that fitted, after each mending."""
-    __slots__ = ("lexer", "reading", "text", "lenient", "previous", "_last_at", "_open_paren_told")
+    __slots__ = ("_last_at", "_lost_if", "_open_paren_told", "lenient", "lexer", "previous", "reading", "text")
 
     def __init__(self, lexer: Lexer, lenient: bool) -> None:
         self.lexer = lexer
@@ -41,6 +44,7 @@ class Recovery:
         self.previous: Token | None = None
         self._last_at = -1
         self._open_paren_told = -1
+        self._lost_if = False           # an `if` was dropped: its `else` may still come
 
     # --- words that lost their comment mark (dsl.md section 14) ------------------------------------------------------
 
@@ -69,14 +73,25 @@ class Recovery:
         stuck, self._last_at = token.start == self._last_at, token.start
         if token.type == "FAULT":
             return self._panic(state, token.end)
-        for way in (self._broken_string, self._unclosed_block, self._insert, self._remove):
-            at = None if stuck and way in (self._insert, self._broken_string) else way(state, token)
+        ways = (self._broken_string, self._unclosed_block, self._return_value, self._insert, self._remove)
+        for way in ways[1:2] if stuck else ways:
+            at = way(state, token)
             if at is not None:
                 return at
+        return self._drop(state, token, stuck)
+
+    def _drop(self, state: Automaton, token: Token, stuck: bool) -> int:
+        """Report a construct that cannot be mended and drop it."""
         complain(Scene(self.reading, state, token, self.previous))
         if token.type == "$END":
-            return self._end(state, token)
-        return self._panic(state, token.end if stuck else token.start)
+            self._to_statement(state)
+            return token.start
+        self._lost_if = True
+        at = token.end if stuck else token.start
+        previous = self.previous
+        if token.type == "LBRACE" and previous is not None and previous.type == "VAR" and previous.end == token.start:
+            at = self.text.find("}", at) + 1 or token.end       # $var(x){s.len}: not a block
+        return self._panic(state, at)
 
     def _broken_string(self, state: Automaton, token: Token) -> int | None:
         """Blame a string that runs over lines when what follows it makes no sense."""
@@ -96,19 +111,34 @@ class Recovery:
         start = token
         if token.type in ("LSQB", "LBRACE") and self.previous is not None and self.previous.type == "ROUTE":
             start = self.previous
-        is_item = self._begins_line(start) and _ITEM_WORD.match(self.text, start.start) is not None
+        is_item = (self._begins_line(start) and _ITEM_WORD.match(self.text, start.start) is not None
+                   and self._indent(start.start) <= self._indent(braces[0].start))
         if token.type != "$END" and not is_item:
             return None
         blame = self._blame(braces, start.start)
         source = self.reading.source
-        self.reading.fault("E003", f'"}}" missing: block opened at line {blame.span.line}',
-                           source.after(self._end_before(start)))
+        if not any(found.message == OPEN_COMMENT for found in self.reading.diagnostics):
+            self.reading.fault("E003", f'"}}" missing: block opened at line {blame.span.line}',
+                               source.after(self._end_before(start)))
         self._to_statement(state)
         while any(type(item) is Token and item.type == "LBRACE" for item in state.values):
-            if "RBRACE" not in state.accepts:
+            if not state.fits("RBRACE"):
                 self._feed(state, "SEMICOLON", start.start)
             self._feed(state, "RBRACE", start.start)
         return start.start
+
+    def _return_value(self, state: Automaton, token: Token) -> int | None:
+        """Split `return` from an assignment on the next line, which reads as its value at first."""
+        value = self.previous
+        head = state.values[-2] if len(state.values) > 1 else None
+        if value is None or value.type != "VAR" or type(head) is not Token or head.type != "RETURN":
+            return None
+        if token.type not in ("EQUAL", "ASSIGN_OP") or not self._begins_line(value):
+            return None
+        state.cut(len(state.values) - 1)
+        self.reading.fault("E002", 'expected ";" after "return"', self.reading.source.after(head.end))
+        self._feed(state, "SEMICOLON", value.start)
+        return value.start
 
     def _insert(self, state: Automaton, token: Token) -> int | None:
         """Put in the missing mark when exactly that makes the token fit."""
@@ -129,8 +159,16 @@ class Recovery:
         """Return whether a repair is believable: a bracket missing in the middle of an expression is not."""
         if marks == ("LPAR",):
             return self.previous is not None and self.previous.type in ("IF", "WHILE", "SWITCH", "FOR")
+        previous = self.previous
         if marks == ("COMMA",):
-            return token.type in ("STR", "VAR")
+            return token.type in ("STR", "VAR", "NUM", "ID", "HOST")
+        if marks[-1] == "SEMICOLON":
+            if token.type == "LBRACE":      # f(x) { is a misspelt keyword rather than a call
+                return False
+            if previous is not None and previous.type == "ID" and previous.value not in BARE_CALLS:
+                return False
+            if len(marks) > 1 and token.type not in ("RBRACE", "$END") and not self._begins_line(token):
+                return False
         return token.type not in ("EQUAL", "ASSIGN_OP", "FAULT")
 
     def _tell_missing(self, marks: tuple[str, ...], token: Token) -> None:
@@ -157,20 +195,26 @@ class Recovery:
     def _remove(self, state: Automaton, token: Token) -> int | None:
         """Take out a closing bracket that nothing opened, or an `else` that no `if` precedes."""
         source = self.reading.source
-        if token.type == "RBRACE" and "LOADMODULE" in state.accepts:
+        if token.type == "RBRACE" and state.fits("LOADMODULE"):
             self.reading.fault("E005", 'unmatched "}": no block is open here', token.span,
                                'one "}" too many, perhaps further up')
-        elif token.type in ("RPAR", "RSQB"):
+        elif token.type in ("RPAR", "RSQB") and not self._lacks_operand():
             following = self.lexer.next(token.end, state.accepts)
-            if state.tables.simulate(list(state.states), (following.type,)) is None:
+            if not state.fits(following.type):
                 return None
             self.reading.fault("E005", f'unmatched "{token.value}"', token.span)
         elif token.type == "ELSE" and self._is_statement(state):
-            self.reading.fault("E001", '"else" without an "if" before it', source.span(token.start, token.end),
-                               'no ";" may stand between "}" and "else"')
+            if not self._lost_if:
+                self.reading.fault("E001", '"else" without an "if" before it', source.span(token.start, token.end),
+                                   'no ";" may stand between "}" and "else"')
+            self._lost_if = False
         else:
             return None
         return token.end
+
+    def _lacks_operand(self) -> bool:
+        return self.previous is not None and self.previous.type in (
+            "LPAR", "AND", "OR", "NOT", "COMPARE_OP", "EQUAL", "ASSIGN_OP")
 
     # --- dropping a broken construct ----------------------------------------------------------------------------------
 
@@ -178,21 +222,25 @@ class Recovery:
         """Drop the construct at hand; return the offset behind it, with the stacks ready to go on."""
         head = self._condition(state)
         if head is not None and skip:
+            self.lexer.is_quiet = True
             end = self._skip_condition(at)
+            self.lexer.is_quiet = False
             if end is not None:
                 return self._replace_condition(state, head, end)
         self._to_statement(state)
+        is_item = state.fits("LOADMODULE")
         if skip:
-            at = self._skip_statement(at)
-        top = state.accepts
+            self.lexer.is_quiet = True
+            at = self._skip_item(at) if is_item else self._skip_statement(at)
+            self.lexer.is_quiet = False
         token = self.lexer.next(at, NOTHING)
         self.previous = None
-        if "LOADMODULE" in top:
-            return token.end if token.type == "SEMICOLON" else at
-        if token.type == "SEMICOLON" and "SEMICOLON" in top:
+        if is_item:
+            return at
+        if token.type == "SEMICOLON" and state.fits("SEMICOLON"):
             self._feed(state, "SEMICOLON", token.start)
             return token.end
-        if token.type == "RBRACE" and "RBRACE" not in top and "SEMICOLON" in top:
+        if token.type == "RBRACE" and not state.fits("RBRACE") and state.fits("SEMICOLON"):
             self._feed(state, "SEMICOLON", at)
         return token.end if token.type == "SEMICOLON" else at
 
@@ -206,7 +254,7 @@ class Recovery:
             if item.type == "LBRACE":
                 return None
             head = values[index - 1]
-            if item.type == "LPAR" and type(head) is Token and head.type in ("IF", "WHILE"):
+            if item.type == "LPAR" and type(head) is Token and head.type in DUMMIES:
                 return index
         return None
 
@@ -231,8 +279,10 @@ class Recovery:
         return self.lexer.next(at, NOTHING).type == "LBRACE"
 
     def _replace_condition(self, state: Automaton, index: int, end: int) -> int:
+        head = state.values[index - 1].type
         state.cut(index + 1)
-        self._feed(state, "NUM", end, "1")
+        for kind, text in DUMMIES[head]:
+            self._feed(state, kind, end, text)
         self._feed(state, "RPAR", end)
         self.previous = None
         return end
@@ -244,8 +294,7 @@ class Recovery:
 
     @staticmethod
     def _is_statement(state: Automaton) -> bool:
-        table = state.accepts
-        return ("SEMICOLON" in table and "IF" in table) or "CASE" in table or "LOADMODULE" in table
+        return (state.fits("SEMICOLON") and state.fits("IF")) or state.fits("CASE") or state.fits("LOADMODULE")
 
     def _skip_statement(self, at: int) -> int:
         """Return the offset of the `;`, `}`, `{` or next statement at which reading can go on."""
@@ -262,14 +311,27 @@ class Recovery:
             first = False
             at = token.end
 
+    def _skip_item(self, at: int) -> int:
+        """Return the offset of the next item: a block in braces is skipped as a whole."""
+        depth = 0
+        first = True
+        while True:
+            token = self.lexer.next(at, NOTHING)
+            if token.type == "$END":
+                return token.start
+            begins = not first and self._begins_line(token)
+            if begins and (depth <= 0 or _ITEM_WORD.match(self.text, token.start)):
+                return token.start
+            depth += (token.type == "LBRACE") - (token.type == "RBRACE")
+            if depth <= 0 and token.type in ("SEMICOLON", "RBRACE"):
+                return token.end
+            first = False
+            at = token.end
+
     def _resumes(self, token: Token, depth: int) -> bool:
         if token.type in _RESUMING and (depth <= 0 or token.type not in ("VAR", "F_NAME")):
             return True
         return token.type == "ID" and self.lexer.is_followed(token.end, "=")
-
-    def _end(self, state: Automaton, token: Token) -> int:
-        self._to_statement(state)
-        return token.start
 
     # --- stacks -------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from osip.core.errors import ParseError
 from osip.core.exports.types import Value
+from osip.core.sip.uri import parse_uri
 from osip.script.runtime import ERR, clash, log, number, where
 
 if TYPE_CHECKING:
@@ -152,6 +154,23 @@ def _view(ctx: Ctx, msg: Any, kind: int) -> Ctx:
     view.avps, view.flags, view.tx, view.branch_index = ctx.avps, ctx.flags, ctx.tx, ctx.branch_index
     view.request, view.reply, view.slots = ctx.request, ctx.reply, ctx.slots
     return view
+
+
+def is_my_uri(ctx: Ctx, uri: Value) -> bool:
+    """Tell whether a URI's host and port are ours (`uri == myself`)."""
+    if uri is None:
+        return False
+    try:
+        found = parse_uri(str(uri))
+    except ParseError:
+        return False
+    secure = found.scheme == "sips" or (found.param("transport") or "").lower() == "tls"
+    return bool(found.host) and bool(ctx.env.is_myself(found.host, found.port or (5061 if secure else 5060)))
+
+
+def is_my_address(ctx: Ctx, address: Value) -> bool:
+    """Tell whether an address is ours, on any port."""
+    return address is not None and bool(ctx.env.is_myself(str(address).strip("[]"), 0))
 
 
 # --- variables by reference -------------------------------------------------------------------------------------------

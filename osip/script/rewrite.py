@@ -27,7 +27,7 @@ _SCAN = re.compile(
 
 class Rewrite:
     """A changed text and the map from its offsets to those before the change."""
-    __slots__ = ("text", "notices", "_starts", "_olds", "_parts", "_length")
+    __slots__ = ("_length", "_olds", "_parts", "_starts", "notices", "text")
 
     def __init__(self) -> None:
         self.text = ""

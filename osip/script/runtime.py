@@ -169,7 +169,7 @@ def truth(value: Any) -> bool | int:
 
 def flag(state: bool | int) -> Any:
     """Return a comparison's outcome as a number for arithmetic."""
-    return ERR if state is not True and state is not False else int(state)
+    return ERR if state < 0 else 1 if state else 0
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ _OPERAND = re.compile(r"""[ \t]*(?:"([^"\n]*)"|'([^'\n]*)')[ \t\r]*;?[ \t\r]*(?:
 
 class OriginalFile:
     """Hold the text of one file and find line and column of an offset in it."""
-    __slots__ = ("path", "text", "_lines")
+    __slots__ = ("_lines", "path", "text")
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
@@ -41,8 +41,18 @@ class Source:
     `files` maps each path to its text, `diagnostics` holds what reading found, `lenient` says whether compatibility
     forms (dsl.md section 14) are taken with a notice or refused.
     """
-    __slots__ = ("path", "text", "files", "diagnostics", "lenient", "_starts", "_origins", "_stages", "_included",
-                 "_simple")
+    __slots__ = (
+        "_included",
+        "_origins",
+        "_simple",
+        "_stages",
+        "_starts",
+        "diagnostics",
+        "files",
+        "lenient",
+        "path",
+        "text",
+    )
 
     def __init__(self, path: str, *, lenient: bool = True) -> None:
         self.path = path

@@ -57,7 +57,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 class _Place:
     """Say where a stretch of a variable's text stands, given the span of the whole."""
-    __slots__ = ("text", "span", "base")
+    __slots__ = ("base", "span", "text")
 
     def __init__(self, text: str, span: Span, base: int = 0) -> None:
         self.text = text
@@ -112,7 +112,7 @@ def _key_variable(key: str, place: _Place, start: int, fault: Fault) -> VarRef |
 
 class _Reader:
     """Read the inside of a `$( )` variable from left to right."""
-    __slots__ = ("text", "place", "fault", "at", "end")
+    __slots__ = ("at", "end", "fault", "place", "text")
 
     def __init__(self, text: str, place: _Place, fault: Fault) -> None:
         self.text = text
@@ -203,7 +203,7 @@ class _Reader:
         """Return the offset behind the `}` of the transformation that opens at the current place."""
         text, at = self.text, self.at + 1
         body = text[at:self.end].lstrip()
-        if body.startswith("re.subst,") and not body[9:10] == "$":
+        if body.startswith("re.subst,") and body[9:10] != "$":
             at = text.index("re.subst,", at) + 9
             mark, seen = text[at], 0
             while at < self.end and seen < 3:

@@ -92,7 +92,7 @@ def _modules() -> Path:
 @contextmanager
 def baresip(folder: Path, user: str, registrar: str, *, transport: str = "udp",
             account: str = "answermode=auto") -> Iterator[Baresip]:
-    """Run a baresip that registers `sip:user@registrar` and answers calls by itself."""
+    """Run a baresip that has registered `sip:user@registrar` and answers calls by itself."""
     found = program("baresip")
     if found is None:
         raise PeerError(missing_peer("baresip"))
@@ -102,14 +102,13 @@ def baresip(folder: Path, user: str, registrar: str, *, transport: str = "udp",
     (home / "config").write_text(CONFIG.format(host=HOST, sip=sip, ctrl=ctrl, rtp=rtp, rtp_end=rtp + 20,
                                                modules=_modules()))
     (home / "accounts").write_text(
-        f"<sip:{user}@{registrar};transport={transport}>;auth_pass=secret;regint=0;{account}\n")
+        f"<sip:{user}@{registrar};transport={transport}>;auth_pass=secret;regint=600;{account}\n")
     (home / "contacts").write_text("")
     with child(f"baresip {user}", [found, "-f", home], home) as running:
-        running.wait_for("baresip is ready")
+        running.wait_for(r"\b200 OK\b.*\[1 binding")     # the event would come before anybody can listen to it
         with _connect(ctrl) as sock:
             phone = Baresip(running, user, sip, sock)
             yield phone
-            phone.command("quit")
 
 
 def _connect(port: int) -> socket.socket:

@@ -74,7 +74,8 @@ def collect(cls: type[Module]) -> Spec:
         elif isinstance(decl, declare.TableDecl):
             found["tables"].append(decl.spec())
     doc = inspect.cleandoc(cls.__doc__ or sys.modules[cls.__module__].__doc__ or "")
-    return Spec(cls.name, doc, cls.api, transport=cls.transport, **{k: tuple(v) for k, v in found.items()})
+    transport = cls.transport if isinstance(cls.transport, str) else ""     # `{uri.transport}` may be declared there
+    return Spec(cls.name, doc, cls.api, transport=transport, **{k: tuple(v) for k, v in found.items()})
 
 
 def _declarations(cls: type) -> list[declare.Declaration]:

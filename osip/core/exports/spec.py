@@ -26,6 +26,7 @@ class Hook(StrEnum):
     SCRIPT_END = "script_end"       # (ctx) after the main route ended
     BEFORE_WAIT = "before_wait"     # (ctx) a route is about to wait: make the request stateful
     SENDING = "sending"             # (ctx, edits) a request is about to be built for sending
+    UNSENT = "unsent"               # (data, dest) what send() took was lost with its connection
     DRAIN = "drain"                 # () -> int: pieces of work in flight, asked while the server stops
 
 

@@ -1,7 +1,7 @@
 """Keep stream connections: what one does with its bytes, and the table that finds one by id, peer or alias.
 
-A connection is an asyncio protocol, since on streams the loop's own transports are good; TLS and WebSocket use the same
-class with another framer or an encrypting loop transport.
+A connection is an asyncio protocol, since on streams the loop's own transports are good; TLS and WebSocket use the
+same class with another framer or an encrypting loop transport.
 """
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
         self._part_since = self._blocked_since = 0.0
         self._alias_tried = False
 
-    # --- called by the loop -------------------------------------------------------------------------------------------
+    # --- called by the loop ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: Any) -> None:
         """Begin: note the peer, send what waited."""
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
         self._table.remove(self)
         self._stream = self._framer = None          # the wheel may know this object for another minute
 
-    # --- called by the transport and the timers -----------------------------------------------------------------------
+    # --- called by the transport and the timers ----------------------------------------------------------------------
 
     def write(self, data: bytes, dest: Dest) -> bool:
         """Send, or keep until connected; False when closed or too much waits already."""
@@ -196,7 +196,7 @@ class Connection(asyncio.Protocol):
                                      self.port, why)
             self.close()
 
-    # --- inside -------------------------------------------------------------------------------------------------------
+    # --- inside ------------------------------------------------------------------------------------------------------
 
     def _deliver(self, found: list[Any]) -> None:
         table = self._table

@@ -80,7 +80,7 @@ class Dest:
         return f"{self.proto}:{bracket(self.host)}:{self.port}"
 
     def __eq__(self, other: object) -> bool:
-        return (isinstance(other, Dest) and (self.proto, self.host, self.port) == (other.proto, other.host, other.port))
+        return isinstance(other, Dest) and (self.proto, self.host, self.port) == (other.proto, other.host, other.port)
 
     def __hash__(self) -> int:
         return hash((self.proto, self.host, self.port))

@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 
 from osip.core.errors import OsipError
-from osip.core.net.endpoint import DEFAULT_PORTS, LocalSocket, is_ip
+from osip.core.net.endpoint import LocalSocket, is_ip
 
 _SIOCGIFADDR = 0x8915
 

@@ -1,7 +1,7 @@
 """Turn a URI into the addresses to try, in order: RFC 3263 over a cache, so that most answers need no wait.
 
-The procedure is written once, as a generator that yields lists of questions and is sent lists of records. `now` runs it
-over the cache and gives up at the first unknown; `ask` runs it with real queries.
+The procedure is written once, as a generator that yields lists of questions and is sent lists of records. `now` runs
+it over the cache and gives up at the first unknown; `ask` runs it with real queries.
 """
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Resolver:
         self._running: dict[Question, asyncio.Task[tuple[Any, ...]]] = {}
         self._complain = Complaint(logging.getLogger("osip.resolve"), clock=clock)
 
-    # --- entry points -------------------------------------------------------------------------------------------------
+    # --- entry points ------------------------------------------------------------------------------------------------
 
     def now(self, uri: Uri | str, hint: LocalSocket | str | None = None) -> list[Dest] | None:
         """Return the next hops when no query is needed, else None; ParseError when the URI leads nowhere.
@@ -144,7 +144,7 @@ class Resolver:
         await asyncio.gather(*self._running.values(), return_exceptions=True)
         await self._dns.close()
 
-    # --- what the URI says --------------------------------------------------------------------------------------------
+    # --- what the URI says -------------------------------------------------------------------------------------------
 
     def _wanted(self, uri: Uri | str, hint: LocalSocket | str | None) -> Wanted:
         parsed = parse_uri(uri) if isinstance(uri, str) else uri
@@ -175,7 +175,7 @@ class Resolver:
             return "tls"
         return next((proto for proto in PREFERENCE if proto in self.protos), "udp")
 
-    # --- the procedure of RFC 3263 section 4 --------------------------------------------------------------------------
+    # --- the procedure of RFC 3263 section 4 -------------------------------------------------------------------------
 
     def _plan(self, wanted: Wanted) -> Plan:
         if wanted.port:
@@ -248,7 +248,7 @@ class Resolver:
     def _limited(self, dests: list[Dest]) -> list[Dest]:
         return dests[:1] if self._config.disable_dns_failover else dests
 
-    # --- answers ------------------------------------------------------------------------------------------------------
+    # --- answers -----------------------------------------------------------------------------------------------------
 
     def _known(self, question: Question) -> tuple[Any, ...] | None:
         """Return the records when they need no query."""

@@ -30,13 +30,13 @@ class TcpTransport:
         self._config, self._clock = config, clock
         self._loop: asyncio.AbstractEventLoop = None                # type: ignore[assignment]  # set by `open`
         self._on_unsent: Callable[[bytes, Dest], None] | None = None
-        self._bound: dict[LocalSocket, socket.socket] = {}
+        self._bound: dict[LocalSocket, socket.socket] = {}          # listening, but not yet served by the loop
         self._locals: list[LocalSocket] = []
         self._servers: list[asyncio.AbstractServer] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
-    # --- listening ----------------------------------------------------------------------------------------------------
+    # --- listening ---------------------------------------------------------------------------------------------------
 
     def bind(self, local: LocalSocket, reuse_port: bool = False) -> socket.socket:
         """Make the listening socket; what it accepts inherits its options."""
@@ -49,10 +49,8 @@ class TcpTransport:
     def open(self, local: LocalSocket, loop: asyncio.AbstractEventLoop, receiver: Receiver,
              bound: socket.socket | None = None) -> None:
         """Accept connections on a socket; those that come before the loop turns wait in the system's queue."""
-        sock = bound or self._bound.pop(local, None)
-        if sock is None:
-            sock = self.bind(local)
-            del self._bound[local]
+        sock = bound or self._bound.get(local) or self.bind(local)
+        self._bound[local] = sock
         self._loop, self.connections.receiver = loop, receiver
         self._on_unsent = getattr(receiver, "on_unsent", None)
         self._locals.append(local)
@@ -62,16 +60,14 @@ class TcpTransport:
     async def _serve(self, local: LocalSocket, sock: socket.socket) -> None:
         server = await self._loop.create_server(lambda: Connection(self.connections, local), sock=sock,
                                                 backlog=self._config.tcp_socket_backlog, **self.server_options(local))
-        if self._closed:
-            server.close()
-        else:
-            self._servers.append(server)
+        del self._bound[local]
+        self._servers.append(server)
 
     def server_options(self, local: LocalSocket) -> dict[str, Any]:
         """Return further arguments for the loop's `create_server`; TLS gives its context here."""
         return {}
 
-    # --- sending ------------------------------------------------------------------------------------------------------
+    # --- sending -----------------------------------------------------------------------------------------------------
 
     def send(self, data: bytes, dest: Dest) -> bool:
         """Send on a connection that is there or being made, else make one; False when it cannot leave."""
@@ -108,7 +104,7 @@ class TcpTransport:
     def flush(self) -> None:
         """Send what was gathered: the loop's transports do that themselves."""
 
-    # --- connecting ---------------------------------------------------------------------------------------------------
+    # --- connecting --------------------------------------------------------------------------------------------------
 
     def _connect(self, dest: Dest) -> Connection | None:
         local = dest.socket or self._local_for(dest.host)
@@ -176,7 +172,7 @@ class TcpTransport:
             if value and hasattr(socket, name):
                 sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
-    # --- the whole ----------------------------------------------------------------------------------------------------
+    # --- the whole ---------------------------------------------------------------------------------------------------
 
     @property
     def waiting(self) -> int:

@@ -1,7 +1,7 @@
 """Move SIP over UDP: drain each socket in batches, send at once, queue only when the system says wait.
 
-An asyncio protocol reads one datagram for each turn of the loop; draining the socket ourselves is several times cheaper
-(performance.md, section A).
+An asyncio protocol reads one datagram for each turn of the loop; draining the socket ourselves is several times
+cheaper (performance.md, section A).
 """
 from __future__ import annotations
 

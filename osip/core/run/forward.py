@@ -43,13 +43,13 @@ def next_hops(ctx: Ctx, target: Target) -> list[Dest] | None:
     ParseError for a URI that is none, OsipError for one that cannot be reached.
     """
     env = ctx.env
-    found = env.resolve(next_uri(ctx, target), socket_for(ctx, target))
+    found = env.resolve(next_uri(ctx, target), target.socket)
     return None if found is None else _with_sockets(ctx, target, found)
 
 
 async def next_hops_wait(ctx: Ctx, target: Target) -> list[Dest]:
     """Like `next_hops`, asking DNS."""
-    found = await ctx.env.resolve_wait(next_uri(ctx, target), socket_for(ctx, target))
+    found = await ctx.env.resolve_wait(next_uri(ctx, target), target.socket)
     return _with_sockets(ctx, target, found)
 
 

@@ -51,9 +51,10 @@ def build(ctx: Ctx, status: int, reason: str, to_tag: str = "", headers: bytes =
 def dest(env: Env, request: Request, source: Source, via_flags: int = 0) -> Dest:
     """Say where replies to a request go: the connection it came on, else by the top Via's received and rport."""
     socket = source.socket
-    if socket.reliable:
-        return Dest(socket.proto, source.host, source.port, socket, source.conn)
     via = request.via1
+    if socket.reliable:
+        # The port counts only when the connection is gone and a new one must be made (18.2.2).
+        return Dest(socket.proto, source.host, via.port or DEFAULT_PORTS[socket.proto], socket, source.conn)
     if via_flags & REPLY_TO_VIA or env.config.reply_to_via:
         return Dest(socket.proto, via.host, via.port or DEFAULT_PORTS[socket.proto], socket)
     if via.rport is not None or via_flags & FORCE_RPORT:

@@ -47,6 +47,7 @@ class Worker:
         self.dispatch: Dispatch = None          # type: ignore[assignment]
         self._stop: asyncio.Event | None = None
         self._drain_hooks: tuple[Callable[..., int], ...] = ()
+        self._unsent_hooks: tuple[Callable[..., Any], ...] = ()
         self._ticker: asyncio.TimerHandle | None = None
         self._route_timers: list[Any] = []
         self._generation = 0
@@ -73,6 +74,7 @@ class Worker:
         env.reply = lambda ctx, code, reason: reply.send_stateless(ctx, code, reason)
         env.dispatch = self.dispatch
         self._drain_hooks = hooks(self.registry, Hook.DRAIN)
+        self._unsent_hooks = hooks(self.registry, Hook.UNSENT)
         for instance in self.registry.instances.values():
             instance.env = env
 
@@ -175,6 +177,11 @@ class Worker:
 
     def batch_end(self) -> None:
         """The batch is done."""
+
+    def on_unsent(self, data: bytes, dest: Dest) -> None:
+        """A message that `send` had accepted was lost with its connection: tell those who wait for an answer."""
+        for hook in self._unsent_hooks:
+            hook(data, dest)
 
     # --- sending ------------------------------------------------------------------------------------------------------
 

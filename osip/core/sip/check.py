@@ -7,7 +7,6 @@ from osip.core.errors import ParseError
 from osip.core.sip import names
 from osip.core.sip.bounds import MAX_CSEQ
 from osip.core.sip.fields import fill
-from osip.core.sip.uri import parse_uri
 
 if TYPE_CHECKING:
     from osip.core.sip.message import Message, Request
@@ -69,10 +68,7 @@ def _check_request(msg: Request) -> ParseError | None:
     hops = msg.max_forwards
     if hops is not None and hops > 255:
         return ParseError("bad Max-Forwards header")
-    if msg.raw.startswith(b"sip:", msg.ruri_start):
-        return None
-    scheme = parse_uri(msg.ruri).scheme
-    if scheme not in _SCHEMES:
+    if msg.uri.scheme not in _SCHEMES:
         return ParseError("unsupported URI scheme", 416)
     return None
 
@@ -84,8 +80,6 @@ def _check_deeply(msg: Message) -> ParseError | None:
         if b":" not in msg.raw[start:value_start]:
             return ParseError("bad header line", offset=start)
         at = msg.ids.find(names.H_OTHER, at + 1)
-    if msg.is_request:
-        parse_uri(msg.ruri)  # type: ignore[attr-defined]
     for address in (msg.from_, msg.to, *msg.contacts, *msg.routes, *msg.record_routes, *msg.paths):
         address.params  # noqa: B018
         address.uri  # noqa: B018

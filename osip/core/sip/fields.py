@@ -15,6 +15,7 @@ from osip.core.sip.bounds import MAX_DIGITS, MAX_VALUES
 from osip.core.sip.cseq import parse_cseq
 from osip.core.sip.index import scan
 from osip.core.sip.params import unfold
+from osip.core.sip.uri import parse_uri
 from osip.core.sip.via import Via, parse_via
 
 if TYPE_CHECKING:
@@ -227,6 +228,7 @@ COMPUTE: Final[Mapping[str, Callable[[Any], Any]]] = {
     "headers": _headers,
     "ids": _ids,
     "ruri": lambda msg: msg.text(msg.ruri_start, msg.ruri_end),
+    "uri": lambda msg: parse_uri(msg.ruri),
     "via1": _via1,
     "vias": _vias,
     "via1_span": _via1_span,

@@ -16,6 +16,7 @@ from osip.core.sip.index import Header, find_head_end
 from osip.core.sip.index import peek_call_id as peek_call_id
 from osip.core.sip.names import H_OTHER, M_OTHER, METHOD_BYTES, header_id
 from osip.core.sip.params import unfold
+from osip.core.sip.uri import Uri
 from osip.core.sip.via import Via
 
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]+")
@@ -143,11 +144,12 @@ class Message:
 
 
 class Request(Message):
-    """Be a request; `ruri` is the request-URI as received, `ruri_start` and `ruri_end` its place."""
+    """Be a request; `ruri` is the request-URI as received, `uri` it parsed, `ruri_start` and `ruri_end` its place."""
 
-    __slots__ = ("ruri", "ruri_start", "ruri_end")
+    __slots__ = ("ruri", "uri", "ruri_start", "ruri_end")
     is_request = True
     ruri: str
+    uri: Uri
     ruri_start: int
     ruri_end: int
 

@@ -13,7 +13,7 @@ import hmac
 import re
 import zlib
 
-from osip.api import Ctx, Module, Value, transform
+from osip.api import Module, Value, transform
 from osip.core.sip.uri import escape_user, unescape_user
 from osip.script.builtins.value import wrap_32
 
@@ -306,9 +306,6 @@ class CoreStrings(Module):
         return calendar.timegm(found)
 
     @transform("s.eval")
-    def evaluate(value: Value, *, ctx: Ctx | None = None) -> Value:
-        """The value read as a format string and expanded now."""
-        expand = getattr(ctx.env.program, "expand", None) if ctx is not None else None
-        if expand is None:
-            raise ValueError("no script to expand the text with")
-        return expand(ctx, str(value))                      # type: ignore[no-any-return]
+    def evaluate(value: Value) -> Value:
+        """The value read as a format string and expanded now; the emitter does it, which knows the variables."""
+        raise ValueError("s.eval is possible in a script only")

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 
-from osip.api import Ctx, Module, Value, posix, transform
+from osip.api import Module, Value, posix, transform
 
 _BACK_REFERENCE = re.compile(r"\\(.)", re.DOTALL)
 _MEDIA = re.compile(r"^m=", re.MULTILINE)
@@ -89,12 +89,12 @@ class CoreTextTrans(Module):
         return session + "".join([text for at, text in enumerate(streams) if at not in found])
 
     @transform("re.subst")
-    def re_subst(value: Value, *expression: Value, ctx: Ctx | None = None) -> Value:
-        """The text with what matches replaced, `/match/replacement/flags`; unchanged when nothing matches."""
+    def re_subst(value: Value, *expression: Value) -> Value:
+        """The text with what matches replaced, `/match/replacement/flags`; unchanged when nothing matches.
+
+        Variables in the expression are expanded by the emitter.
+        """
         pattern, replacement, every = _expression(",".join([str(part) for part in expression]).strip())
-        if "$" in replacement and ctx is not None:
-            expand = getattr(ctx.env.program, "expand", None)
-            replacement = expand(ctx, replacement) if expand is not None else replacement
 
         def replaced(found: re.Match[str]) -> str:
             def reference(escape: re.Match[str]) -> str:

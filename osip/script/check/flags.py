@@ -34,11 +34,11 @@ def _names(unit: Unit, registry: Registry) -> Iterator[tuple[str, str, Span]]:
     for call in unit.all(nodes.Call):
         spec = registry.function(call.name)
         kind = _FUNCTIONS.get(spec.name) if spec else None
-        for given in call.args if kind else ():
-            name = _text(given)
-            if name:
-                yield kind, name, given.span                    # type: ignore[misc,union-attr]
-            break
+        given = call.args[:2] if kind else ()
+        if len(given) == 2 and isinstance(given[0], nodes.Num):
+            given = given[1:]                   # old order of the arguments: branch index first
+        if given and _text(given[0]):
+            yield kind, _text(given[0]), given[0].span          # type: ignore[misc,union-attr]
     for ref in references(unit):
         spec = registry.pvar(ref.var.name)
         kind = _VARIABLES.get(spec.name) if spec else None

@@ -21,7 +21,7 @@ def check_unreachable(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
                 continue
             rest = [later for later in body[place + 1:] if not isinstance(later, (nodes.Empty, nodes.Break))]
             if rest:
-                yield Diagnostic("W603", "this can never run", rest[0].span, Severity.WARNING,
+                yield Diagnostic("W602", "this can never run", rest[0].span, Severity.WARNING,
                                  f"{_what(statement)} at line {statement.span.end_line} leaves before it")
             break
 
@@ -70,7 +70,7 @@ def _assigned(cond: nodes.Node, registry: Registry) -> Iterator[Diagnostic]:
         spec = registry.pvar(cond.target.name)
         plain = isinstance(cond.value, (nodes.Num, nodes.Str, nodes.Null, nodes.VarRef))
         if plain and spec is not None and spec.setter:
-            yield Diagnostic("W602", f'"=" assigns to {cond.target.text or "$" + cond.target.name}', cond.span,
+            yield Diagnostic("W601", f'"=" assigns to {cond.target.text or "$" + cond.target.name}', cond.span,
                              Severity.WARNING, 'did you mean "=="?')
 
 
@@ -78,7 +78,7 @@ def check_loops(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
     """Warn of a `for` whose source is no list: the loop is then skipped (dsl.md section 6)."""
     for node in unit.all(nodes.For):
         if node.source.index != "*":
-            yield Diagnostic("W607", "this loop never runs: its source needs the index [*]", node.source.span,
+            yield Diagnostic("W606", "this loop never runs: its source needs the index [*]", node.source.span,
                              Severity.WARNING, f"write $({_inner(node.source)}[*])")
 
 
@@ -96,7 +96,7 @@ def check_cases(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
             value = case.label.value
             value = value.lower() if isinstance(value, str) else value
             if value in seen:
-                yield Diagnostic("W606", "this case can never be chosen", case.label.span, Severity.WARNING,
+                yield Diagnostic("W605", "this case can never be chosen", case.label.span, Severity.WARNING,
                                  f"the same label stands at line {seen[value]}")
             seen.setdefault(value, case.span.line)
 
@@ -107,5 +107,5 @@ def check_empty(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
         return
     for route in unit.routes:
         if not route.body:
-            yield Diagnostic("W605", f"{label(route)} is empty", route.name_span, Severity.WARNING,
+            yield Diagnostic("W604", f"{label(route)} is empty", route.name_span, Severity.WARNING,
                              'write ";" in it when that is meant')

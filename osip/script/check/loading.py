@@ -19,17 +19,21 @@ def load_all(script: nodes.Script, registry: Registry, base_dir: str, load: Load
     """Walk `mpath` and `loadmodule` in order and add each module to the registry; one finding for each that fails."""
     mpaths: list[str] = []
     seen: dict[str, int] = {}
+    refused: set[tuple[str, int]] = set()
     for item in script.items:
         if isinstance(item, nodes.Mpath):
             mpaths += [path.value for path in item.paths]
         elif isinstance(item, nodes.LoadModule):
             name = loader.module_name(item.name.value)
             if name in seen:
-                yield Diagnostic("W611", f'module "{name}" is loaded twice', item.name.span, Severity.WARNING,
+                yield Diagnostic("W610", f'module "{name}" is loaded twice', item.name.span, Severity.WARNING,
                                  f"first loaded at line {seen[name]}")
-                continue
-            seen[name] = item.span.line
-            yield from _load(item, name, registry, mpaths, base_dir, load)
+            elif (name, len(mpaths)) not in refused:
+                yield from _load(item, name, registry, mpaths, base_dir, load)
+            if name in registry.classes:
+                seen.setdefault(name, item.span.line)
+            else:
+                refused.add((name, len(mpaths)))
 
 
 def _load(item: nodes.LoadModule, name: str, registry: Registry, mpaths: list[str], base_dir: str,
@@ -44,7 +48,7 @@ def _load(item: nodes.LoadModule, name: str, registry: Registry, mpaths: list[st
     else:
         registry.add(cls)
         if loader.shadows(name, origin):
-            yield Diagnostic("W610", f'module "{name}" from {origin} hides the built-in one', item.name.span,
+            yield Diagnostic("W609", f'module "{name}" from {origin} hides the built-in one', item.name.span,
                              Severity.WARNING)
 
 
@@ -53,7 +57,8 @@ def _refused(item: nodes.LoadModule, name: str, text: str) -> Diagnostic:
     if first.startswith(loader.NO_MODULE):
         return Diagnostic("E301", f'unknown module "{name}"', item.name.span,
                           hint=did_you_mean(suggest(name, loader.available())))
-    return Diagnostic("E302", first, item.name.span, notes=tuple(trace))
+    own = [line for line in trace if "<frozen importlib" not in line and line.strip(" ^~")]
+    return Diagnostic("E302", first, item.name.span, notes=tuple(own))
 
 
 def failed_modules(script: nodes.Script, registry: Registry) -> set[str]:

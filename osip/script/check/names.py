@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from osip.core.errors import OsipError
 from osip.core.exports.diagnostic import Diagnostic, Span
+from osip.core.exports.loader import module_name
 from osip.core.exports.registry import Registry
 from osip.core.exports.spec import PvarSpec
 from osip.script import nodes
@@ -35,12 +36,11 @@ def check_functions(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
         near = suggest(name, registry.function_names())
         if unit.failed and not _close(name, near):
             continue                            # it may well be a function of the module that is missing
-        yield Diagnostic("E101", f'unknown function "{name}"', spans[0],
-                         hint=_near_functions(near, registry, lines), notes=lines_of(spans[1:]))
+        hint = _near_functions(near, registry, lines) if near else _near_stock(name, unit)
+        yield Diagnostic("E101", f'unknown function "{name}"', spans[0], hint=hint, notes=lines_of(spans[1:]))
 
 
 def _load_lines(unit: Unit) -> dict[str, int]:
-    from osip.core.exports.loader import module_name
     return {module_name(item.name.value): item.span.line
             for item in reversed(unit.script.items) if isinstance(item, nodes.LoadModule)}
 
@@ -63,6 +63,12 @@ def _near_functions(near: list[str], registry: Registry, lines: dict[str, int]) 
         return text
     every = {1: "", 2: "both: "}.get(len(near), "all: ")
     return f"{text}  {every}module {loaded[0]}, loaded at line {lines[loaded[0]]}"
+
+
+def _near_stock(name: str, unit: Unit) -> str:
+    owners = unit.stock.function_names()
+    near = suggest(name, owners, 1)
+    return f"{did_you_mean(near)}  module {owners[near[0]]}, not loaded" if near else ""
 
 
 def check_variables(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:

@@ -170,9 +170,9 @@ def _forbidden(name: str, span: Span, routes: Route, reached: list[Reach]) -> Di
     bad = [reach for reach in reached if not routes & ROUTE_KINDS[reach.kind]]
     if not bad:
         return None
-    first, *others = bad
+    first = bad[0]
     paths = [" -> ".join(reach.path) for reach in bad]
-    where = f"reached by {paths[0]}" if len(first.path) > 1 else f"in {first.path[0]}"
+    where = f"here, reached by {paths[0]}" if len(first.path) > 1 else f"in {first.path[0]}"
     kinds = ", ".join(kind for kind, bit in ROUTE_KINDS.items() if routes & bit)
     return Diagnostic("E203", f'"{name}" cannot be called {where}', span,
                       hint=f"allowed in {kinds}", notes=tuple(f"also: {path}" for path in paths[1:]))
@@ -196,11 +196,13 @@ def check_unused(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
             prefixes.append((mention.kind, mention.prefix))
         elif mention.owner is None or (mention.owner.kind, mention.owner.name) != (mention.kind, mention.name):
             used.add((mention.kind, mention.name))
+    missed = {(kind, near) for kind, name in used if name not in unit.defined(kind)
+              for near in suggest(name, unit.defined(kind))}      # reported already, by the wrong name
     words = {word for text in unit.all(nodes.Str) for word in re.split(r"[^\w.-]+", text.value)}
     for route in unit.routes:
         name = route.name
-        if name in (None, "0") or route.kind in _ALWAYS or (route.kind, name) in used or name in words:
+        if name in (None, "0") or route.kind in _ALWAYS or (route.kind, name) in used | missed:
             continue
-        if any(kind == route.kind and name.startswith(prefix) for kind, prefix in prefixes):
+        if name in words or any(kind == route.kind and name.startswith(prefix) for kind, prefix in prefixes):
             continue
-        yield Diagnostic("W604", f"{label(route)} is never used", route.name_span, Severity.WARNING)
+        yield Diagnostic("W603", f"{label(route)} is never used", route.name_span, Severity.WARNING)

@@ -34,7 +34,7 @@ def check_settings(script: nodes.Script) -> Iterator[Diagnostic | Value]:
                              hint=did_you_mean(suggest(item.name, [*(s.name for s in SETTINGS), *_OWN])))
             continue
         if item.profile is not None and item.profile not in profiles:
-            yield Diagnostic("E508", f'scaling profile "{item.profile}" is not defined', item.span,
+            yield Diagnostic("E507", f'scaling profile "{item.profile}" is not defined', item.span,
                              hint=did_you_mean(suggest(item.profile, profiles)))
         yield from _notices(item, spec)
         yield _value(item, spec)
@@ -53,7 +53,7 @@ def _value(item: nodes.Setting, spec: SettingSpec) -> Diagnostic | Value:
         if not isinstance(node, nodes.Num):
             what = "yes or no" if spec.kind == BOOL else "a number"
             plain = isinstance(node, nodes.Str) and node.value.strip().lstrip("-").isdigit()
-            return Diagnostic("E504", f'"{item.name}" wants {what}', node.span,
+            return Diagnostic("E503", f'"{item.name}" wants {what}', node.span,
                               hint="drop the quotes" if plain else "")
         return _number(item, spec, node)
     if isinstance(node, nodes.Num):
@@ -61,10 +61,10 @@ def _value(item: nodes.Setting, spec: SettingSpec) -> Diagnostic | Value:
     else:
         text = {nodes.Str: "value", nodes.Word: "name", nodes.Net: "text"}.get(type(node), "")
         if not text:
-            return Diagnostic("E504", f'"{item.name}" wants a text', node.span)
+            return Diagnostic("E503", f'"{item.name}" wants a text', node.span)
         text = getattr(node, text)
     if spec.choices and text not in spec.choices:
-        return Diagnostic("E504", f'"{item.name}" must be one of {", ".join(spec.choices)}', node.span,
+        return Diagnostic("E503", f'"{item.name}" must be one of {", ".join(spec.choices)}', node.span,
                           hint=did_you_mean(suggest(text, spec.choices)))
     return Value(spec, item.name, text)
 
@@ -72,7 +72,7 @@ def _value(item: nodes.Setting, spec: SettingSpec) -> Diagnostic | Value:
 def _number(item: nodes.Setting, spec: SettingSpec, node: nodes.Num) -> Diagnostic | Value:
     low, high = spec.ge, spec.le
     if (low is not None and node.value < low) or (high is not None and node.value > high):
-        return Diagnostic("E504", f'"{item.name}" must be {span_words(low, high)}', node.span)
+        return Diagnostic("E503", f'"{item.name}" must be {span_words(low, high)}', node.span)
     return Value(spec, item.name, node.value)
 
 
@@ -84,6 +84,6 @@ def check_forward(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
         return
     for call in unit.all(nodes.Call):
         if call.name == "forward":
-            yield Diagnostic("E507", 'forward() relays without a transaction, which "disable_stateless_fwd" forbids',
+            yield Diagnostic("E506", 'forward() relays without a transaction, which "disable_stateless_fwd" forbids',
                              call.name_span, hint=f"set at line {setting.span.line}")
             return

@@ -42,13 +42,16 @@ def transports(registry: Registry) -> set[str]:
 
 
 def check_sockets(script: nodes.Script, registry: Registry, default_port: int = 0,
-                  need_socket: bool = True) -> Iterator[Diagnostic | Listen]:
-    """Yield a `Listen` for every port of every good socket definition, and findings for the others."""
+                  need_socket: bool = True, broken: bool = False) -> Iterator[Diagnostic | Listen]:
+    """Yield a `Listen` for every port of every good socket definition, and findings for the others.
+
+    With `broken` parsing found faults: a port that is out of range is one of them, and a socket may have got lost.
+    """
     loaded, failed = transports(registry), failed_modules(script, registry)
     opened: dict[str, int] = {}
     defined = [item for item in script.items if isinstance(item, nodes.SocketDef)]
     for item in defined:
-        for found in _check(item, loaded, failed, default_port):
+        for found in _check(item, loaded, failed, default_port, broken):
             if isinstance(found, Listen):
                 if found.text in opened:
                     yield Diagnostic("E501", f"socket {found.text} is defined twice", item.span,
@@ -56,23 +59,24 @@ def check_sockets(script: nodes.Script, registry: Registry, default_port: int = 
                     continue
                 opened[found.text] = item.span.line
             yield found
-    if need_socket and not defined:
+    if need_socket and not defined and not broken:
         yield _nothing(script, loaded)
 
 
 def _nothing(script: nodes.Script, loaded: set[str]) -> Diagnostic:
     lines = "" if loaded else ' and loadmodule "proto_udp.so"'
-    return Diagnostic("E506", "no socket to listen on", Span(script.path, 1, 1, 1, 2),
+    return Diagnostic("E505", "no socket to listen on", Span(script.path, 1, 1, 1, 2),
                       hint=f"add socket = {min(loaded, default='udp')}:127.0.0.1:5060{lines}")
 
 
 def _check(item: nodes.SocketDef, loaded: set[str], failed: set[str],
-           default_port: int) -> Iterator[Diagnostic | Listen]:
+           default_port: int, broken: bool) -> Iterator[Diagnostic | Listen]:
     if item.bond is not None:
         return
-    bad = next((port for pair in item.ports for port in pair if not 0 < port < 65536), None)
-    if bad is not None:
-        yield Diagnostic("E501", f"port {bad} is not in 1 to 65535", item.span)
+    ports = [port for pair in item.ports for port in pair]
+    if not all(0 < port < 65536 for port in ports):
+        if not broken:
+            yield Diagnostic("E501", "a socket needs a port from 1 to 65535, not 0", item.span)
         return
     if item.proto is None:                              # the old form without protocol: every plain transport
         protos = [proto for proto in ("udp", "tcp") if proto in loaded] or ["udp"]
@@ -92,9 +96,9 @@ def module_of(proto: str) -> str:
 
 def _missing(item: nodes.SocketDef, proto: str) -> Diagnostic:
     if proto in _PORTS:
-        return Diagnostic("E505", f'transport "{proto}" is not loaded', item.span,
+        return Diagnostic("E504", f'transport "{proto}" is not loaded', item.span,
                           hint=f'add loadmodule "{module_of(proto)}.so"')
-    return Diagnostic("E505", f'unknown transport "{proto}"', item.span, hint=did_you_mean(suggest(proto, _PORTS)))
+    return Diagnostic("E504", f'unknown transport "{proto}"', item.span, hint=did_you_mean(suggest(proto, _PORTS)))
 
 
 def _listens(item: nodes.SocketDef, proto: str, default_port: int) -> Iterator[Listen]:

@@ -32,6 +32,11 @@ class Stock:
         return [spec.name for spec in self.specs()
                 if any(name in (fn.name, *fn.aliases) for fn in spec.functions)]
 
+    def function_names(self) -> dict[str, str]:
+        """Return the functions of the unloaded modules, each with its module."""
+        return {name: spec.name for spec in reversed(self.specs()) for fn in spec.functions
+                for name in (fn.name, *fn.aliases)}
+
     def with_pvar(self, name: str) -> list[str]:
         """Name the unloaded modules that have this variable."""
         return [spec.name for spec in self.specs() if any(name in (pv.name, *pv.aliases) for pv in spec.pvars)]

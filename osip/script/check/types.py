@@ -180,6 +180,6 @@ def check_mixed(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
     """Warn of arithmetic on two literals that can never have a value: text and number, division by zero."""
     for node in unit.all(nodes.Arith):
         if {type(node.left), type(node.right)} == {nodes.Str, nodes.Num}:
-            yield Diagnostic("W608", f'"{node.op}" of a text and a number has no value', node.span, Severity.WARNING)
+            yield Diagnostic("W607", f'"{node.op}" of a text and a number has no value', node.span, Severity.WARNING)
         elif node.op in ("/", "%") and isinstance(node.right, nodes.Num) and node.right.value == 0:
-            yield Diagnostic("W609", "division by zero has no value", node.right.span, Severity.WARNING)
+            yield Diagnostic("W608", "division by zero has no value", node.right.span, Severity.WARNING)

@@ -17,7 +17,8 @@ MAIN = ("route", "onreply_route")
 
 class Unit:
     """One script as the rules read it. `broken` says that parsing found faults, so that parts may be missing."""
-    __slots__ = ("script", "registry", "broken", "failed", "stock", "routes", "_nodes", "_owner", "_formats", "_fields")
+    __slots__ = ("script", "registry", "broken", "failed", "stock", "routes", "_nodes", "_owner", "_formats", "_fields",
+                 "_defined")
 
     def __init__(self, script: nodes.Script, registry: Registry, broken: bool = False) -> None:
         self.script, self.registry, self.broken = script, registry, broken
@@ -28,6 +29,9 @@ class Unit:
         self._owner: dict[int, nodes.RouteDef] = {}
         self._formats: dict[int, tuple[nodes.Format, list[Diagnostic]]] = {}
         self._fields: dict[type, tuple[str, ...]] = {}
+        self._defined: dict[str, dict[str, nodes.RouteDef]] = {}
+        for route in self.routes:
+            self._defined.setdefault(route.kind, {}).setdefault(route.name or "0", route)
         for item in script.items:
             route = item if isinstance(item, nodes.RouteDef) else None
             for node in self.walk(item):
@@ -90,11 +94,7 @@ class Unit:
 
     def defined(self, kind: str) -> dict[str, nodes.RouteDef]:
         """Return the named routes of one keyword; the main `route` is "0"."""
-        routes: dict[str, nodes.RouteDef] = {}
-        for route in self.routes:
-            if route.kind == kind:
-                routes.setdefault(route.name or "0", route)
-        return routes
+        return self._defined.get(kind, {})
 
 
 def label(route: nodes.RouteDef) -> str:

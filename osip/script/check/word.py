@@ -14,7 +14,7 @@ def suggest(name: str, candidates: Iterable[str], n: int = 3) -> list[str]:
     if near:
         score = {one: difflib.SequenceMatcher(None, name.lower(), one.lower()).ratio() for one in near}
         best = max(score.values())
-        return sorted((one for one in near if score[one] > best - 0.1), key=lambda one: (-score[one], one))
+        return sorted((one for one in near if score[one] > best - 0.04), key=lambda one: (-score[one], one))
     return sorted(one for one in known if len(name) > 3 and _abbreviates(name.lower(), one.lower()))[:n]
 
 

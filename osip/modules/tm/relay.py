@@ -1,0 +1,389 @@
+"""Relay a request: make its transaction, form branches, send them, answer when none could be sent (RFC 3261 16.6)."""
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from osip.api import (H_MAX_FORWARDS, M_ACK, M_CANCEL, M_INVITE, Ctx, Dest, Endpoint, OsipError, ParseError, Route, Target,
+                      bracket, forward, parse_endpoint, parse_uri, reply)
+from osip.modules.tm import cancel
+from osip.modules.tm.branch import Branch
+from osip.modules.tm.machine import ACK, REQUEST, START, TERMINATED
+from osip.modules.tm.transaction import ON_ACK, Plan, Transaction
+
+if TYPE_CHECKING:
+    from osip.modules.tm.module import Tm
+
+BRANCH, FAILURE = int(Route.BRANCH), int(Route.FAILURE)
+
+NO_AUTO, NO_FAILOVER, PASS_REASON, NO_CANCEL, ABSORB = 2, 4, 8, 16, 256
+_FLAGS = {"no-auto-477": NO_AUTO, "no-dns-failover": NO_FAILOVER, "pass-reason-hdr": PASS_REASON,
+          "allow-no-cancel": NO_CANCEL}
+
+INTERNAL, BAD, NO_TARGET, UNRESOLVED, FILTERED, UNSENT = -1, -2, -3, -4, -5, -6
+_AUTO = {INTERNAL: (500, "Server error (500/TM)"), NO_TARGET: (500, "No destination (500/TM)"),
+         UNRESOLVED: (476, "Unresolvable destination (476/TM)"), FILTERED: (473, "Filtered destination (473/TM)"),
+         UNSENT: (477, "Send failed (477/TM)")}
+_BAD = {400: (400, "Bad message (400/TM)"), 416: (416, "Unsupported URI Scheme"), 483: (483, "Too Many Hops")}
+
+
+def relay_argument(text: str) -> int | Endpoint:
+    """Read an argument of t_relay: flags as a mask (words or the old number), else a proxy as an endpoint."""
+    text = text.strip()
+    if text[:2].lower() == "0x" or text.isdigit():
+        return int(text, 16 if text[:2].lower() == "0x" else 10)
+    words = [word.strip() for word in text.split(",")]
+    if all(word in _FLAGS or not word for word in words):
+        return sum({_FLAGS[word] for word in words if word})
+    if "-" in text and ":" not in text and "." not in text:
+        raise ValueError(f'unknown flag in "{text}"; known: {", ".join(_FLAGS)}')
+    return parse_endpoint(text)
+
+
+# --- making a transaction ---------------------------------------------------------------------------------------------
+
+def absorb(tm: Tm, tx: Transaction) -> None:
+    """Take a retransmission: the last response is sent again."""
+    tx.input(REQUEST)
+
+
+def create(tm: Tm, ctx: Ctx, key: str, trying: bool = True) -> Transaction:
+    """Make the server transaction of a request; an INVITE gets its 100."""
+    tx = Transaction(tm, key, ctx)
+    plan: Plan | None = ctx[tm.plan]
+    if plan is not None:
+        tx.adopt(plan)
+    tm.table.servers[key] = tx
+    ctx.tx = tx
+    if tm.enable_stats:
+        tm.uas_transactions += 1
+    tx.begin()
+    for listener in tm.on_created:
+        listener(tx, ctx)
+    if trying and tx.method_id == M_INVITE and tm.auto_100trying:
+        tx.respond(100, reply.build(ctx, 100, "Giving it a try"), True)
+    return tx
+
+
+def take(tm: Tm, ctx: Ctx) -> tuple[Transaction | None, int]:
+    """Find or make the transaction of a request in its request route.
+
+    Returns it and whether it was made here (1), existed for this very request (0), or stopped the matter: (None, 0) a
+    retransmission that was absorbed, (None, -1) an ACK that has none.
+    """
+    tx = ctx.tx
+    if tx is not None:
+        return tx, 0
+    msg = ctx.msg
+    key = tm.table.key(msg)
+    found = tm.table.servers.get(key)
+    if msg.method_id == M_ACK:
+        if found is not None and found.status >= 300:
+            acknowledge(found, ctx)
+            return None, 0
+        return None, -1
+    if found is not None:
+        absorb(tm, found)
+        return None, 0
+    return create(tm, ctx, key), 1
+
+
+def acknowledge(tx: Transaction, ctx: Ctx) -> None:
+    """Take the ACK of a negative response that was sent upstream (17.2.1)."""
+    tx.input(ACK)
+    if tx.watchers is not None:
+        tx.tell_watchers(ON_ACK, tx.status, ctx)
+
+
+# --- t_relay ------------------------------------------------------------------------------------------------------------
+
+def relay(tm: Tm, ctx: Ctx, flags: int, proxy: Endpoint | None) -> int:
+    """Relay the request of a request or failure route to its target set; see t_relay for the codes."""
+    msg = ctx.msg
+    if msg.method_id == M_CANCEL and ctx.tx is None:
+        return _relay_cancel(tm, ctx, proxy)
+    tx, made = take(tm, ctx)
+    if tx is None:                      # the ACK of a 2xx goes end to end, without a transaction (section 13.2.2.4)
+        return 1 if made == 0 else _send_stateless(tm, ctx, proxy)
+    if ctx.kind != FAILURE:
+        if tx.method_id == M_CANCEL:
+            invite = tm.table.find(msg, M_INVITE)
+            if invite is not None and not tx.is_answered:
+                cancel.on_cancel(tm, ctx, tx, invite)
+                return 1
+        if flags & ABSORB:
+            tx.absorbing = True
+    if flags & ~NO_AUTO:
+        _set_flags(tx, ctx, flags)
+    code = send_targets(tm, tx, ctx, proxy)
+    if code < 0 and made and not flags & NO_AUTO:
+        _answer(tm, tx, ctx, code)
+        return 1
+    return code
+
+
+def _set_flags(tx: Transaction, ctx: Ctx, flags: int) -> None:
+    tx.no_failover = bool(flags & NO_FAILOVER)
+    tx.pass_reason = bool(flags & PASS_REASON)
+    if flags & NO_CANCEL:
+        wish = (ctx.msg.get("Request-Disposition") or ctx.msg.get("d") or "").lower()
+        tx.no_cancel = tx.many_2xx = "no-cancel" in wish
+
+
+def _answer(tm: Tm, tx: Transaction, ctx: Ctx, code: int) -> None:
+    """Answer a request that could not be relayed (dsl.md section 11)."""
+    if tx.is_answered:
+        return
+    if code == BAD:
+        status, reason = _BAD.get(tm.fault) or (475, "Bad URI (475/TM)")
+    else:
+        status, reason = _AUTO.get(code) or _AUTO[INTERNAL]
+    data = reply.build(ctx, status, reason, tx.to_tag)
+    tx.respond(status, data, True)
+    tx.shrink()
+
+
+def _relay_cancel(tm: Tm, ctx: Ctx, proxy: Endpoint | None) -> int:
+    key = tm.table.key(ctx.msg)
+    found = tm.table.servers.get(key)
+    if found is not None:
+        absorb(tm, found)
+        return 1
+    invite = tm.table.find(ctx.msg, M_INVITE)
+    if invite is None:
+        return _send_stateless(tm, ctx, proxy)          # no response context: like any other request (16.10)
+    cancel.on_cancel(tm, ctx, create(tm, ctx, key), invite)
+    return 1
+
+
+def _send_stateless(tm: Tm, ctx: Ctx, proxy: Endpoint | None) -> int:
+    target = _via_proxy(ctx.target, proxy) if proxy is not None else ctx.target
+    if not count_hop(ctx):
+        return BAD
+    try:
+        dests = forward.next_hops(ctx, target)
+        if dests is None:
+            tm.env.spawn(_stateless_later(tm, ctx, target), "ack")
+            return 1
+        return _send_copy(tm, ctx, target, dests)
+    except ParseError:
+        return BAD
+    except OsipError:
+        return UNRESOLVED
+
+
+async def _stateless_later(tm: Tm, ctx: Ctx, target: Target) -> None:
+    try:
+        _send_copy(tm, ctx, target, await forward.next_hops_wait(ctx, target))
+    except OsipError as error:
+        tm.env.log.info("not forwarded call_id=%s error=%s", ctx.msg.call_id, error)
+
+
+def _send_copy(tm: Tm, ctx: Ctx, target: Target, dests: list[Dest]) -> int:
+    env = tm.env
+    for dest in dests:
+        # A CANCEL must bear the branch that a stateless copy of its INVITE bore; an ACK only needs one of its own.
+        id = env.ids.branch() if ctx.msg.method_id == M_ACK else forward.stateless_branch(ctx, dest)
+        if env.send(forward.build(ctx, target, dest, id), dest):
+            env.dispatch.fwd_requests += 1
+            return 1
+    return UNSENT if dests else UNRESOLVED
+
+
+# --- branches -----------------------------------------------------------------------------------------------------------
+
+def send_targets(tm: Tm, tx: Transaction, ctx: Ctx, proxy: Endpoint | None = None) -> int:
+    """Send a copy to each target of `ctx`; 1 when at least one is on its way, else the last failure."""
+    if tx.cancelled or tx.is_answered or (tx.blocked and not tm.disable_6xx_block):
+        return NO_TARGET
+    if not count_hop(ctx):
+        tm.fault = 483
+        return BAD
+    if ctx.kind != FAILURE:
+        tx.keep(ctx)
+    targets = [ctx.target.copy()]
+    if ctx.targets:
+        targets += ctx.targets
+        ctx.targets = None
+    first = len(tx.branches)
+    code, sent = NO_TARGET, False
+    for target in targets:
+        result = start(tm, tx, ctx, target, proxy)
+        if result > 0:
+            sent = True
+        else:
+            code = result
+    if not sent:
+        return code
+    if ctx.kind == FAILURE and tx.round_start <= ctx.branch_index:
+        tx.round_start = first          # the winner's round is over; a second t_relay of this route joins the new one
+    return 1
+
+
+def start(tm: Tm, tx: Transaction, ctx: Ctx, target: Target, proxy: Endpoint | None = None) -> int:
+    """Form one branch and send it; a branch that cannot be sent leaves no trace."""
+    if len(tx.branches) >= tm.most_branches:
+        return INTERNAL
+    branch = Branch(tx, len(tx.branches), target)
+    tx.branches.append(branch)
+    work: Ctx = ctx
+    waits: Any = None
+    if tx.on_branch is not None:
+        work = _branch_ctx(tx, ctx, branch)
+        waits = tm.call(tx.on_branch, work)
+        if waits is None:
+            ctx.flags = tx.flags = work.flags           # the next branch_route sees them
+            if work.dropped:
+                tx.branches.pop()
+                return NO_TARGET
+    if waits is None:
+        code = _resolve_and_send(tm, branch, work, proxy)
+        if code:
+            if code < 0:
+                tx.branches.pop()
+            return code
+    tx.waiting += 1
+    tm.env.spawn(_start_later(tm, branch, work, proxy, waits), "branch")
+    return 1
+
+
+def _branch_ctx(tx: Transaction, ctx: Ctx, branch: Branch) -> Ctx:
+    """Make the context of a branch_route: edits and slots of its own, flags and AVPs of the transaction."""
+    work = Ctx(ctx.env, ctx.msg, ctx.source, BRANCH)
+    work.tx, work.request, work.branch_index, work.target = tx, ctx.msg, branch.index, branch.target
+    if ctx.avps is None:
+        ctx.avps = tx.avps = {}         # one dict for all, whoever sets the first AVP
+    work.flags, work.avps = ctx.flags, ctx.avps
+    work.slots = dict(ctx.slots) if ctx.slots else None
+    work.via_flags, work.adv_host, work.adv_port = ctx.via_flags, ctx.adv_host, ctx.adv_port
+    work.reply, work.blacklists = ctx.reply, ctx.blacklists
+    if ctx.edits is not None:
+        work.edits = ctx.edits.copy()
+    return work
+
+
+def _resolve_and_send(tm: Tm, branch: Branch, work: Ctx, proxy: Endpoint | None) -> int:
+    """Find the addresses of a branch and send it: 1 sent, 0 a name must be asked for, below 0 a failure."""
+    target = branch.target
+    try:
+        if target.uri is not None and ("?" in target.uri or ";method=" in target.uri):
+            target.uri = _clean(target.uri)
+        hop = _via_proxy(target, proxy) if proxy is not None else target
+        dests = forward.next_hops(work, hop)
+        if dests is None:
+            return 0
+        if not dests:
+            return UNRESOLVED
+        return 1 if launch(tm, branch, work, dests) else UNSENT
+    except ParseError as error:
+        tm.fault = error.code if error.code in _BAD else 475
+        return BAD
+    except OsipError:
+        return UNRESOLVED
+
+
+async def _start_later(tm: Tm, branch: Branch, work: Ctx, proxy: Endpoint | None,
+                       waits: Coroutine[Any, Any, Any] | None) -> None:
+    """Go on with a branch whose branch_route or name resolution had to wait."""
+    tx = branch.tx
+    code = 0
+    try:
+        if waits is not None:
+            await waits
+        if branch.state != TERMINATED and not work.dropped:
+            target = branch.target
+            hop = _via_proxy(target, proxy) if proxy is not None else target
+            dests = forward.next_hops(work, hop) or await forward.next_hops_wait(work, hop)
+            if branch.state != TERMINATED and tx.tm.table.servers.get(tx.key) is tx:
+                code = 1 if launch(tm, branch, work, dests) else UNSENT if dests else UNRESOLVED
+    except ParseError as error:
+        tm.fault, code = error.code if error.code in _BAD else 475, BAD
+    except OsipError:
+        code = UNRESOLVED
+    finally:
+        tx.waiting -= 1
+    if code <= 0 and branch.tx is not None:
+        give_up(tm, branch, code or NO_TARGET)
+
+
+def give_up(tm: Tm, branch: Branch, code: int) -> None:
+    """Count a branch that never left as 503, the least of all responses; alone, it gets its own text (16.9)."""
+    tx = branch.tx
+    branch.local, branch.state = True, TERMINATED
+    if tx.cancelled:
+        branch.status = 487
+    elif branch.status < 200:
+        branch.status = 503
+        branch.why = _BAD.get(tm.fault, (475, "Bad URI (475/TM)")) if code == BAD else _AUTO.get(code, _AUTO[INTERNAL])
+    tm.collect(tx)
+
+
+def launch(tm: Tm, branch: Branch, work: Ctx, dests: list[Dest]) -> bool:
+    """Build and send a branch to the first address that takes it; further ones are kept for fail-over."""
+    tx = branch.tx
+    env = tm.env
+    for number, dest in enumerate(dests):
+        id = env.ids.branch()
+        branch.aim(dest, id)
+        data = forward.build(work, branch.target, dest, id)
+        if tx.headers:
+            data = _with_headers(data, tx.headers)
+        branch.failed = False
+        branch.step(START, data, env.now)
+        if branch.failed:
+            if tx.no_failover:
+                break
+            continue
+        branch.started = True
+        tm.table.clients[id] = branch
+        tm.timers.watch(branch)
+        if number + 1 < len(dests):
+            branch.dests, branch.work = dests[number + 1:], work
+        if tm.enable_stats:
+            tm.uac_transactions += 1
+        return True
+    branch.state, branch.id = TERMINATED, ""
+    return False
+
+
+def _with_headers(data: bytes, headers: bytes) -> bytes:
+    end = data.index(b"\r\n\r\n") + 2
+    return data[:end] + headers + data[end:]
+
+
+def _via_proxy(target: Target, proxy: Endpoint) -> Target:
+    """Return a copy of a target that is sent to a proxy, unless it has a destination URI."""
+    hop = target.copy()
+    if not hop.du:
+        port = f":{proxy.port}" if proxy.port else ""
+        transport = f";transport={proxy.proto}" if proxy.proto else ""
+        hop.du = f"sip:{bracket(proxy.host)}{port}{transport}"
+    return hop
+
+
+def _clean(text: str) -> str:
+    """Return a URI without what may not stand in a request-URI: headers and the method parameter (19.1.1)."""
+    uri = parse_uri(text)
+    return str(uri.replace(headers="").without_param("method"))
+
+
+def count_hop(ctx: Ctx) -> bool:
+    """Count Max-Forwards down when the script did not (16.6 step 3); False when the request may go no further."""
+    msg = ctx.msg
+    edits = ctx.edits
+    at = msg.ids.find(H_MAX_FORWARDS)
+    if at < 0:
+        if edits is None or not any(data.__class__ is bytes and data[:13].lower() == b"max-forwards:"   # type: ignore
+                                    for _, _, data in edits.items):
+            ctx.edit.set_max_forwards(70)
+        return True
+    start = msg.headers[at][2]
+    if edits is not None:
+        for edit in edits.items:
+            if edit[0] <= start < edit[1]:
+                return True
+    hops = msg.max_forwards
+    if not hops:
+        return False
+    ctx.edit.set_max_forwards(hops - 1)
+    return True

@@ -1,0 +1,290 @@
+"""Pass responses on and decide when all branches failed: the response context of RFC 3261 section 16.7."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osip.api import M_CANCEL, M_INVITE, Ctx, Edits, Response, Route, forward, reason_phrase
+from osip.modules.tm import cancel
+from osip.modules.tm.branch import CANCEL_SENT, CANCEL_WANTED, Branch, challenges, pick
+from osip.modules.tm.machine import LATE, PASS_UP, PROCEEDING, R1XX, R2XX, RFAIL, SEND_ACK, TERMINATED, TIMER_C
+from osip.modules.tm.transaction import ON_FAILURE, ON_FINAL, ON_REPLY, Transaction
+
+if TYPE_CHECKING:
+    from osip.modules.tm.module import Tm
+
+FAILURE = int(Route.FAILURE)
+LATE_408 = 5.0
+"""Seconds before 64*T1 from which on a 408 to a non-INVITE is not sent (RFC 4320 section 4.2)."""
+
+
+# --- a response came in -----------------------------------------------------------------------------------------------
+
+def on_response(tm: Tm, ctx: Ctx) -> bool:
+    """Match a response and put it through its machine; False when no transaction of ours knows it."""
+    msg: Response = ctx.msg                             # type: ignore[assignment]
+    branch = tm.table.clients.get(msg.via1_branch)
+    if branch is None:
+        return False
+    tx: Transaction = branch.tx
+    status = msg.status
+    event = R1XX if status < 200 else R2XX if status < 300 else RFAIL
+    method_id = msg.method_id
+    if method_id != tx.method_id or (not method_id and msg.method != tx.method):
+        if method_id != M_CANCEL or branch.cancel is None:
+            return False
+        branch.cancel.step(event, None, tm.env.now)
+        return True
+    if tm.enable_stats:
+        tm.received_replies += 1
+    _step(tm, branch, event, msg, ctx)
+    return True
+
+
+def _step(tm: Tm, branch: Branch, event: int, msg: Response, ctx: Ctx) -> None:
+    ringing, expiry = branch.state == PROCEEDING, branch.expire_at
+    actions = branch.step(event, None, tm.env.now)
+    if event == R1XX and ringing and not tm.restart_fr_on_each_reply:
+        branch.expire_at = branch.wake = expiry
+    if branch.wake < branch.scheduled:
+        tm.timers.watch(branch)
+    if actions & SEND_ACK:
+        branch.send_ack(msg)
+    if actions & LATE and branch.local and branch.cancelling != CANCEL_SENT:
+        cancel.send_cancel(branch)                      # it rings although we gave it up
+    if not actions & PASS_UP:
+        return
+    tx = branch.tx
+    if msg.status < 200:
+        branch.status = msg.status
+        if branch.cancelling == CANCEL_WANTED:
+            cancel.send_cancel(branch)
+    if tx.is_local:
+        tx.on_reply_in(branch, msg)
+        return
+    per_branch, per_tx = branch.on_reply, tx.on_reply
+    if per_branch is None and per_tx is None and tx.watchers is None:
+        pass_on(tm, branch, ctx, False)
+    else:
+        _run_routes(tm, branch, ctx, per_branch, per_tx)
+
+
+def _run_routes(tm: Tm, branch: Branch, ctx: Ctx, per_branch: object, per_tx: object) -> None:
+    """Run the onreply routes of branch and transaction, then go on."""
+    tx = branch.tx
+    ctx.tx, ctx.branch_index, ctx.request, ctx.reply = tx, branch.index, tx.request, ctx.msg
+    ctx.target, ctx.flags = branch.target, tx.flags
+    ctx.reply_code = ctx.msg.status                     # type: ignore[union-attr]
+    mode = bool(tm.onreply_avp_mode)
+    if mode:
+        ctx.avps = tx.avps
+    tx.waiting += 1
+
+    def done() -> None:
+        tx.waiting -= 1
+        if tx.tm is None or branch.tx is None:          # the transaction ended while a route waited
+            return
+        tx.flags = ctx.flags
+        if mode:
+            tx.avps = ctx.avps
+        if tx.watchers is not None:
+            tx.tell_watchers(ON_REPLY, ctx.msg.status, ctx)     # type: ignore[union-attr]
+        pass_on(tm, branch, ctx, ctx.dropped)
+
+    def second() -> None:
+        if per_tx is None:
+            done()
+        else:
+            tm.run(per_tx, ctx, done)
+    if per_branch is None:
+        second()
+    else:
+        tm.run(per_branch, ctx, second)
+
+
+def pass_on(tm: Tm, branch: Branch, ctx: Ctx, dropped: bool) -> None:
+    """Send a response upstream or keep it for the choice (section 16.7 step 5)."""
+    msg: Response = ctx.msg                             # type: ignore[assignment]
+    tx: Transaction = branch.tx
+    status = msg.status
+    if status < 200:
+        if status > 100 and not dropped and tx.status < 200 and not branch.superseded:
+            tx.respond(status, forward.build_response(ctx), False)
+        return
+    known = branch.status >= 200
+    branch.status = status
+    if status < 300:
+        _on_success(tm, branch, ctx)
+        return
+    if known:
+        return
+    branch.reply, branch.edits = msg, ctx.edits
+    branch.local = False
+    if branch.superseded:
+        return
+    if status == 503 and branch.dests and not tx.cancelled and not tx.is_answered and fail_over(tm, branch):
+        return
+    if status >= 600 and not tm.disable_6xx_block:
+        tx.blocked = True
+        cancel.cancel_pending(tx)
+    collect(tm, tx)
+
+
+def _on_success(tm: Tm, branch: Branch, ctx: Ctx) -> None:
+    """Pass a 2xx on at once; to an INVITE every further one as well (section 16.7 step 5, RFC 6026)."""
+    tx: Transaction = branch.tx
+    data = forward.build_response(ctx)
+    first = tx.status < 200
+    if not tx.respond(ctx.msg.status, data, False):             # type: ignore[union-attr]
+        if tx.method_id == M_INVITE:
+            tm.env.send(data, tx.dest)                          # a 2xx after a failure was sent: still passed
+        return
+    if first:
+        tx.on_failure = None
+        if len(tx.branches) > 1 and not (tx.no_cancel and tx.many_2xx):
+            cancel.cancel_pending(tx)
+        if tx.watchers is not None:
+            tx.tell_watchers(ON_FINAL, tx.status, ctx.msg)
+        tx.shrink()
+
+
+# --- a timer or the network said no -----------------------------------------------------------------------------------
+
+def on_timeout(tm: Tm, branch: Branch, event: int) -> None:
+    """Count a branch that got no answer as 408 (487 once the caller gave up); try its next address first."""
+    tx = branch.tx
+    ringing = event == TIMER_C
+    if tm.enable_stats:
+        if ringing:
+            tm.timeout_finalresponse_inv += 1
+        else:
+            tm.timeout_finalresponse += 1
+    if tx.is_local:
+        branch.local, branch.status = True, 408
+        tx.on_reply_in(branch, None)
+        return
+    silent = branch.status == 0
+    if branch.cancelling != CANCEL_SENT and tx.method_id == M_INVITE:
+        if ringing:
+            cancel.send_cancel(branch)
+        else:
+            branch.cancelling = CANCEL_WANTED
+    branch.local = True
+    if silent and branch.dests and not tx.cancelled and not tx.is_answered and fail_over(tm, branch):
+        return
+    branch.status = 487 if tx.cancelled else 408
+    collect(tm, tx)
+
+
+def fail_over(tm: Tm, branch: Branch) -> bool:
+    """Send the request to the next address of the same name, as a new branch (RFC 3263 section 4.3)."""
+    tx, ctx = branch.tx, branch.work
+    if ctx is None or tx.no_failover or tm.env.config.disable_dns_failover:
+        return False
+    new = Branch(tx, len(tx.branches), branch.target)
+    new.on_reply, new.bavps = branch.on_reply, branch.bavps
+    tx.branches.append(new)
+    if not tm.launch(new, ctx, list(branch.dests)):
+        tx.branches.pop()
+        branch.dests = ()
+        return False
+    branch.superseded = True
+    branch.dests, branch.work = (), None
+    return True
+
+
+# --- the choice -------------------------------------------------------------------------------------------------------
+
+def collect(tm: Tm, tx: Transaction) -> None:
+    """Decide once no branch of this round is pending: failure_route, else the best response goes upstream."""
+    if tx.waiting or tx.phony:
+        return
+    if tx.is_answered:
+        tx.shrink()
+        tx.reap()
+        return
+    current = tx.branches[tx.round_start:]
+    minor = tm.minor_mask
+    for branch in current:
+        if branch.status < 200 and not branch.superseded and not (minor and branch.target.bflags & minor):
+            return
+    winner = pick(current, tx.cancelled)
+    if winner is None:
+        return
+    if tx.watchers is not None:
+        tx.tell_watchers(ON_FAILURE, winner.status, winner.reply)
+    if tx.on_failure is None or tx.is_answered:
+        send_best(tm, tx, winner)
+    else:
+        _run_failure(tm, tx, winner)
+
+
+def _run_failure(tm: Tm, tx: Transaction, winner: Branch) -> None:
+    route, tx.on_failure = tx.on_failure, None
+    ctx = tx.make_ctx(FAILURE, winner.target.copy())
+    ctx.reply, ctx.branch_index, ctx.reply_code = winner.reply, winner.index, winner.status
+    tx.waiting += 1
+    marker = len(tx.branches)
+
+    def done() -> None:
+        tx.waiting -= 1
+        if tx.state == TERMINATED:
+            return
+        tx.flags, tx.avps, tx.slots = ctx.flags, ctx.avps, ctx.slots
+        if tx.is_answered:
+            tx.shrink()
+        elif tx.round_start >= marker and len(tx.branches) > marker:
+            collect(tm, tx)                             # a new round: it may even be over already
+        elif not tx.waiting and not tx.phony:
+            send_best(tm, tx, winner)
+    tm.run(route, ctx, done)
+
+
+def send_best(tm: Tm, tx: Transaction, winner: Branch) -> None:
+    """Send the chosen negative response upstream; a 503 becomes 500, challenges are gathered (16.7 steps 6 and 7)."""
+    if winner.status < 300:
+        return
+    if winner.reply is None:
+        _send_local(tm, tx, winner)
+    else:
+        status, data = _best_response(tm, tx, winner)
+        tx.respond(status, data, False)
+    cancel.cancel_pending(tx)                           # minor branches may still be running
+    if tx.watchers is not None:
+        tx.tell_watchers(ON_FINAL, tx.status, winner.reply)
+    tx.shrink()
+
+
+def _best_response(tm: Tm, tx: Transaction, winner: Branch) -> tuple[int, bytes]:
+    msg = winner.reply
+    assert msg is not None
+    ctx = Ctx(tm.env, msg, None, int(Route.ONREPLY))
+    ctx.edits = winner.edits
+    status = winner.status
+    if status in (401, 407):
+        extra = challenges(winner, tx.branches[tx.round_start:])
+        if extra:
+            edits = Edits(msg) if ctx.edits is None else ctx.edits.copy()
+            edits.append_hf(extra)
+            ctx.edits = edits
+    elif status == 503 and not tm.env.config.disable_503_translation:
+        status = 500
+        edits = Edits(msg) if ctx.edits is None else ctx.edits.copy()
+        edits.replace(0, msg.raw.index(b"\n") + 1, b"SIP/2.0 500 %b\r\n" % reason_phrase(500).encode())
+        ctx.edits = edits
+    return status, forward.build_response(ctx)
+
+
+def _send_local(tm: Tm, tx: Transaction, winner: Branch) -> None:
+    status = winner.status
+    invite = tx.method_id == M_INVITE
+    if status == 408 and not invite and tm.env.now - tx.born >= tx.times.give_up - LATE_408:
+        # The client has given up or is about to: a 408 could only collide with its own (RFC 4320 section 4.2).
+        tx.close()
+        return
+    if winner.why is not None:
+        status, reason = winner.why
+    elif status == 503 and not tm.env.config.disable_503_translation:
+        status, reason = 500, reason_phrase(500)
+    else:
+        reason = "Request Terminated" if status == 487 else reason_phrase(status)
+    tm.reply_local(tx, status, reason)

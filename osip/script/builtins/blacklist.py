@@ -1,0 +1,162 @@
+"""Keep destinations from being used: lists of address rules (core_functions.md section 7).
+
+A list of the script (`dst_blacklist`) is read-only; `define` makes one, `dynamic=True` one that scripts may change.
+`blocks(ctx, proto, ip, port, data)` is what senders ask.
+"""
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+from dataclasses import dataclass, field
+
+from osip.api import Ctx, Module, function
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; empty fields mean any. `until` is its end in monotonic seconds, None for ever."""
+    net: Network
+    negated: bool = False
+    port: int = 0
+    proto: str = ""
+    pattern: str = ""
+    until: float | None = None
+
+    def same(self, other: Rule) -> bool:
+        """Say whether two rules block the same."""
+        return ((self.net, self.negated, self.port, self.proto, self.pattern)
+                == (other.net, other.negated, other.port, other.proto, other.pattern))
+
+
+@dataclass(slots=True)
+class Blacklist:
+    """A named list; `default` ones are asked for every message, `dynamic` ones change at run time."""
+    name: str
+    dynamic: bool = False
+    default: bool = False
+    rules: list[Rule] = field(default_factory=list)
+
+
+def parse_net(text: str) -> tuple[Network, bool]:
+    """Read `ip`, `ip/mask` or either with a leading `!`; ValueError when it is none."""
+    text = text.strip()
+    negated = text.startswith("!")
+    return ipaddress.ip_network(text.lstrip("! ").replace("[", "").replace("]", ""), strict=False), negated
+
+
+class CoreBlacklist(Module):
+    """Blacklists of destinations."""
+    name = "core_blacklist"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lists: dict[str, Blacklist] = {}
+
+    def define(self, name: str, rules: list[Rule], *, dynamic: bool = False, default: bool = False) -> Blacklist:
+        """Make or replace a list."""
+        found = self.lists[name] = Blacklist(name, dynamic, default, list(rules))
+        return found
+
+    def blocks(self, ctx: Ctx | None, proto: str, ip: str, port: int = 0, content: str = "") -> bool:
+        """Say whether a list that this message uses blocks a destination."""
+        chosen = ctx.blacklists if ctx is not None else None
+        if not self.lists:
+            return False
+        return any(self._hit(found, ip, port, proto, content) is not None for found in self.lists.values()
+                   if found.default or (chosen and ("all" in chosen or found.name in chosen)))
+
+    def _hit(self, found: Blacklist, ip: str, port: int, proto: str, content: str) -> Rule | None:
+        """Return the rule of a list that blocks; expired ones are dropped on the way."""
+        now = self.env.now
+        if any(rule.until is not None and rule.until <= now for rule in found.rules):
+            found.rules = [rule for rule in found.rules if rule.until is None or rule.until > now]
+        try:
+            address = ipaddress.ip_address(ip.strip("[]"))
+        except ValueError:
+            return None
+        for rule in found.rules:
+            if ((rule.net.version == address.version and address in rule.net) != rule.negated
+                    and (not rule.port or rule.port == port)
+                    and (not rule.proto or not proto or rule.proto == proto.lower())
+                    and (not rule.pattern or fnmatch.fnmatchcase(content, rule.pattern))):
+                return rule
+        return None
+
+    # --- choosing ------------------------------------------------------------------------------------------------
+
+    @function()
+    def use_blacklist(self, ctx: Ctx, name: str) -> bool:
+        """Use a list for the sends of this message; "all" means every list."""
+        if name != "all" and name not in self.lists:
+            self.env.log.error("there is no blacklist %r", name)
+            return False
+        if ctx.blacklists is None:
+            ctx.blacklists = set()
+        ctx.blacklists.add(name)
+        return True
+
+    @function()
+    def unuse_blacklist(self, ctx: Ctx, name: str) -> bool:
+        """Stop using a list for this message."""
+        if name != "all" and name not in self.lists:
+            return False
+        if name == "all":
+            ctx.blacklists = None
+        elif ctx.blacklists is not None:
+            if "all" in ctx.blacklists:
+                ctx.blacklists = set(self.lists)
+            ctx.blacklists.discard(name)
+        return True
+
+    @function()
+    def check_blacklist_rule(self, ctx: Ctx, name: str, ip: str, port: int = 0, proto: str = "",
+                             pattern: str = "") -> bool:
+        """Say whether a list (or one of "all") blocks an address."""
+        if name == "all":
+            return any(self._hit(found, ip, port, proto, pattern) is not None for found in self.lists.values())
+        found = self.lists.get(name)
+        return found is not None and self._hit(found, ip, port, proto, pattern) is not None
+
+    # --- changing ------------------------------------------------------------------------------------------------
+
+    def _dynamic(self, name: str) -> Blacklist | None:
+        found = self.lists.get(name)
+        if found is None or not found.dynamic:
+            self.env.log.error("there is no dynamic blacklist %r", name)
+            return None
+        return found
+
+    @function()
+    def add_blacklist_rule(self, ctx: Ctx, name: str, net: str, port: int = 0, proto: str = "", pattern: str = "",
+                           expire: int = 0) -> bool:
+        """Add a rule to a dynamic list, for `expire` seconds or for ever."""
+        found = self._dynamic(name)
+        rule = self._rule(net, port, proto, pattern, expire)
+        if found is None or rule is None:
+            return False
+        found.rules = [old for old in found.rules if not old.same(rule)] + [rule]
+        return True
+
+    @function()
+    def del_blacklist_rule(self, ctx: Ctx, name: str, net: str, port: int = 0, proto: str = "",
+                           pattern: str = "") -> bool:
+        """Remove a rule from a dynamic list."""
+        found = self._dynamic(name)
+        rule = self._rule(net, port, proto, pattern, 0)
+        if found is None or rule is None:
+            return False
+        kept = [old for old in found.rules if not old.same(rule)]
+        removed = len(kept) < len(found.rules)
+        found.rules = kept
+        return removed
+
+    def _rule(self, net: str, port: int, proto: str, pattern: str, expire: int) -> Rule | None:
+        try:
+            network, negated = parse_net(net)
+        except ValueError as error:
+            self.env.log.error("bad blacklist rule: %s", error)
+            return None
+        proto = "" if proto.lower() in ("any", "*") else proto.lower()
+        return Rule(network, negated, port, proto, pattern, self.env.now + expire if expire > 0 else None)

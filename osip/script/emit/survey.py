@@ -1,0 +1,135 @@
+"""Look a whole script over before emitting: which special variables it reads, who calls whom, which routes wait."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from osip.script import nodes as n
+from osip.script.variable import parse_format
+
+if TYPE_CHECKING:
+    from osip.core.exports.registry import Registry
+
+Key = tuple[str, str]
+
+
+def walk(node: object) -> Iterator[n.Node]:
+    """Yield a node and all below it."""
+    if isinstance(node, n.Node):
+        yield node
+        for item in fields(node):
+            if item.name != "span":
+                yield from walk(getattr(node, item.name))
+    elif isinstance(node, tuple):
+        for part in node:
+            yield from walk(part)
+
+
+def formatted(literal: n.Str) -> tuple[n.VarRef, ...]:
+    """Return the variables in a literal, read as a format string."""
+    if "$" not in literal.value:
+        return ()
+    form, _ = parse_format(literal.value, literal.span, literal.raw or None)
+    return tuple(part for part in form.parts if isinstance(part, n.VarRef))
+
+
+def target_name(target: object) -> str | None:
+    """Return the constant name that a `route(...)` calls; None when it is computed."""
+    if isinstance(target, n.Word):
+        return target.name
+    if isinstance(target, n.Num):
+        return str(target.value)
+    if isinstance(target, n.Str):
+        return None if formatted(target) else target.value
+    return None
+
+
+def key_of(route: n.RouteDef) -> Key:
+    """Return the kind and name under which a route is known; `route[0]` is `route`."""
+    name = "" if route.name == "0" and route.kind in ("route", "onreply_route") else route.name or ""
+    return route.kind, name
+
+
+class Survey:
+    """Facts about a script that change how all of it is emitted."""
+
+    def __init__(self, script: n.Script, registry: Registry) -> None:
+        self.registry = registry
+        self.words: set[str] = set()                    # names of the variables that are read anywhere
+        self.calls: dict[Key, set[str | None]] = {}     # called routes; None: a computed name
+        self.waits: set[Key] = set()
+        self._direct: set[Key] = set()
+        self.functions: set[str] = set()
+        for route in script.routes():
+            self._look(route)
+        self._spread()
+
+    @property
+    def rc(self) -> bool:
+        """Tell whether `$rc` must be kept."""
+        return bool(self.words & {"rc", "retcode"})
+
+    @property
+    def params(self) -> bool:
+        """Tell whether route parameters are read."""
+        return "param" in self.words
+
+    @property
+    def returns(self) -> bool:
+        """Tell whether extra return values are read."""
+        return "return" in self.words
+
+    @property
+    def stack(self) -> bool:
+        """Tell whether the call stack must be kept in every route."""
+        return any(word.split(".")[0] == "route" for word in self.words) or "script_trace" in self.functions
+
+    def recursive(self, key: Key) -> bool:
+        """Tell whether a route can reach itself."""
+        seen: set[str] = set()
+        todo = [key]
+        while todo:
+            for name in self.calls.get(todo.pop(), ()):
+                if name is None:
+                    return key[0] == "route"
+                if ("route", name) == key:
+                    return True
+                if name not in seen:
+                    seen.add(name)
+                    todo.append(("route", name))
+        return False
+
+    def _look(self, route: n.RouteDef) -> None:
+        key = key_of(route)
+        calls = self.calls.setdefault(key, set())
+        deferred: set[int] = set()
+        for node in walk(route.body):
+            if isinstance(node, n.VarRef):
+                self.words.add(node.name)
+            elif isinstance(node, n.Str):
+                for var in formatted(node):
+                    self.words.update(inner.name for inner in walk(var) if isinstance(inner, n.VarRef))
+            elif isinstance(node, n.RouteCall):
+                name = target_name(node.target)
+                calls.add("" if name == "0" else name)
+            elif isinstance(node, n.Async | n.Launch):
+                deferred.add(id(node.call))
+            elif isinstance(node, n.Call):
+                self.functions.add(node.name)
+                spec = self.registry.function(node.name)
+                if spec is not None and spec.is_async and id(node) not in deferred:
+                    self._direct.add(key)
+
+    def _spread(self) -> None:
+        waits = set(self._direct)
+        changed = True
+        while changed:
+            changed = False
+            some_route = any(kind == "route" for kind, _ in waits)
+            for key, calls in self.calls.items():
+                if key not in waits and any(some_route if name is None else ("route", name) in waits
+                                            for name in calls):
+                    waits.add(key)
+                    changed = True
+        self.waits = waits

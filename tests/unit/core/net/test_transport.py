@@ -1,0 +1,37 @@
+"""Bounded complaints and socket options."""
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from osip.core.net.transport import Complaint, source_address, tos_value
+
+
+def test_a_complaint_is_logged_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    now = 0.0
+    complain = Complaint(logging.getLogger("osip.test"), every=10, clock=lambda: now)
+    for now in (0.0, 1.0, 9.9, 10.0, 11.0):
+        complain("flood", "source=%s", "192.0.2.1")
+    complain("other", "x=%d", 1, error=ValueError("broken"))
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "flood source=192.0.2.1"), ("WARNING", "flood source=192.0.2.1 left_out=2"),
+        ("ERROR", "other x=1")]
+    assert caplog.records[-1].exc_info
+
+
+@pytest.mark.parametrize("text, value", [("IPTOS_LOWDELAY", 16), ("lowdelay", 16), ("IPTOS_THROUGHPUT", 8),
+                                         ("IPTOS_RELIABILITY", 4), ("IPTOS_MINCOST", 2), ("0xb8", 184), (46, 46)])
+def test_tos(text: str | int, value: int) -> None:
+    assert tos_value(text) == value
+
+
+@pytest.mark.parametrize("text", ["IPTOS_FAST", "256", "-1", "x"])
+def test_bad_tos(text: str) -> None:
+    with pytest.raises(ValueError):
+        tos_value(text)
+
+
+@pytest.mark.parametrize("host, own", [("127.0.0.1", "127.0.0.1"), ("::1", "::1")])
+def test_source_address(host: str, own: str) -> None:
+    assert source_address(host) == own
