@@ -16,27 +16,31 @@ from osip.core.net.udp import UdpTransport
 from osip.core.run import forward, reply
 from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
+from osip.core.run.words import HeaderWords, UriWords, bare_type
+from osip.core.sip.auth import Auth, find_credentials, parse_auth
 from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
 from osip.core.sip.build import build_ack, build_cancel, build_reply, build_request
 from osip.core.sip.edits import Edits, merge, splice
 from osip.core.sip.message import Message, Request, Response, check, parse
-from osip.core.sip.names import (H_ACCEPT, H_CALL_ID, H_CONTACT, H_CONTENT_TYPE, H_CSEQ, H_EXPIRES, H_FROM,
+from osip.core.sip.names import (H_ACCEPT, H_ALLOW, H_CALL_ID, H_CONTACT, H_CONTENT_LENGTH, H_CONTENT_TYPE, H_CSEQ,
+                                 H_EXPIRES, H_FROM, H_MIN_EXPIRES, H_PATH, H_PRIVACY, H_UNSUPPORTED,
                                  H_MAX_FORWARDS, H_PROXY_AUTHENTICATE, H_PROXY_REQUIRE, H_REASON, H_RECORD_ROUTE,
                                  H_ROUTE, H_TO, H_VIA, H_WWW_AUTHENTICATE, M_ACK, M_BYE, M_CANCEL, M_INVITE, M_OPTIONS,
                                  M_OTHER, M_PRACK, M_REGISTER, METHOD_IDS, canonical_name, header_id, reason_phrase)
 from osip.core.sip.params import find_param
+from osip.core.sip.sdp import Media, Sdp, parse_sdp
 from osip.core.sip.uri import Uri, parse_uri, uri_equal
 
 __all__ = [
     "BranchRoute", "Ctx", "DEFAULT_PORTS", "Dest", "Diagnostic", "Edits", "Endpoint", "Env", "FailureRoute",
-    "FlagName", "H_ACCEPT", "H_CALL_ID", "H_CONTACT", "H_CONTENT_TYPE", "H_CSEQ", "H_EXPIRES", "H_FROM",
+    "FlagName", "H_ACCEPT", "H_ALLOW", "H_CONTENT_LENGTH", "H_MIN_EXPIRES", "H_PATH", "H_PRIVACY", "H_UNSUPPORTED", "Media", "Sdp", "parse_sdp", "H_CALL_ID", "H_CONTACT", "H_CONTENT_TYPE", "H_CSEQ", "H_EXPIRES", "H_FROM",
     "H_MAX_FORWARDS", "H_PROXY_AUTHENTICATE", "H_PROXY_REQUIRE", "H_REASON", "H_RECORD_ROUTE", "H_ROUTE", "H_TO",
-    "H_VIA", "H_WWW_AUTHENTICATE", "Hook", "LocalSocket", "METHOD_IDS", "MIError", "M_ACK", "M_BYE", "M_CANCEL",
+    "H_VIA", "H_WWW_AUTHENTICATE", "HeaderWords", "Hook", "LocalSocket", "METHOD_IDS", "MIError", "M_ACK", "M_BYE", "M_CANCEL",
     "M_INVITE", "M_OPTIONS", "M_OTHER", "M_PRACK", "M_REGISTER", "Message", "Module", "ModuleError", "NameAddr",
     "OsipError", "Parse", "ParseError", "RELIABLE", "Raw", "ReplyRoute", "Request", "RequestRoute", "Response",
     "Route", "Scope", "Severity", "Source", "StatKind", "Static", "StoreError", "StreamLimits", "Target",
-    "TcpTransport", "UdpTransport", "Uri", "Value", "Var", "bracket", "build_ack", "build_cancel", "build_reply",
-    "build_request", "canonical_name", "check", "event", "find_param", "flag_parser", "forward", "function", "gauge", "header_id", "hook", "is_ip", "merge", "mi",
+    "TcpTransport", "UdpTransport", "Uri", "UriWords", "Value", "Var", "Auth", "bare_type", "bracket", "build_ack", "build_cancel", "build_reply",
+    "build_request", "canonical_name", "check", "event", "find_credentials", "find_param", "parse_auth", "flag_parser", "forward", "function", "gauge", "header_id", "hook", "is_ip", "merge", "mi",
     "needs", "param", "parse", "parse_endpoint", "parse_name_addr", "parse_uri", "posix", "pvar", "reason_phrase",
     "regex", "reply", "rpc", "slot", "splice", "split_commas", "stat", "table", "timer", "transform", "uri_equal",
 ]

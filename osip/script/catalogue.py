@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class Entry:
     """Title and explanation of one code."""
     title: str
-    text: str
+    explanation: str
 
 
 CATALOGUE: dict[str, Entry] = {

@@ -37,10 +37,11 @@ def result(value: Any) -> int:
 
 class Flow:
     """What the routes of one program share: the environment, the hooks and the routes found by computed names."""
-    __slots__ = ("env", "routes", "error", "_hooks")
+    __slots__ = ("env", "routes", "error", "log", "_hooks")
 
     def __init__(self, env: Env, registry: Registry) -> None:
         self.env = env
+        self.log: Any = registry.instances.get("core_log") or PlainLog()
         self.routes: dict[str, RouteFn] = {}            # request routes, for computed names
         self.error: RouteFn | None = None
         self._hooks = before_wait_hooks(registry)
@@ -189,7 +190,21 @@ class Flow:
         fresh.params = (note,) if note is not None else ()
         self.env.run_route(report, fresh)
 
-    # --- assert ---------------------------------------------------------------------------------------------------
+    # --- logs and assert ---------------------------------------------------------------------------------------------------
+
+    def xlog(self, level: int, line: str) -> int:
+        """Write an `xlog` line; -1 when it is too long."""
+        limit = self.env.config.xlog_buf_size
+        if len(line) * 4 > limit and len(line.encode("utf-8", "surrogateescape")) > limit:
+            log.error("xlog: the line exceeds xlog_buf_size=%d at=%s", limit, where())
+            return -1
+        self.log.xlog(level, line)
+        return 1
+
+    def plain(self, level: int, line: str) -> int:
+        """Write a `log` line."""
+        self.log.log(level, line)
+        return 1
 
     def broken(self, ctx: Ctx, note: str) -> int:
         """Carry out a failed assert: log, run error_route, end the script (or the server)."""
@@ -233,6 +248,16 @@ def _go_on(waiting: Any, step: Any) -> Generator[Any, Any, Any]:
 
 
 # --- results and logs -------------------------------------------------------------------------------------------------
+
+def set_flag(ctx: Ctx, mask: int) -> None:
+    """Set message flags."""
+    ctx.flags |= mask
+
+
+def reset_flag(ctx: Ctx, mask: int) -> None:
+    """Clear message flags."""
+    ctx.flags &= ~mask
+
 
 def note(ctx: Ctx, found: int) -> int:
     """Remember a function's code as `$rc`, inside a condition."""

@@ -73,12 +73,13 @@ def string(token: Token) -> n.Str:
 
 
 def joined(tokens: list[Token]) -> n.Str:
-    """Return adjacent literals as one; only a single one keeps its raw text."""
+    """Return adjacent literals as one; `raw` then holds the inner quotes too, as a sign that it is several."""
     first = string(tokens[0])
     if len(tokens) == 1:
         return first
-    value = "".join(string(token).value for token in tokens)
-    return n.Str(stretch(tokens), value, first.quote, "")
+    parts = [string(token) for token in tokens]
+    return n.Str(stretch(tokens), "".join(part.value for part in parts), first.quote,
+                 f"{first.quote} {first.quote}".join(part.raw for part in parts))
 
 
 def is_network(text: str) -> bool:

@@ -122,9 +122,11 @@ class Recovery:
                                source.after(self._end_before(start)))
         self._to_statement(state)
         while any(type(item) is Token and item.type == "LBRACE" for item in state.values):
-            if not state.fits("RBRACE"):
+            if not state.fits("RBRACE") and state.fits("SEMICOLON", "RBRACE"):
                 self._feed(state, "SEMICOLON", start.start)
-            self._feed(state, "RBRACE", start.start)
+            if not self._feed(state, "RBRACE", start.start):
+                state.cut(len(state.values) - 1)        # a block of no statements, such as a broken list of rules
+                self._to_statement(state)
         return start.start
 
     def _return_value(self, state: Automaton, token: Token) -> int | None:
@@ -335,11 +337,11 @@ class Recovery:
 
     # --- stacks -------------------------------------------------------------------------------------------------------
 
-    def _feed(self, state: Automaton, kind: str, at: int, text: str | None = None) -> None:
+    def _feed(self, state: Automaton, kind: str, at: int, text: str | None = None) -> bool:
         value = MARKS.get(kind, "") if text is None else text
         token = Token(kind, value, at, at, self.reading)
-        state.feed(token)
         self.previous = token
+        return state.feed(token)
 
     # --- the look of the text -----------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Any
 from osip.core.exports.diagnostic import Diagnostic, Severity
 from osip.script.catalogue import CATALOGUE, Entry
 
-__all__ = ["CATALOGUE", "Entry", "explain", "render", "render_json", "render_one", "suggest"]
+__all__ = ["CATALOGUE", "Entry", "explain", "render", "render_json", "render_one", "render_text", "suggest"]
 
 _COLOURS = {Severity.ERROR: "\x1b[31m", Severity.WARNING: "\x1b[33m", Severity.INFO: "\x1b[36m"}
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
@@ -31,13 +31,16 @@ def suggest(name: str, candidates: Iterable[str], n: int = 3) -> list[str]:
 def explain(code: str) -> str | None:
     """Return title and explanation of a code, or None for an unknown one."""
     entry = CATALOGUE.get(code.upper())
-    return None if entry is None else f"{code.upper()}: {entry.title}\n\n{entry.text}\n"
+    return None if entry is None else f"{code.upper()}: {entry.title}\n\n{entry.explanation}\n"
 
 
 def render(diagnostics: Iterable[Diagnostic], files: Mapping[str, str], *, colour: bool = False) -> str:
     """Return all diagnostics as text, each with its line of the script; `files` maps paths to texts."""
     lines: dict[str, list[str]] = {}
     return "".join(_render(item, files, lines, colour) for item in diagnostics)
+
+
+render_text = render
 
 
 def render_one(diagnostic: Diagnostic, files: Mapping[str, str], *, colour: bool = False) -> str:

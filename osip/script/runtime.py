@@ -67,6 +67,11 @@ def low(value: Value) -> str | None:
     return None if value is None else str(value)
 
 
+def fold(value: Value) -> str | None:
+    """Return text folded for `switch`; None for what is no text."""
+    return value.lower() if value.__class__ is str else None       # type: ignore[union-attr]
+
+
 def number(value: Value, form: int = 0) -> int | None:
     """Return the integer form of a value, None when it has none."""
     if value.__class__ is int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
 import re
 import selectors
 import socket
@@ -14,12 +14,47 @@ from dataclasses import dataclass, field
 from kit.peer import HOST, free_port
 
 
+_START = re.compile(rb"SIP/2\.0 \d+|[A-Z]+")
+_CALL_ID = re.compile(rb"^(?:Call-ID|i) *: *(\S+)", re.M | re.I)
+_CSEQ = re.compile(rb"^CSeq *: *(\d+ +\w+)", re.M | re.I)
+_SIPP_CALL = re.compile(rb"^(\d+)-\d+@.*$")
+
+
+def letter(raw: bytes) -> bytes:
+    """Name what a datagram says: start line, call and CSeq, so that its copies have the same name in every run."""
+    found = [pattern(raw) for pattern in (_START.match, _CALL_ID.search, _CSEQ.search)]
+    if None in found:
+        return raw
+    start, call, order = (match[match.lastindex or 0] for match in found if match)
+    # SIPp's Call-ID holds its process id, which differs from run to run.
+    return b"%s of %s in %s" % (start, _SIPP_CALL.sub(rb"\1", call), order)
+
+
+def is_dropped(seed: int, way: str, name: bytes, copy: int, drop: float) -> bool:
+    """Decide over the n-th copy of a message; the order in which other messages come has no part in it."""
+    digest = hashlib.blake2b(b"%d %s %s %d" % (seed, way.encode(), name, copy), digest_size=4).digest()
+    return int.from_bytes(digest, "big") < drop * (1 << 32)
+
+
 @dataclass
 class Toll:
-    """Count one direction."""
+    """Count one direction, and decide what it loses."""
 
+    seed: int
+    way: str
+    drop: float
     passed: int = 0
     dropped: int = 0
+    copies: dict[bytes, int] = field(default_factory=dict)
+
+    def takes(self, raw: bytes) -> bool:
+        """Tell whether this datagram is lost, and count it."""
+        name = letter(raw)
+        copy = self.copies[name] = self.copies.get(name, 0) + 1
+        lost = is_dropped(self.seed, self.way, name, copy, self.drop)
+        self.dropped += lost
+        self.passed += not lost
+        return lost
 
 
 @dataclass
@@ -37,16 +72,17 @@ class LossyRelay:
     seed: int
     front: int = field(default_factory=free_port)
     back: int = field(default_factory=free_port)
-    forth: Toll = field(default_factory=Toll)
-    home: Toll = field(default_factory=Toll)
+    forth: Toll = field(init=False)
+    home: Toll = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.forth, self.home = (Toll(self.seed, way, self.drop) for way in ("forth", "home"))
 
     def run(self, front: socket.socket, back: socket.socket, stop: socket.socket) -> None:
         """Relay until `stop` can be read."""
         ways = {
-            front: (back, self.far, self.forth, random.Random(f"{self.seed}:forth"),
-                    _renamer({self.near: self.back, self.front: self.far})),
-            back: (front, self.near, self.home, random.Random(f"{self.seed}:home"),
-                   _renamer({self.back: self.near, self.far: self.front})),
+            front: (back, self.far, self.forth, _renamer({self.near: self.back, self.front: self.far})),
+            back: (front, self.near, self.home, _renamer({self.back: self.near, self.far: self.front})),
         }
         with selectors.DefaultSelector() as selector:
             for sock in (front, back, stop):
@@ -55,14 +91,11 @@ class LossyRelay:
                 for key, _ in selector.select():
                     if key.fileobj is stop:
                         return
-                    out, port, toll, chance, rename = ways[key.fileobj]
+                    out, port, toll, rename = ways[key.fileobj]
                     try:
                         raw = key.fileobj.recv(65535)
-                        if chance.random() < self.drop:
-                            toll.dropped += 1
-                            continue
-                        out.sendto(rename(raw), (HOST, port))
-                        toll.passed += 1
+                        if not toll.takes(raw):
+                            out.sendto(rename(raw), (HOST, port))
                     except ConnectionRefusedError:
                         continue        # an ICMP report of an earlier datagram: nobody is there yet, or any more
 

@@ -42,6 +42,8 @@ def place_script(text: str, port: int, folder: Path, mi_port: int, replace: Mapp
     text = re.sub(r"(?<=:)5060\b", str(port), text)
     text = re.sub(r"\b0\.0\.0\.0(?=:)|(?<=:)\*(?=:)", HOST, text)
     text = re.sub(r'(modparam\(\s*"(?:httpd|mi_http)"\s*,\s*"port"\s*,\s*)"?\d+"?', rf"\g<1>{mi_port}", text)
+    if not re.search(r'modparam\(\s*"httpd"\s*,\s*"port"', text):
+        text = re.sub(r'(loadmodule\s+"httpd(?:\.so)?")', rf'\g<1> modparam("httpd", "port", {mi_port})', text)
     text = re.sub(r'(modparam\(\s*"mi_fifo"\s*,\s*"fifo_name"\s*,\s*)"[^"]*"', rf'\g<1>"{folder}/osip_fifo"', text)
     for pattern, new in replace.items():
         text, count = re.subn(pattern, new, text)

@@ -88,6 +88,8 @@ def _import(full: str, name: str) -> object:
         return importlib.import_module(full)
     except ImportError as error:
         missing = getattr(error, "name", None) or str(error)
+        if missing.partition(".")[0] == "osip":         # our own file is at fault, no package is missing
+            raise ModuleError(f'module "{name}" could not be loaded: {error}\n{_short_trace()}') from error
         raise ModuleError(f'module "{name}" needs the Python package "{missing}", which is not installed: '
                           f"install the extra that the module's documentation names\n{_short_trace()}") from error
     except Exception as error:

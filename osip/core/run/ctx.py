@@ -48,7 +48,7 @@ class Ctx:
     """
     __slots__ = ("env", "msg", "source", "kind", "target", "targets", "edits", "reply_edits", "flags", "avps", "rc",
                  "dropped", "tx", "branch_index", "request", "reply", "params", "returns", "via_flags", "adv_host",
-                 "adv_port", "slots", "error", "stack", "blacklists", "event", "reply_code", "line")
+                 "adv_port", "reply_body", "body_parts", "slots", "error", "stack", "blacklists", "event", "reply_code", "line")
 
     def __init__(self, env: Env, msg: Any, source: Source | None, kind: int = REQUEST) -> None:
         self.env = env
@@ -58,7 +58,9 @@ class Ctx:
         self.target = Target()
         self.targets: list[Target] | None = None
         self.edits: Edits | None = None
-        self.reply_edits: list[bytes] | None = None     # header text for local replies; a body as a last (b"", body)
+        self.reply_edits: list[bytes] | None = None     # header lines for local replies
+        self.reply_body: bytes | None = None
+        self.body_parts: list[Any] | None = None        # the body as sipmsgops has changed it so far
         self.flags = 0
         self.avps: dict[str, list[str | int]] | None = None
         self.rc = 1

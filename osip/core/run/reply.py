@@ -36,6 +36,8 @@ def build(ctx: Ctx, status: int, reason: str, to_tag: str = "", headers: bytes =
     extra = ctx.reply_edits
     if extra:
         headers += b"".join([line for line in extra if line])
+    if ctx.reply_body is not None and not body:
+        body = ctx.reply_body
     if not reason:
         reason = reason_phrase(status)
     env, source = ctx.env, ctx.source

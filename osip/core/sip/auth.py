@@ -3,10 +3,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from osip.core.errors import ParseError
+from osip.core.sip.names import H_AUTHORIZATION, H_PROXY_AUTHORIZATION
 from osip.core.sip.params import quote, unquote
+
+if TYPE_CHECKING:
+    from osip.core.sip.message import Message
 
 _SCHEME: Final = re.compile(r"\s*([A-Za-z0-9\-.!%*_+`'~]+)(?:\s+|$)")
 _PARAM: Final = re.compile(
@@ -79,3 +83,9 @@ def build_auth(scheme: str, params: Mapping[str, str], token: str = "") -> str:
         bare = name in _BARE or (name == "qop" and is_answer)
         out.append(f"{name}={value}" if bare else f"{name}={quote(value)}")
     return f"{scheme} {', '.join(out)}"
+
+
+def find_credentials(msg: Message) -> Auth | None:
+    """Return the credentials of a request: Authorization, else Proxy-Authorization; None when there are none."""
+    text = msg.get(H_AUTHORIZATION) or msg.get(H_PROXY_AUTHORIZATION)
+    return parse_auth(text) if text else None

@@ -90,7 +90,7 @@ def _tag(msg: Message, number: int, field: str) -> str:
     value = msg.raw[start:end]
     closing = value.rfind(b">")
     # An odd number of quotes is either a fault or an escaped one inside a name.
-    if closing >= 0 and not value.count(b'"') & 1:
+    if closing >= 0 and b"<" in value and not value.count(b'"') & 1:
         tail = value[closing + 1:]
         at = tail.find(b";tag=")
         if at < 0:

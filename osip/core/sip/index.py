@@ -15,7 +15,7 @@ from osip.core.sip.names import H_OTHER, HEADER_BYTES
 Header = tuple[int, int, int, int]
 
 _LF_BLANK: Final = re.compile(rb"\r?\n\r?\n")
-_CALL_ID: Final = re.compile(rb"\n(?:call-id|i)[ \t]*:[ \t\r\n]*([^ \t\r\n]*)", re.IGNORECASE)
+_CALL_ID: Final = re.compile(rb"\n(?:call-id|i)[ \t]*:(?:[ \t]|\r?\n[ \t])*([^ \t\r\n]*)", re.IGNORECASE)
 
 
 def find_head_end(raw: bytes) -> tuple[int, int]:
@@ -85,8 +85,8 @@ def peek_call_id(raw: bytes) -> bytes | None:
     start = raw.find(b"\nCall-ID: ")
     # The body of a NOTIFY may hold a Call-ID of its own, so what was found must lie in the head.
     if start >= 0 and raw.find(b"\r\n\r\n", 0, start) < 0:
-        end = raw.find(b"\r\n", start + 10)
-        value = raw[start + 10:end].strip()
+        end = raw.find(b"\n", start + 10)
+        value = raw[start + 10:end if end >= 0 else len(raw)].strip()
         if value:
             return value
     found = _CALL_ID.search(raw)

@@ -203,6 +203,8 @@ def send_targets(tm: Tm, tx: Transaction, ctx: Ctx, proxy: Endpoint | None = Non
         tx.keep(ctx)
     targets = [ctx.target.copy()]
     if ctx.targets:
+        if ctx.kind == FAILURE and ctx.target.du is None and any(t.uri == ctx.target.uri for t in ctx.targets):
+            targets = []                # older scripts append the new R-URI: it must not be tried twice (16.5)
         targets += ctx.targets
         ctx.targets = None
     first = len(tx.branches)

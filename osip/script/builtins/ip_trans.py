@@ -51,7 +51,7 @@ class CoreIpTrans(Module):
     name = "core_ip_trans"
 
     @transform("ip.pton")
-    def pton(value: Value) -> Value:                        # noqa: N805  (plain functions: no self)
+    def pton(value: Value) -> Value:
         """The address as 4 or 16 bytes."""
         return ipaddress.ip_address(str(value).strip().strip("[]")).packed.decode("utf-8", "surrogateescape")
 

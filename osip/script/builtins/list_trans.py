@@ -31,7 +31,7 @@ class CoreListTrans(Module):
     name = "core_list_trans"
 
     @transform("param.value")
-    def param_value(value: Value, name: Value) -> Value:    # noqa: N805  (plain functions: no self)
+    def param_value(value: Value, name: Value) -> Value:
         """The value of a parameter by name, "" when it has none."""
         found = find_param(_params(value), str(name).strip())
         return unquote(found) if found else found

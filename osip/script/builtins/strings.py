@@ -52,7 +52,7 @@ class CoreStrings(Module):
     name = "core_strings"
 
     @transform("s.len")
-    def length(value: Value) -> Value:                      # noqa: N805  (plain functions: no self)
+    def length(value: Value) -> Value:
         """Length in bytes."""
         return len(_raw(value))
 

@@ -63,7 +63,7 @@ class CoreTextTrans(Module):
     name = "core_text_trans"
 
     @transform("sdp.line")
-    def sdp_line(value: Value, kind: Value, index: Value = 0) -> Value:     # noqa: N805  (plain functions: no self)
+    def sdp_line(value: Value, kind: Value, index: Value = 0) -> Value:
         """The n-th line that starts so, without its line end."""
         prefix = str(kind).strip()
         if len(prefix) == 1:

@@ -24,7 +24,7 @@ class CoreUriTrans(Module):
     name = "core_uri_trans"
 
     @transform("uri.user")
-    def user(value: Value) -> Value:                        # noqa: N805  (plain functions: no self)
+    def user(value: Value) -> Value:
         """User part."""
         return _uri(value).user or None
 
@@ -64,7 +64,7 @@ class CoreUriTrans(Module):
         return _uri(value).headers or None
 
     @transform("uri.transport")
-    def transport(value: Value) -> Value:
+    def uri_transport(value: Value) -> Value:
         """The transport parameter."""
         return _param(value, "transport")
 

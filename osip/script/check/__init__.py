@@ -1,6 +1,6 @@
 """Check a script against what its modules declare: one family of rules a file, every rule a function.
 
-A rule is `(unit, registry) -> Iterator[Diagnostic]`; it never stops at the first fault and reports one root cause once.
+A rule is `(unit, registry) -> Iterator[Diagnostic]`; it never stops at the first fault and reports one cause once.
 """
 from __future__ import annotations
 

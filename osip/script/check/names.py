@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from osip.core.errors import OsipError
 from osip.core.exports.diagnostic import Diagnostic, Span
@@ -28,14 +28,13 @@ def check_functions(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
     lines = _load_lines(unit)
     for name, spans in unknown.items():
         modules = unit.stock.with_function(name)
-        if modules:
-            if not _near_failed(unit, modules):
-                yield Diagnostic("E101", f'function "{name}" belongs to module "{modules[0]}", which is not loaded',
-                                 spans[0], hint=loadmodule_hint(modules), notes=lines_of(spans[1:]))
-            continue
         near = suggest(name, registry.function_names())
-        if unit.failed and not _close(name, near):
-            continue                            # it may well be a function of the module that is missing
+        if unit.failed and (modules or not _close(name, near)):
+            continue                            # it may well be a function of the module that failed to load
+        if modules:
+            yield Diagnostic("E101", f'function "{name}" belongs to module "{modules[0]}", which is not loaded',
+                             spans[0], hint=loadmodule_hint(modules), notes=lines_of(spans[1:]))
+            continue
         hint = _near_functions(near, registry, lines) if near else _near_stock(name, unit)
         yield Diagnostic("E101", f'unknown function "{name}"', spans[0], hint=hint, notes=lines_of(spans[1:]))
 
@@ -45,14 +44,8 @@ def _load_lines(unit: Unit) -> dict[str, int]:
             for item in reversed(unit.script.items) if isinstance(item, nodes.LoadModule)}
 
 
-def _near_failed(unit: Unit, modules: Iterable[str]) -> bool:
-    """Say whether one of the modules is what a mistyped `loadmodule` was meant to be."""
-    near = {found for name in unit.failed for found in suggest(name, modules)}
-    return bool(near) or any(name in unit.failed for name in modules)
-
-
 def _close(name: str, near: list[str]) -> bool:
-    return bool(near) and difflib.SequenceMatcher(None, name, near[0]).ratio() >= 0.85
+    return bool(near) and difflib.SequenceMatcher(None, name, near[0]).ratio() >= 0.92
 
 
 def _near_functions(near: list[str], registry: Registry, lines: dict[str, int]) -> str:
@@ -95,7 +88,7 @@ def _unknown_variable(name: str, spans: list[Span], unit: Unit, registry: Regist
     modules = unit.stock.with_pvar(name)
     notes = lines_of(spans[1:])
     if modules:
-        if _near_failed(unit, modules):
+        if unit.failed:
             return None
         return Diagnostic("E102", f'variable "${name}" belongs to module "{modules[0]}", which is not loaded',
                           spans[0], hint=loadmodule_hint(modules), notes=notes)

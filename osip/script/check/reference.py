@@ -10,7 +10,7 @@ from osip.core.exports.types import Arg
 from osip.script import nodes
 from osip.script.check.unit import Unit
 
-FORMATS = frozenset({"str", "int", "parsed", "re", "route"})
+FORMATS = frozenset({"str", "int", "parsed", "re", "route", "any", "list"})
 """Kinds of argument whose string literals are scanned for variables (dsl.md section 7)."""
 
 

@@ -66,11 +66,12 @@ def _argument(given: nodes.Node, arg: Arg, spec: FunctionSpec, unit: Unit,
                              hint="variables are not read here")
         elif arg.kind == "static":
             yield from _plain(given, arg, spec, registry)
-    elif arg.kind in ("str", "parsed", "re", "route"):
-        plain = list(_plain(given, arg, spec, registry))
-        yield from plain
-        if not plain and isinstance(given, nodes.Str):
-            yield from _constant(given, arg, unit)
+    elif arg.kind == "parsed":
+        yield from _parsed(given, arg, unit)
+    elif arg.kind in ("str", "re", "route"):
+        yield from _plain(given, arg, spec, registry)
+        if arg.kind == "re" and isinstance(given, nodes.Str):
+            yield from _pattern(given, unit)
     elif arg.kind == "int":
         yield from _integer(given, arg, unit)
 
@@ -116,19 +117,27 @@ def _integer(given: nodes.Node, arg: Arg, unit: Unit) -> Iterator[Diagnostic]:
         yield Diagnostic("E402", f'argument "{arg.label}": {text.strip()} does not fit into 32 bits', given.span)
 
 
-def _constant(given: nodes.Str, arg: Arg, unit: Unit) -> Iterator[Diagnostic]:
-    if arg.kind == "re":
-        form, faults = unit.format(given) if "$" in given.value else (None, [])
-        if form is None or faults or all(isinstance(part, str) for part in form.parts):
-            text = given.value if form is None or faults else "".join(map(str, form.parts))
-            yield from check_regex(given, text)
-    elif arg.kind == "parsed" and arg.parse is not None:
+def _parsed(given: nodes.Node, arg: Arg, unit: Unit) -> Iterator[Diagnostic]:
+    if isinstance(given, nodes.Str):
         text = unit.constant(given)
-        try:
-            if text is not None:
-                arg.parse(text)
-        except (ValueError, OsipError) as error:
-            yield Diagnostic("E402", f'bad argument "{arg.label}": {error}', given.span)
+    elif isinstance(given, nodes.Num):
+        text = given.text or str(given.value)
+    else:
+        text = given.name if isinstance(given, nodes.Word) else None
+    if text is None or arg.parse is None:
+        return
+    try:
+        arg.parse(text)
+    except (ValueError, OsipError) as error:
+        yield Diagnostic("E402", f'bad argument "{arg.label}": {error}', given.span)
+
+
+def _pattern(given: nodes.Str, unit: Unit) -> Iterator[Diagnostic]:
+    form, faults = unit.format(given) if "$" in given.value else (None, [])
+    if form is None or faults:                  # a lone $ at the end is common, and means the end
+        yield from check_regex(given, given.value)
+    elif all(isinstance(part, str) for part in form.parts):
+        yield from check_regex(given, "".join(map(str, form.parts)))
 
 
 def check_regex(given: nodes.Str, text: str) -> Iterator[Diagnostic]:

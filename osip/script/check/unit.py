@@ -17,8 +17,8 @@ MAIN = ("route", "onreply_route")
 
 class Unit:
     """One script as the rules read it. `broken` says that parsing found faults, so that parts may be missing."""
-    __slots__ = ("script", "registry", "broken", "failed", "stock", "routes", "_nodes", "_owner", "_formats", "_fields",
-                 "_defined")
+    __slots__ = ("script", "registry", "broken", "failed", "stock", "routes", "_nodes", "_owner", "_formats",
+                 "_fields", "_defined")
 
     def __init__(self, script: nodes.Script, registry: Registry, broken: bool = False) -> None:
         self.script, self.registry, self.broken = script, registry, broken

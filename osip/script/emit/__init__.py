@@ -1,1 +1,38 @@
-""""""
+"""Emit a checked script as Python: AST to Python tree to code objects to `Program` (architecture.md section 10)."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from osip.script import nodes
+from osip.script.emit import route
+from osip.script.emit.survey import Survey, key_of
+from osip.script.emit.unit import Unit
+from osip.script.program import Program
+
+if TYPE_CHECKING:
+    from osip.core.exports.registry import Registry
+    from osip.core.run.env import Env
+
+
+def emit(script: nodes.Script, registry: Registry, env: Env) -> Program:
+    """Compile a script. Its names were checked; one that is unknown all the same fails when it is reached."""
+    unit = Unit(registry, env, Survey(script, registry))
+    program = Program(script.path, unit)
+    unit.names.space["_eval"] = program.eval
+    route.show(script.files)
+    routes = script.routes()
+    names = route.reserve(unit, routes)
+    made = [(item, route.emit(unit, item, name)) for item, name in zip(routes, names, strict=True)]
+    for item, function in made:
+        program.add(key_of(item), function)
+    program.timers = route.timers(made)
+    program.seal()
+    return program
+
+
+def source(script: nodes.Script, registry: Registry, env: Env) -> str:
+    """Return the Python text that `emit` compiles, for people and tests to read."""
+    unit = Unit(registry, env, Survey(script, registry))
+    routes = script.routes()
+    names = route.reserve(unit, routes)
+    return "\n".join(route.pen_of(unit, item, name).writer.source() for item, name in zip(routes, names, strict=True))

@@ -68,8 +68,6 @@ def statement(pen: Pen, node: n.Assign) -> str:
     new = right_side(pen, node)
     code = new.code
     if new.stops:
-        if not code.startswith("(c :="):
-            pen.line("c = 1")
         temp = pen.temp("v")
         pen.line(f"{temp} = {code}")
         with pen.block("if c == 0:"):

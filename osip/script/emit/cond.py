@@ -8,7 +8,7 @@ Otherwise a condition is kept in three forms of which the cheapest that is right
 - `lax`: Python truth, in which an error or stop counts as true (for use under `!`);
 - `state`: 1, 0 or -1 (error or stop).
 
-The code of the last function is kept in the local `c`: after the condition, `c == 0` tells a stop.
+The code of the last function is kept in the local `c`, which is 1 at first: after the condition, `c == 0` tells a stop.
 """
 from __future__ import annotations
 
@@ -29,13 +29,12 @@ from osip.script.reference import Network
 
 @dataclass(frozen=True, slots=True)
 class Cond:
-    """A condition in its three forms. `sets`: `c` is surely assigned when it was evaluated."""
+    """A condition in its three forms; `errs` and `stops` say what can happen in it."""
     test: str
     lax: str
     state: str
     errs: bool = False
     stops: bool = False
-    sets: bool = False
 
     @property
     def sure(self) -> bool:
@@ -53,10 +52,11 @@ def maybe(code: str, stops: bool = False) -> Cond:
     return Cond(f"{code} > 0", f"{code} != 0", code, True, stops)
 
 
-def from_call(code: str) -> Cond:
+def from_call(pen: Pen, code: str) -> Cond:
     """Return a condition from code that gives a function's code."""
+    pen.asks = True
     return Cond(f"(c := {code}) > 0", f"(c := {code}) >= 0", f"(1 if (c := {code}) > 0 else 0 if c else -1)",
-                False, True, True)
+                False, True)
 
 
 def cond(pen: Pen, node: Any) -> Cond:
@@ -73,6 +73,7 @@ def as_value(pen: Pen, node: Any) -> Val:
         made = call.call(pen, node) if isinstance(node, n.Call) else call.route_call(pen, node)
         code = made.as_int()
         if made.returns == "int":
+            pen.asks = True
             code = f"(c := {code})" if not pen.rc else f"(c := _note(ctx, {code}))"
         return Val(code, "any", False, made.returns == "int")
     if isinstance(node, n.OldOperand):
@@ -98,7 +99,7 @@ def _binary(pen: Pen, node: n.Binary) -> Cond:
             lax = f"({left.lax} and (c == 0 or {right.lax}))"
         else:
             lax = f"{state} != 0"
-        return Cond(f"({left.test} and {right.test})", lax, state, errs, stops, left.sets)
+        return Cond(f"({left.test} and {right.test})", lax, state, errs, stops)
     state = f"({temp} if ({temp} := {left.state}) else {right.state})" if temp else \
         f"(1 if {left.test} else {right.state})"
     if left.sure:
@@ -107,7 +108,7 @@ def _binary(pen: Pen, node: n.Binary) -> Cond:
         test = f"({left.test} or (c != 0 and {right.test}))"
     else:
         test = f"{state} > 0"
-    return Cond(test, f"({left.lax} or {right.lax})", state, errs, stops, left.sets)
+    return Cond(test, f"({left.lax} or {right.lax})", state, errs, stops)
 
 
 def _not(pen: Pen, node: n.Not) -> Cond:
@@ -134,7 +135,7 @@ def _call(pen: Pen, node: n.Call | n.RouteCall) -> Cond:
     if made.returns == "bool" and not pen.rc:
         return sure(made.code)
     if made.returns == "int":
-        return from_call(f"_note(ctx, {made.code})" if pen.rc else made.code)
+        return from_call(pen, f"_note(ctx, {made.code})" if pen.rc else made.code)
     code = made.as_int()
     return sure(f"({f'_note(ctx, {code})' if pen.rc else code}) > 0")
 
@@ -152,7 +153,7 @@ def _nested(pen: Pen, node: Any) -> Cond:
     """Emit a statement as a condition: it becomes a small route of its own."""
     from osip.script.emit import route          # routes contain conditions
     name, is_async = route.nested(pen, node)
-    return from_call(f"(await {name}(ctx))" if is_async else f"{name}(ctx)")
+    return from_call(pen, f"(await {name}(ctx))" if is_async else f"{name}(ctx)")
 
 
 # --- comparisons ------------------------------------------------------------------------------------------------------

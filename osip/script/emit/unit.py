@@ -40,16 +40,14 @@ class Unit:
         self.flow = flow.Flow(env, registry)
         self.names = Namespace(self._runtime())
         self.routes: dict[Key, str] = {}                # route -> its global
-        log = registry.instances.get("core_log") or flow.PlainLog()
-        self.names.space["_xlog"] = log.xlog            # type: ignore[attr-defined]
-        self.names.space["_log"] = log.log              # type: ignore[attr-defined]
 
     def _runtime(self) -> dict[str, Any]:
         flow_ = self.flow
         space: dict[str, Any] = {
             "_vars": self.env.vars, "_config": self.env.config, "_find": flow_.find, "_params": flow_.params,
             "_fresh": flow_.fresh,
-            "_wait": flow_.wait, "_begin": flow_.begin, "_launch": flow_.launch, "_broken": flow_.broken}
+            "_wait": flow_.wait, "_begin": flow_.begin, "_launch": flow_.launch, "_broken": flow_.broken,
+            "_xlog": flow_.xlog, "_log": flow_.plain}
         for module, names in ((runtime, RUNTIME), (reference, REFERENCE), (flow, FLOW)):
             for name in names:
                 space["_" + name] = getattr(module, name)
@@ -61,12 +59,12 @@ class Unit:
         return None if instance is None else getattr(instance, attr, None)
 
 
-RUNTIME = ("ERR", "text", "low", "number", "with_number", "with_text", "both", "matches", "differs", "truth", "flag",
+RUNTIME = ("ERR", "text", "low", "fold", "number", "with_number", "with_text", "both", "matches", "differs", "truth", "flag",
            "compound", "invert", "code", "bounded", "integer", "parsed_int", "string", "refuse", "decline", "convert",
            "transform", "clash")
 REFERENCE = ("avp", "avp_at", "avp_push", "avp_renew", "avp_set_at", "keep", "assign", "assign_value", "index_of",
              "key_of", "view_request", "view_reply", "is_my_uri", "is_my_address")
-FLOW = ("note", "looped", "unknown", "level_of", "wait_route")
+FLOW = ("note", "looped", "unknown", "level_of", "wait_route", "set_flag", "reset_flag")
 
 
 class Pen:
@@ -77,7 +75,7 @@ class Pen:
         self.writer = Writer(span)
         self.is_async = is_async
         self.rc = unit.survey.rc
-        self.kind = ""
+        self.asks = False               # the local `c` is used: it must be 1 at first
         self._temps = 0
 
     def temp(self, letter: str = "t") -> str:

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import pytest
 
-from osip.api import (FailureRoute, FlagName, Module, Parse, Raw, ReplyRoute, RequestRoute, Route, Static, Var,
-                      function, needs, param, pvar, transform)
+from osip.api import (FailureRoute, FlagName, Module, Parse, Raw, ReplyRoute, RequestRoute, Static, Var, function,
+                      needs, param, pvar, transform)
 from osip.core.errors import ModuleError
 from osip.core.exports.diagnostic import Diagnostic
 from osip.core.exports.registry import Registry
@@ -35,6 +35,8 @@ class Words(Module):
 
     @function()
     def setflag(self, ctx: Any, flag: FlagName) -> bool: ...
+    @function()
+    def setbflag(self, ctx: Any, flag: FlagName, index: int | str | None = None) -> bool: ...
     @function()
     def strip(self, ctx: Any, count: int) -> bool: ...
     @function()
@@ -112,6 +114,8 @@ class Kinds(Module):
     @function()
     def k_many(self, ctx: Any, first: int, second: str | None, third: int) -> bool: ...
     @function()
+    def k_any(self, ctx: Any, first: int | str, second: int | str = "", third: int | str = "") -> bool: ...
+    @function()
     def k_all(self, ctx: Any, *texts: str) -> bool: ...
 
 
@@ -137,6 +141,15 @@ def load(text: str, mpaths: list[str], base: str = ".") -> tuple[type[Module], s
 
 
 HEAD = ('loadmodule "proto_udp.so" loadmodule "tm.so" loadmodule "kinds.so" socket = udp:127.0.0.1:5060\n')
+
+
+@pytest.fixture
+def vocabulary() -> Registry:
+    """Return a registry with every fake module loaded."""
+    registry = Registry([Words])
+    for cls in MODULES.values():
+        registry.add(cls)
+    return registry
 
 
 @pytest.fixture

@@ -1,6 +1,10 @@
 """`loadmodule` lines: what cannot be loaded is one finding at its line."""
 from __future__ import annotations
 
+from osip.core.exports.registry import Registry
+from osip.core.run.config import Config
+from osip.script.boot import compile_script
+
 
 def codes(result):
     return [(one.span.line, one.span.col, one.code) for one in result.diagnostics]
@@ -37,10 +41,16 @@ def test_need_that_is_not_loaded(compiled):
     assert result.diagnostics[0].hint == 'add loadmodule "sl.so"'
 
 
+def test_hiding_a_built_in_module(tmp_path):
+    (tmp_path / "maxfwd.py").write_text(
+        '"""Another one."""\nfrom osip.api import Module\n\n\nclass Maxfwd(Module):\n    """Nothing."""\n')
+    script = tmp_path / "a.cfg"
+    script.write_text('mpath = "."\nloadmodule "maxfwd.so"\nroute { ; }\n')
+    found = compile_script(script, Registry(), Config(), need_socket=False)
+    assert codes(found) == [(2, 12, "W609")] and found.ok
+
+
 def test_mpath_in_order(tmp_path):
-    from osip.core.exports.registry import Registry
-    from osip.core.run.config import Config
-    from osip.script.boot import compile_script
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "hello.py").write_text(
         '"""Greet."""\nfrom osip.api import Module, function\n\n\nclass Hello(Module):\n    @function()\n'

@@ -45,7 +45,8 @@ def test_suggestion_names_module_and_line(compiled):
 
 
 def test_further_places_are_noted(compiled):
-    found = compiled('loadmodule "proto_udp.so" socket=udp:127.0.0.1\nroute {\nfrob();\nfrob();\nfrob(); }').diagnostics
+    text = 'loadmodule "proto_udp.so" socket=udp:127.0.0.1\nroute {\nfrob();\nfrob();\nfrob(); }'
+    found = compiled(text).diagnostics
     assert [(one.code, one.notes) for one in found] == [("E101", ("also at lines 4, 5",))]
 
 

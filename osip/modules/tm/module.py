@@ -1,0 +1,589 @@
+"""Declare tm: parameters, script functions, statistics and management; the work is done in the files beside it.
+
+Longer than 400 lines because the module exports some thirty functions and twenty-five parameters.
+"""
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Annotated, Any
+
+from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, Ctx, FailureRoute, Hook, MIError, Module, Parse,
+                      ReplyRoute, Response, Route, Target, function, gauge, hook, mi, param, pvar, slot, stat)
+from osip.modules.tm import answer, cancel, relay, response, uac
+from osip.modules.tm.branch import CANCEL_SENT, Branch
+from osip.modules.tm.machine import Times
+from osip.modules.tm.match import Table
+from osip.modules.tm.transaction import Plan, RouteFn, Transaction, Watcher
+from osip.modules.tm.variable import Variables
+
+REQUEST, BRANCH = int(Route.REQUEST), int(Route.BRANCH)
+CO_COROUTINE = 0x80
+RelayArgument = Annotated[Any, Parse(relay.relay_argument)]
+_FINALS = ("", "", "finals_2xx", "finals_3xx", "finals_4xx", "finals_5xx", "finals_6xx")
+_CLUSTER = "used with clusterer only"
+
+
+class Tm(Variables, Module):
+    """Transactions: stateful relaying, forking, retransmission, local replies and own requests."""
+
+    ruri_matching = param(1, ge=0, le=1, doc="Match requests without RFC 3261 branch by R-URI as well.")
+    via1_matching = param(1, ge=0, le=1, doc="Match requests without RFC 3261 branch by the top Via as well.")
+    fr_timeout = param(30, ge=1, aliases=("fr_timer",), doc="Seconds for a final response; INVITE: for any response.")
+    fr_inv_timeout = param(120, ge=1, aliases=("fr_inv_timer",), doc="Seconds for a final response after a 1xx.")
+    wt_timer = param(5, ge=0, doc="Seconds that a finished transaction lingers.")
+    delete_timer = param(2, ge=0, doc="Seconds before freeing; accepted, memory is freed at once.")
+    t1_timer = param(500, ge=1, name="T1_timer", doc="Milliseconds to the first retransmission.")
+    t2_timer = param(4000, ge=1, name="T2_timer", doc="Cap of the retransmission interval, milliseconds.")
+    unix_tx_timeout = param(2, ge=0, doc="Seconds for t_write_unix.")
+    restart_fr_on_each_reply = param(1, ge=0, le=1, doc="Every provisional response restarts fr_inv_timeout.")
+    tw_append = param(None, kind=str, multiple=True, doc="`name:header=$var;...` for t_write_req and t_write_unix.")
+    enable_stats = param(1, ge=0, le=1, doc="Count.")
+    pass_provisional_replies = param(0, ge=0, le=1, doc="Own requests: tell provisional responses as well.")
+    syn_branch = param(1, ge=0, le=1, doc="Accepted; branches are always unique by themselves.")
+    onreply_avp_mode = param(0, ge=0, le=1, doc="onreply routes see the transaction's AVPs.")
+    disable_6xx_block = param(0, ge=0, le=1, doc="A 6xx does not stop further forking.")
+    minor_branch_flag = param(None, kind=(str, int), doc="Branch flag: do not wait for such a branch.")
+    timer_partitions = param(1, ge=1, doc="Accepted; one wheel for each worker.")
+    auto_100trying = param(1, ge=0, le=1, doc="Answer an INVITE with 100 when its transaction is made.")
+    tm_replication_cluster = param(0, ge=0, doc="Cluster for anycast replication; " + _CLUSTER)
+    cluster_param = param("cid", doc="Via parameter that names the node; " + _CLUSTER)
+    cluster_auto_cancel = param(1, ge=0, le=1, doc="Replicate unmatched CANCELs; " + _CLUSTER)
+    local_reply_route = param(None, kind=str, doc="Route that runs before a local reply is sent.")
+    local_request_route = param(None, kind=str, doc="Route that runs before an own request is sent.")
+
+    received_replies = stat("Responses that matched a transaction.")
+    relayed_replies = stat("Responses passed upstream.")
+    local_replies = stat("Responses made here.")
+    uas_transactions = stat("Server transactions.", name="UAS_transactions")
+    uac_transactions = stat("Client transactions.", name="UAC_transactions")
+    finals_2xx = stat("Transactions that ended so.", name="2xx_transactions")
+    finals_3xx = stat("Transactions that ended so.", name="3xx_transactions")
+    finals_4xx = stat("Transactions that ended so.", name="4xx_transactions")
+    finals_5xx = stat("Transactions that ended so.", name="5xx_transactions")
+    finals_6xx = stat("Transactions that ended so.", name="6xx_transactions")
+    cluster_reply_sent = stat("Replies sent to the cluster.")
+    cluster_request_sent = stat("Requests sent to the cluster.")
+    cluster_cancel_sent = stat("CANCELs sent to the cluster.")
+    cluster_reply_recv = stat("Replies from the cluster.")
+    cluster_request_recv = stat("Requests from the cluster.")
+    cluster_cancel_recv = stat("CANCELs from the cluster.")
+    retransmission_req_t1_1 = stat("First retransmissions of requests.", name="retransmission_req_T1_1")
+    retransmission_req_t1_2 = stat("Second ones.", name="retransmission_req_T1_2")
+    retransmission_req_t1_3 = stat("Third ones.", name="retransmission_req_T1_3")
+    retransmission_req_t2 = stat("Later ones.", name="retransmission_req_T2")
+    retransmission_rpl_t2 = stat("Retransmissions of responses.", name="retransmission_rpl_T2")
+    timeout_finalresponse = stat("fr_timeout ran out.")
+    timeout_finalresponse_inv = stat("fr_inv_timeout ran out.")
+    plan = slot(Plan)
+
+    @gauge("inuse_transactions")
+    def inuse_transactions(self) -> int:
+        """Transactions in memory."""
+        return len(self.table.servers)
+
+    # --- life -----------------------------------------------------------------------------------------------------------
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = Table()
+        self.times = Times()
+        self.on_created: list[Any] = []         # called as (transaction, ctx) for each new server transaction
+        self.fault = 0                          # reply code of the last bad message or URI
+        self.minor_mask = 0
+        self.most_branches = 12
+        self._labels = 0
+
+    def mod_init(self) -> None:
+        """Set the timers, the table and the way in which the core replies."""
+        env = self.env
+        self.table = Table(bool(self.ruri_matching), bool(self.via1_matching))
+        self.times = Times(self.t1_timer / 1000, self.t2_timer / 1000, float(self.fr_timeout),
+                           float(self.fr_inv_timeout), float(self.wt_timer))
+        self.timers = env.timers
+        # Serial forking adds rounds: the bound is on what one request may cause in all.
+        self.most_branches = 4 * env.config.max_branches
+        if self.minor_branch_flag is not None:
+            self.minor_mask = env.branch_flags.bit(str(self.minor_branch_flag))
+        stateless = env.reply
+
+        def reply_any(ctx: Ctx, code: int, reason: str) -> int:
+            return self.t_reply(ctx, code, reason) if ctx.tx is not None else stateless(ctx, code, reason)
+        env.reply = reply_any
+
+    @hook(Hook.RESPONSE, order=50)
+    def on_response(self, ctx: Ctx) -> bool:
+        """Take a response that belongs to a transaction."""
+        return response.on_response(self, ctx)
+
+    @hook(Hook.BEFORE_WAIT, order=50)
+    def before_wait(self, ctx: Ctx) -> bool:
+        """Make the request stateful before its route waits, so that retransmissions do not run the script again.
+
+        True when the message was a retransmission and the route need not go on.
+        """
+        if ctx.kind != REQUEST or ctx.tx is not None or ctx.msg is None or not ctx.msg.is_request:
+            return False
+        if ctx.msg.method_id == M_ACK or ctx.source is None:
+            return False
+        return relay.take(self, ctx)[0] is None
+
+    @hook(Hook.DRAIN)
+    def drain(self) -> int:
+        """Count the requests that were not answered finally yet."""
+        return sum(tx.status < 200 for tx in self.table.servers.values())
+
+    # --- for the files of this package and for other modules ------------------------------------------------------------
+
+    def next_label(self) -> int:
+        """Return the number of a new transaction."""
+        self._labels += 1
+        return self._labels
+
+    def armed(self, ctx: Ctx) -> Transaction | Plan:
+        """Return where arming goes: the transaction, or the plan of a message that has none yet."""
+        tx = ctx.tx
+        if tx is not None and not tx.is_local:
+            return tx                                   # type: ignore[no-any-return]
+        plan: Plan | None = ctx[self.plan]
+        if plan is None:
+            plan = ctx[self.plan] = Plan()
+        return plan
+
+    def watch(self, ctx: Ctx, mask: int, watcher: Watcher) -> None:
+        """Call `watcher` for events of the transaction of `ctx` (now or later made); see `transaction.ON_...`."""
+        armed = self.armed(ctx)
+        if armed.watchers is None:
+            armed.watchers = []
+        armed.watchers.append((mask, watcher))
+
+    def route(self, kind: str, name: str) -> RouteFn | None:
+        """Return a named route of the present program."""
+        program = self.env.program
+        return program.named(kind, name) if program is not None else None
+
+    def call(self, route: RouteFn, ctx: Ctx) -> Any:
+        """Run a route; None when it is done, a coroutine to await when it has to wait."""
+        code = getattr(route, "__code__", None)
+        if code is not None and code.co_flags & CO_COROUTINE:
+            return self._guarded(route, ctx)
+        self.env.run_route(route, ctx)
+        return None
+
+    async def _guarded(self, route: RouteFn, ctx: Ctx) -> None:
+        try:
+            await route(ctx)
+        except Exception as error:                      # as in dispatch: a broken route must not stop the call
+            self.env.dispatch.failed(ctx, error)
+
+    def run(self, route: RouteFn, ctx: Ctx, then: Any) -> None:
+        """Run a route, then call `then()`: at once, or when the route is done waiting."""
+        waits = self.call(route, ctx)
+        if waits is None:
+            then()
+        else:
+            self.env.spawn(_after(waits, then), "route")
+
+    def launch(self, branch: Branch, work: Ctx, dests: list[Any]) -> bool:
+        """Send a branch; see relay.launch."""
+        return relay.launch(self, branch, work, dests)
+
+    def on_timeout(self, branch: Branch, event: int) -> None:
+        """Take a branch that got no answer."""
+        response.on_timeout(self, branch, event)
+
+    def collect(self, tx: Any) -> None:
+        """Decide when nothing is pending."""
+        if tx.is_local:
+            tx.collect()
+        else:
+            response.collect(self, tx)
+
+    def reply_local(self, tx: Transaction, code: int, reason: str, tag: str = "") -> bool:
+        """Send a reply that tm decided on."""
+        return answer.reply_local(self, tx, code, reason, tag)
+
+    def request(self, method: str, ruri: str, from_: str, to: str, **more: Any) -> uac.Outbound | None:
+        """Send a request of our own; see uac.send."""
+        return uac.send(self, method, ruri, from_, to, **more)
+
+    def count_final(self, kind: int) -> None:
+        """Count a transaction by the class of its final response."""
+        name = _FINALS[kind]
+        setattr(self, name, getattr(self, name) + 1)
+
+    def count_retransmission(self, interval: float) -> None:
+        """Count a retransmission of a request by its step; `interval` is the one to the next."""
+        if not self.enable_stats:
+            return
+        t1 = self.times.t1
+        if interval <= 2 * t1:
+            self.retransmission_req_t1_1 += 1
+        elif interval <= 4 * t1:
+            self.retransmission_req_t1_2 += 1
+        elif interval <= 8 * t1 and interval < self.times.t2:
+            self.retransmission_req_t1_3 += 1
+        else:
+            self.retransmission_req_t2 += 1
+
+    # --- making, relaying, replying -------------------------------------------------------------------------------------
+
+    @function(routes=Route.REQUEST)
+    def t_newtran(self, ctx: Ctx) -> int:
+        """Make the transaction now: 1 made, 0 a retransmission or ACK that was absorbed, below 0 not possible."""
+        if ctx.tx is not None:
+            return -1
+        tx, made = relay.take(self, ctx)
+        return 1 if tx is not None else made
+
+    @function(routes="QF")
+    def t_relay(self, ctx: Ctx, flags: RelayArgument | None = None, proxy: RelayArgument | None = None) -> int:
+        """Relay to the R-URI branch and all appended ones.
+
+        1 sent, absorbed or answered here; -1 internal, -2 bad message or URI, -3 no destination (or cancelled, or 6xx
+        seen), -4 unresolvable, -5 filtered, -6 not sent. Flags: no-auto-477, no-dns-failover, pass-reason-hdr,
+        allow-no-cancel. Without a destination URI the proxy `[proto:]host[:port]` is where it goes.
+        """
+        mask, where = 0, None
+        for given in (flags, proxy):
+            if given is None:
+                continue
+            if given.__class__ is int:
+                mask |= given
+            else:
+                where = given
+        return relay.relay(self, ctx, mask, where)
+
+    @function(routes="QF")
+    def t_replicate(self, ctx: Ctx, uri: str, flags: RelayArgument | None = None) -> int:
+        """Send a stateful copy to a URI (and the appended branches); the responses go nowhere."""
+        own = ctx.target
+        ctx.target = own.copy()
+        ctx.target.uri, ctx.target.du = uri, None
+        if ctx.tx is None:
+            key = self.table.key(ctx.msg)
+            found = self.table.servers.get(key)
+            if found is not None:
+                relay.absorb(self, found)
+                return 1
+            relay.create(self, ctx, key, trying=False)
+        mask = flags if flags.__class__ is int else 0
+        code = relay.relay(self, ctx, mask | relay.ABSORB | relay.NO_AUTO, None)
+        ctx.target = own
+        return code
+
+    @function(routes="QF")
+    def t_reply(self, ctx: Ctx, code: int, reason_phrase: str) -> int:
+        """Reply statefully; in a failure_route in place of the pending response. -1 when a final one was sent."""
+        return answer.t_reply(self, ctx, code, reason_phrase)
+
+    @function(routes="QF")
+    def t_reply_with_body(self, ctx: Ctx, code: int, reason_phrase: str, body: str) -> int:
+        """Reply statefully with a body; set its Content-Type with append_to_reply."""
+        return answer.t_reply(self, ctx, code, reason_phrase, body)
+
+    @function(routes=Route.REQUEST)
+    def t_reply_by_callid(self, ctx: Ctx, code: int, reason_phrase: str, callid: str | None = None,
+                          cseq: str | None = None) -> int:
+        """Reply to another INVITE transaction found by Call-ID and CSeq (those of this message by default)."""
+        number = cseq.split()[0] if cseq else str(ctx.msg.cseq)
+        if not number.isdigit():
+            return -1
+        tx = self.table.find_by_call(callid or ctx.msg.call_id, int(number), M_INVITE)
+        return 1 if tx is not None and self.reply_local(tx, code, reason_phrase) else -1
+
+    @function(routes="QFRB")
+    def t_check_status(self, ctx: Ctx, re: re.Pattern) -> int:
+        """Search the status: last one sent, the current one (onreply), or the winning one (failure)."""
+        return 1 if re.search(str(self.code_of(ctx))) else -1
+
+    @function(routes="QB")
+    def t_flush_flags(self, ctx: Ctx) -> int:
+        """Copy the message flags into the transaction."""
+        if ctx.tx is None:
+            return -1
+        ctx.tx.flags = ctx.flags
+        return 1
+
+    @function(routes="QB")
+    def t_check_trans(self, ctx: Ctx) -> int:
+        """Say whether the message belongs to a transaction.
+
+        CANCEL: 1 its INVITE is known, else -1. ACK: 1 to a negative response, -2 end to end, -1 unknown. Others: -1
+        new, 0 a retransmission that was answered again.
+        """
+        msg = ctx.msg
+        key = self.table.key(msg)
+        found = self.table.servers.get(key)
+        if msg.method_id == M_ACK:
+            if found is None:
+                return -1
+            if found.status < 300:
+                return -2
+            relay.acknowledge(found, ctx)
+            return 1
+        if found is not None and found is not ctx.tx:
+            relay.absorb(self, found)
+            return 0
+        if msg.method_id == M_CANCEL:
+            return 1 if self.table.find(msg, M_INVITE) is not None else -1
+        return -1
+
+    # --- arming ---------------------------------------------------------------------------------------------------------
+
+    @function(routes="QFRBL")
+    def t_on_failure(self, ctx: Ctx, failure_route: FailureRoute) -> int:
+        """Arm a failure_route; "" disarms."""
+        return self._arm(ctx, "on_failure", "failure_route", failure_route)
+
+    @function(routes="QFRBL")
+    def t_on_reply(self, ctx: Ctx, reply_route: ReplyRoute) -> int:
+        """Arm an onreply_route: for this branch in a branch_route, else for the transaction."""
+        return self._arm(ctx, "on_reply", "onreply_route", reply_route)
+
+    @function(routes="QFRB")
+    def t_on_branch(self, ctx: Ctx, branch_route: BranchRoute) -> int:
+        """Arm a branch_route for the next t_relay."""
+        return self._arm(ctx, "on_branch", "branch_route", branch_route)
+
+    def _arm(self, ctx: Ctx, attr: str, kind: str, name: str) -> int:
+        route = self.route(kind, name) if name else None
+        if name and route is None:
+            return -1
+        armed: Any = self.armed(ctx)
+        if attr == "on_reply" and ctx.kind == BRANCH and ctx.tx is not None:
+            armed = ctx.tx.branches[ctx.branch_index]
+        setattr(armed, attr, route)
+        return 1
+
+    @function(routes="QFRBL")
+    def t_is_set(self, ctx: Ctx, target: str) -> int:
+        """Say whether a `branch_route`, `failure_route` or `onreply_route` is armed."""
+        attr = {"branch_route": "on_branch", "failure_route": "on_failure", "onreply_route": "on_reply"}.get(target)
+        return 1 if attr and getattr(self.armed(ctx), attr) is not None else -1
+
+    @function(routes=Route.REQUEST)
+    def t_add_hdrs(self, ctx: Ctx, sip_hdrs: str) -> int:
+        """Add header text to every request of the transaction: branches, CANCELs, hop-by-hop ACKs."""
+        text = sip_hdrs.encode("utf-8", "surrogateescape")
+        self.armed(ctx).headers = text if not text or text.endswith(b"\r\n") else text.rstrip(b"\r\n") + b"\r\n"
+        return 1
+
+    @function(routes=Route.REQUEST)
+    def t_add_cancel_reason(self, ctx: Ctx, reason_hdr: str) -> int:
+        """Set the Reason header line that the CANCELs of this transaction carry; on a CANCEL, of its INVITE."""
+        text = reason_hdr.encode("utf-8", "surrogateescape").rstrip(b"\r\n") + b"\r\n"
+        armed: Any = self.armed(ctx)
+        if ctx.msg.method_id == M_CANCEL:
+            armed = self.table.find(ctx.msg, M_INVITE)
+            if armed is None:
+                return -1
+        armed.cancel_reason = text
+        return 1
+
+    # --- asking and steering --------------------------------------------------------------------------------------------
+
+    @function(routes="QFRB", aliases=("t_is_canceled", "t_is_cancelled"))
+    def t_was_cancelled(self, ctx: Ctx) -> int:
+        """Say whether the caller cancelled this INVITE."""
+        return 1 if isinstance(ctx.tx, Transaction) and ctx.tx.cancelled else -1
+
+    @function(routes="QFRB")
+    def t_local_replied(self, ctx: Ctx, reply: str) -> int:
+        """`all`: only replies made here so far; `last`: the chosen or last reply was made here."""
+        tx = ctx.tx
+        if not isinstance(tx, Transaction) or reply not in ("all", "last"):
+            return -1
+        current = tx.branches[tx.round_start:]
+        if reply == "all":
+            return 1 if all(branch.local or not branch.status for branch in current) else -1
+        if 0 <= ctx.branch_index < len(tx.branches):
+            return 1 if tx.branches[ctx.branch_index].local else -1
+        return 1 if tx.local else -1
+
+    @function(routes="R")
+    def t_cancel_branch(self, ctx: Ctx, flags: str = "") -> int:
+        """Cancel from an onreply_route: this branch, `a` all, `o` all others."""
+        tx = ctx.tx
+        if not isinstance(tx, Transaction) or tx.method_id != M_INVITE or ctx.branch_index < 0:
+            return -1
+        mine = tx.branches[ctx.branch_index]
+        for branch in list(tx.branches):
+            if (branch is mine) == ("o" not in flags) or "a" in flags:
+                cancel.cancel_branch(branch)
+        return 1
+
+    @function(routes="QRBF")
+    def t_wait_no_more_branches(self, ctx: Ctx) -> int:
+        """Undo t_wait_for_new_branches."""
+        tx = ctx.tx
+        if not isinstance(tx, Transaction) or not tx.phony:
+            return -1
+        tx.phony = 0
+        self.env.timers.call_at(self.env.now, self.collect, tx)
+        return 1
+
+    @function(routes=Route.REQUEST)
+    def t_wait_for_new_branches(self, ctx: Ctx, branches: int = 0) -> int:
+        """Keep the transaction open for branches to be injected: `branches` of them, until fr_inv_timeout at most."""
+        tx = ctx.tx
+        if not isinstance(tx, Transaction) or tx.method_id != M_INVITE:
+            return -1
+        tx.phony = branches if branches > 0 else 1 << 30
+        self.env.timers.call_at(self.env.now + tx.times.ring, self._stop_waiting, tx)
+        return 1
+
+    def _stop_waiting(self, tx: Transaction) -> None:
+        if tx.phony and not tx.is_answered:
+            tx.phony = 0
+            if tx.branches:
+                self.collect(tx)
+            else:
+                self.reply_local(tx, 408, "Request Timeout")
+
+    @function(routes="QR")
+    def t_inject_branches(self, ctx: Ctx, source: str, flags: str = "") -> int:
+        """Add branches to a running transaction from `msg` (its appended branches) or `event`; `c` cancels the pending
+        ones first, `l` says that these are the last."""
+        tx = ctx.tx
+        if not isinstance(tx, Transaction) or tx.is_answered or tx.cancelled or tx.request is None:
+            return -1
+        targets = list(ctx.targets or ()) if source == "msg" else _event_targets(ctx)
+        ctx.targets = None if source == "msg" else ctx.targets
+        if "c" in flags:
+            cancel.cancel_pending(tx)
+        work = tx.make_ctx(REQUEST)
+        sent = sum(relay.start(self, tx, work, target) > 0 for target in targets)
+        if tx.phony:
+            tx.phony = 0 if "l" in flags else max(tx.phony - sent, 0)
+        return 1 if sent else -1
+
+    @function(routes="*")
+    def t_new_request(self, ctx: Ctx, method: str, ruri: str, from_: str, to: str, body: str | None = None,
+                      ctx_value: str | None = None) -> int:
+        """Send an independent request; from and to are `[display ]uri`, body is `type text`; the last argument becomes
+        the AVP uac_ctx in local_route."""
+        headers, content = b"", b""
+        if body:
+            kind, _, text = body.partition(" ")
+            headers, content = f"Content-Type: {kind}\r\n".encode(), text.encode("utf-8", "surrogateescape")
+        avps: dict[str, Any] | None = {"uac_ctx": [ctx_value]} if ctx_value else None
+        sent = self.request(method, ruri, _address(from_), _address(to), headers=headers, body=content, avps=avps)
+        return 1 if sent is not None else -1
+
+    @function(routes="RBF")
+    def t_get_branch_idx_by_attr(self, ctx: Ctx, attr: str, val_str: str | None = None, val_int: int | None = None,
+                                 result_var: Any = None, offset: int = 0) -> int:
+        """Find a branch of the transaction by an attribute's name and value; its index goes to the variable."""
+        tx = ctx.tx
+        wanted = val_str if val_str is not None else val_int
+        for branch in tx.branches[offset:] if isinstance(tx, Transaction) else ():
+            attrs = branch.target.attrs or {}
+            if attr in attrs and (wanted is None or attrs[attr] == wanted):
+                if result_var is not None and hasattr(result_var, "set"):
+                    result_var.set(ctx, branch.index)
+                return 1
+        return -1
+
+    @pvar("tm.branch.uri", index=True)
+    def branch_uri(self, ctx: Ctx, index: int | str | None) -> str | None:
+        """Request-URI of a branch of the transaction."""
+        tx = ctx.tx
+        number = index if isinstance(index, int) else max(ctx.branch_index, 0)
+        if not isinstance(tx, Transaction) or not 0 <= number < len(tx.branches):
+            return None
+        return tx.branches[number].target.uri or (tx.request.ruri if tx.request is not None else None)
+
+    # --- management -----------------------------------------------------------------------------------------------------
+
+    @mi("hash", aliases=("t_hash",))
+    def mi_hash(self) -> list[dict[str, int]]:
+        """Count the transactions: now, and since the start."""
+        return [{"index": 0, "Current": len(self.table.servers), "Total": self._labels}]
+
+    @mi("uac_cancel", aliases=("t_uac_cancel",))
+    def mi_uac_cancel(self, callid: str, cseq: str) -> str:
+        """Cancel an INVITE of our own or a relayed one; cseq as "1 INVITE"."""
+        number = cseq.split()[0] if cseq.split() else ""
+        for branch in list(self.table.clients.values()):
+            tx = branch.tx
+            known = (tx.call_id, str(tx.cseq)) if tx.is_local else \
+                (tx.request.call_id, str(tx.request.cseq)) if tx.request is not None else ("", "")
+            if known == (callid, number) and tx.method_id == M_INVITE and branch.cancelling != CANCEL_SENT:
+                cancel.cancel_branch(branch)
+                return "OK"
+        raise MIError(481, "No such transaction")
+
+    @mi("reply", aliases=("t_reply",), named_only=True)
+    def mi_reply(self, code: int, reason: str, trans_id: str, to_tag: str, new_headers: str = "",
+                 body: str = "") -> str:
+        """Reply to a pending request; trans_id is `$T_id`."""
+        label = trans_id.rpartition(":")[2]
+        tx = next((tx for tx in self.table.servers.values() if str(tx.label) == label), None)
+        if tx is None or tx.request is None:
+            raise MIError(404, "Transaction not found")
+        ctx = tx.make_ctx(REQUEST)
+        if not answer.send(self, tx, ctx, code, reason, new_headers.encode(), body.encode(), to_tag):
+            raise MIError(400, "Transaction already answered")
+        return "OK"
+
+    @mi("uac_dlg", aliases=("t_uac_dlg",), named_only=True)
+    async def mi_uac_dlg(self, method: str, ruri: str, headers: str, next_hop: str = "", socket: str = "",
+                         body: str = "") -> dict[str, str]:
+        """Send a request and wait for its final response; From and To stand in the headers."""
+        given, rest = _split_headers(headers)
+        if "from" not in given or "to" not in given or (body and b"content-type:" not in rest.lower()):
+            raise MIError(400, "From, To and (with a body) Content-Type are mandatory")
+        done: asyncio.Future[tuple[int, Response | None]] = asyncio.get_running_loop().create_future()
+
+        def finished(status: int, msg: Response | None) -> None:
+            if not done.done():
+                done.set_result((status, msg))
+        where = next((s for s in self.env.sockets if s.text == socket), None)
+        cseq = given.get("cseq", "").split()
+        self.request(method, ruri, given["from"], given["to"], headers=rest, body=body.encode(), next_hop=next_hop or None,
+                     socket=where, call_id=given.get("call-id", ""), cseq=int(cseq[0]) if cseq else 0, callback=finished)
+        status, msg = await done
+        if msg is None:
+            raise MIError(500, "No response" if status == 408 else "Request not sent")
+        return {"Status": f"{msg.status} {msg.reason}", "Message": msg.raw.decode("utf-8", "replace")}
+
+
+async def _after(waits: Any, then: Any) -> None:
+    await waits
+    then()
+
+
+def _address(text: str) -> str:
+    """Return `[display ]uri` as a header value."""
+    if "<" in text:
+        return text
+    display, _, uri = text.rpartition(" ")
+    return f'"{display}" <{uri}>' if display else f"<{uri}>"
+
+
+def _split_headers(text: str) -> tuple[dict[str, str], bytes]:
+    """Take From, To, Call-ID and CSeq out of header lines; return them and the rest."""
+    own: dict[str, str] = {}
+    rest = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        name, _, value = line.partition(":")
+        key = {"f": "from", "t": "to", "i": "call-id"}.get(name.strip().lower(), name.strip().lower())
+        if key in ("from", "to", "call-id", "cseq"):
+            own[key] = value.strip()
+        elif line.strip():
+            rest.append(line.strip())
+    return own, "".join(line + "\r\n" for line in rest).encode("utf-8", "surrogateescape")
+
+
+def _event_targets(ctx: Ctx) -> list[Target]:
+    """Make a target of the attributes of an event (E_UL_CONTACT_INSERT and its like)."""
+    event = ctx.event or {}
+    uri = event.get("uri") or event.get("contact")
+    if not uri:
+        return []
+    du = event.get("received") or None
+    q = event.get("qval")
+    return [Target(str(uri), str(du) if du else None, event.get("path") or None, int(q) if isinstance(q, int) else -1)]
+
+

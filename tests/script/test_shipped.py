@@ -1,0 +1,24 @@
+"""The scripts that come with osip: nothing to find in them, not even a notice."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from osip.core.exports.registry import Registry
+from osip.core.run.config import Config
+from osip.script.boot import compile_script
+from osip.script.builtins import BUILTINS
+from osip.script.report import render
+
+SCRIPTS = sorted((Path(__file__).parents[2] / "cfg").glob("*.cfg"))
+
+
+def test_there_are_some():
+    assert SCRIPTS
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_no_finding(path):
+    result = compile_script(path, Registry(BUILTINS), Config())
+    assert render(result.diagnostics, result.script.files) == ""
