@@ -16,6 +16,7 @@ from osip.core.net.udp import UdpTransport
 from osip.core.run import forward, reply
 from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
+from osip.core.run.log import python_level
 from osip.core.run.words import HeaderWords, UriWords, bare_type
 from osip.core.sip.auth import Auth, find_credentials, parse_auth
 from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
@@ -41,6 +42,6 @@ __all__ = [
     "Route", "Scope", "Severity", "Source", "StatKind", "Static", "StoreError", "StreamLimits", "Target",
     "TcpTransport", "UdpTransport", "Uri", "UriWords", "Value", "Var", "Auth", "bare_type", "bracket", "build_ack", "build_cancel", "build_reply",
     "build_request", "canonical_name", "check", "event", "find_credentials", "find_param", "parse_auth", "flag_parser", "forward", "function", "gauge", "header_id", "hook", "is_ip", "merge", "mi",
-    "needs", "param", "parse", "parse_endpoint", "parse_name_addr", "parse_uri", "posix", "pvar", "reason_phrase",
+    "needs", "param", "parse", "parse_endpoint", "parse_name_addr", "parse_uri", "posix", "pvar", "python_level", "reason_phrase",
     "regex", "reply", "rpc", "slot", "splice", "split_commas", "stat", "table", "timer", "transform", "uri_equal",
 ]

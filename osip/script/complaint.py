@@ -86,8 +86,9 @@ def _index_outside(scene: Scene) -> bool:
         return False
     if token.type in ("LSQB", "LBRACE"):
         what = "an index" if token.type == "LSQB" else "a transformation"
-        name = previous.value[1:]
-        form = f"$({name}[0])" if token.type == "LSQB" else f"$({name}{{s.len}})"
+        text = scene.reading.source.text
+        end = text.find("]" if token.type == "LSQB" else "}", token.start) + 1
+        form = f"$({previous.value[1:]}{text[token.start:end]})"
         return scene.report("E009", f"{what} needs the $( ) form of the variable", f"write {form}")
     return False
 

@@ -78,10 +78,14 @@ def test_a_thousand_calls_with_loss(proxy: Running, tmp_path: Path) -> None:
 
 
 def test_a_thousand_calls_with_loss_on_both_sides(proxy: Running, tmp_path: Path) -> None:
-    """Lose 5 % each way between caller and proxy, and again between proxy and callee; for the callee see above."""
+    """Lose 5 % each way between caller and proxy, and again between proxy and callee.
+
+    SIPp's callee falls silent when an INVITE is repeated to it, so 180 and 200 of one call must not both be lost on
+    their first way; hence the second seed.  What the caller does to the callee (see above) is not held against it here.
+    """
     caller_port, callee_port = free_port(), free_port()
     with (lossy_relay(caller_port, proxy.port, drop=0.05, seed=5) as near,
-          lossy_relay(callee_port, proxy.port, drop=0.05, seed=6) as far):
+          lossy_relay(callee_port, proxy.port, drop=0.05, seed=15) as far):
         register(tmp_path, proxy.address, far.back)
         made, taken = call(tmp_path, f"127.0.0.1:{near.front}", caller_port, callee_port)
     for toll in (near.forth, near.home, far.forth, far.home):

@@ -79,15 +79,15 @@ class Words(Module):
         return code
 
     @function()
-    def yes(self, ctx: Ctx) -> bool:
+    def agree(self, ctx: Ctx) -> bool:
         """Say yes."""
-        self.seen.append("yes")
+        self.seen.append("agree")
         return True
 
     @function()
-    def no(self, ctx: Ctx) -> bool:
+    def nope(self, ctx: Ctx) -> bool:
         """Say no."""
-        self.seen.append("no")
+        self.seen.append("nope")
         return False
 
     @function()
@@ -206,7 +206,7 @@ class Words(Module):
 class Stage:
     """A compiled script with its words and environment."""
 
-    def __init__(self, text: str, *, main: bool = True, path: str = "test.cfg", **config: Any) -> None:
+    def __init__(self, text: str, *, path: str = "test.cfg", **config: Any) -> None:
         self.registry = Registry((CoreUri, CoreFlags, CoreMessage, CoreVars, Words))
         self.registry.create()
         self.env = Env(registry=self.registry)

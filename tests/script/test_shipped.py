@@ -1,4 +1,4 @@
-"""The scripts that come with osip: nothing to find in them, not even a notice."""
+"""The scripts that come with osip, and those in `sound`: nothing to find in them, not even a notice."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -11,7 +11,8 @@ from osip.script.boot import compile_script
 from osip.script.builtins import BUILTINS
 from osip.script.report import render
 
-SCRIPTS = sorted((Path(__file__).parents[2] / "cfg").glob("*.cfg"))
+HERE = Path(__file__).parent
+SCRIPTS = sorted([*(HERE.parents[1] / "cfg").glob("*.cfg"), *(HERE / "sound").glob("*.cfg")])
 
 
 def test_there_are_some():

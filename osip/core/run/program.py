@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from osip.core.exports.types import Var
     from osip.core.run.ctx import Ctx
 
 RouteFn = Callable[["Ctx"], "int | Awaitable[int]"]
@@ -30,6 +31,12 @@ class Program(Protocol):
 
     def named(self, kind: str, name: str) -> RouteFn | None:
         """Return the route of this keyword (`failure_route`) and name."""
+
+    def expand(self, ctx: Ctx, text: str) -> str:
+        """Expand a format string that is known only at run time (parameters such as `log_extra`)."""
+
+    def variable(self, text: str) -> Var:
+        """Return the variable written `$avp(x)`; ValueError when it is none."""
 
     def route_count(self) -> int:
         """Count the routes of every kind."""

@@ -57,7 +57,7 @@ def parse_auth(text: str) -> Auth:
     scheme = found.group(1)
     pos = found.end()
     rest = text[pos:].strip()
-    if rest and _TOKEN68.fullmatch(rest):
+    if rest and scheme.lower() != "digest" and _TOKEN68.fullmatch(rest):
         return Auth(scheme, token=rest)
     params: dict[str, str] = {}
     size = len(text.rstrip())

@@ -91,6 +91,8 @@ def answer_challenge(challenge: Auth, user: str, ha1: str, method: str, uri: str
         params["algorithm"] = algorithm
     if qop:
         params.update(qop=qop, nc=nc, cnonce=cnonce)
+    elif algorithm.lower().endswith("-sess"):
+        params["cnonce"] = cnonce
     if "opaque" in challenge.params:
         params["opaque"] = challenge.params["opaque"]
     return Auth("Digest", params)

@@ -63,7 +63,10 @@ def _scan_slowly(raw: bytes, pos: int, end: int) -> tuple[list[Header], bytes]:
     for line in raw[pos:end].split(b"\n"):
         step = len(line) + 1
         line = line.removesuffix(b"\r")
-        if headers and line[:1] in (b" ", b"\t"):
+        if not line or (not headers and line[:1] in (b" ", b"\t")):
+            # A reader that takes a bare LF for a line end would see the head end here, or the start line go on.
+            raise ParseError("bad header line", 400, pos)
+        if line[:1] in (b" ", b"\t"):
             number, start, value_start, _ = headers[-1]
             # "Name:" with its whole value on the next line has its value start there.
             if not raw[value_start:pos].strip():

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from osip.api import Ctx, Message, Module, Value, pvar
+from osip.api import Ctx, Message, Module, ParseError, Value, pvar
 from osip.core.sip.names import H_CONTENT_TYPE
 from osip.core.sip.params import find_param, parse_params, unquote
 from osip.script.builtins.value import Index, pick
@@ -24,7 +24,7 @@ def mime_type(content_type: str | None) -> str:
 
 def parts_of(msg: Message) -> list[Part]:
     """Return the parts of a multipart body, or the whole body as the only part; none when it is empty."""
-    body, kind = msg.body, msg.get(H_CONTENT_TYPE)
+    body, kind = body_of(msg), msg.get(H_CONTENT_TYPE)
     if not body:
         return []
     boundary = _boundary(kind) if mime_type(kind).startswith("multipart/") else ""
@@ -40,9 +40,20 @@ def parts_of(msg: Message) -> list[Part]:
     return found
 
 
+def body_of(msg: Message) -> bytes:
+    """Return the body; empty when a broken Content-Length does not tell where it ends."""
+    try:
+        return msg.body
+    except ParseError:
+        return b""
+
+
 def _boundary(content_type: str | None) -> str:
-    _, semicolon, params = (content_type or "").partition(";")
-    return unquote(find_param(parse_params(params), "boundary") or "") if semicolon else ""
+    params = (content_type or "").partition(";")[2]
+    try:
+        return unquote(find_param(parse_params(params), "boundary") or "")
+    except ParseError:
+        return ""
 
 
 def _part(piece: bytes) -> Part:
@@ -70,7 +81,8 @@ class CoreBody(Module):
         """The whole body; with an index that part, with a MIME type the n-th part of that type."""
         if mime is None:
             if index is None or index == "*":
-                return _text(ctx.msg.body) if ctx.msg.body else None
+                body = body_of(ctx.msg)
+                return _text(body) if body else None
             return pick([_text(part.content) for part in parts_of(ctx.msg)], index)
         return pick([_text(part.content) for part in parts_of(ctx.msg) if mime_type(part.content_type) == mime],
                     index)

@@ -274,7 +274,8 @@ class CoreBranch(Module):
 
     def _write(self, ctx: Ctx, index: Index, field: str, value: Value) -> bool:
         branches = _all(ctx, index)
-        return bool(branches) and all([self._set_field(branch, field, value) for branch in branches])
+        done = [self._set_field(branch, field, value) for branch in branches]
+        return bool(done) and all(done)
 
     def _text(self, ctx: Ctx, branch: Target, field: str) -> Value:
         return print_q(branch.q) if field == "q" else self._field(ctx, branch, field)

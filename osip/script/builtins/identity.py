@@ -4,8 +4,17 @@ from __future__ import annotations
 from osip.api import Ctx, Module, ParseError, Value, parse_name_addr, pvar, split_commas
 from osip.core.sip.address import NameAddr
 from osip.core.sip.auth import Auth, parse_auth
-from osip.core.sip.names import (H_AUTHORIZATION, H_DIVERSION, H_PAI, H_PPI, H_PROXY_AUTHENTICATE,
-                                 H_PROXY_AUTHORIZATION, H_REFER_TO, H_RPID, H_WWW_AUTHENTICATE)
+from osip.core.sip.names import (
+    H_AUTHORIZATION,
+    H_DIVERSION,
+    H_PAI,
+    H_PPI,
+    H_PROXY_AUTHENTICATE,
+    H_PROXY_AUTHORIZATION,
+    H_REFER_TO,
+    H_RPID,
+    H_WWW_AUTHENTICATE,
+)
 from osip.script.builtins.message import host_of, uri_of
 
 

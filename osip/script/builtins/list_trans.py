@@ -23,7 +23,7 @@ def _address(value: Value, index: int) -> NameAddr | None:
 
 
 def _row(value: Value) -> list[str]:
-    return next(csv.reader([str(value)], strict=True), [""])
+    return next(csv.reader([str(value)], strict=True), None) or [""]
 
 
 class CoreListTrans(Module):

@@ -6,8 +6,23 @@ import copy
 from collections.abc import Callable
 from typing import Annotated
 
-from osip.api import (Ctx, Dest, Endpoint, Env, LocalSocket, Module, OsipError, Parse, ParseError, Static, Target,
-                      Value, bracket, function, is_ip, parse_endpoint, pvar)
+from osip.api import (
+    Ctx,
+    Dest,
+    Endpoint,
+    Env,
+    LocalSocket,
+    Module,
+    OsipError,
+    Parse,
+    Target,
+    Value,
+    bracket,
+    function,
+    is_ip,
+    parse_endpoint,
+    pvar,
+)
 from osip.core.run import forward as relay
 from osip.core.run.ctx import FORCE_ALIAS, FORCE_RPORT, LOCAL_RPORT, REPLY_TO_VIA
 from osip.script.builtins.value import number_of
@@ -196,7 +211,7 @@ class CoreNet(Module):
             close = getattr(socket.transport, "close_connection", None)
             if close is not None and close not in closers:
                 closers.append(close)
-        return any([close(connection) for close in closers])
+        return any(close(connection) for close in closers)
 
     @function()
     def socket_belongs_to_bond(self, ctx: Ctx, socket: str, bond: str) -> bool:

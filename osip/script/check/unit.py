@@ -12,7 +12,6 @@ from osip.script.check.stock import Stock
 from osip.script.variable import parse_format
 
 N = TypeVar("N", bound=nodes.Node)
-MAIN = ("route", "onreply_route")
 
 
 class Unit:

@@ -29,12 +29,13 @@ from osip.script.reference import Network
 
 @dataclass(frozen=True, slots=True)
 class Cond:
-    """A condition in its three forms; `errs` and `stops` say what can happen in it."""
+    """A condition in its three forms; `errs` and `stops` say what can happen in it; `open`: `test` without brackets."""
     test: str
     lax: str
     state: str
     errs: bool = False
     stops: bool = False
+    open: str = ""
 
     @property
     def sure(self) -> bool:
@@ -90,6 +91,8 @@ def _binary(pen: Pen, node: n.Binary) -> Cond:
     left, right = cond(pen, node.left), cond(pen, node.right)
     errs, stops = left.errs or right.errs, left.stops or right.stops
     temp = pen.temp("s") if not left.sure else ""
+    if isinstance(node.left, n.Binary) and node.left.op == node.op:     # a long chain must not nest brackets deeply
+        left = replace(left, test=left.open or left.test)
     if node.op in ("and", "&&"):
         state = f"({right.state} if ({temp} := {left.state}) > 0 else {temp})" if temp else \
             f"({right.state} if {left.test} else 0)"
@@ -99,16 +102,17 @@ def _binary(pen: Pen, node: n.Binary) -> Cond:
             lax = f"({left.lax} and (c == 0 or {right.lax}))"
         else:
             lax = f"{state} != 0"
-        return Cond(f"({left.test} and {right.test})", lax, state, errs, stops)
+        inner = f"{left.test} and {right.test}"
+        return Cond(f"({inner})", lax, state, errs, stops, inner)
     state = f"({temp} if ({temp} := {left.state}) else {right.state})" if temp else \
         f"(1 if {left.test} else {right.state})"
+    inner = ""
     if left.sure:
-        test = f"({left.test} or {right.test})"
+        inner = f"{left.test} or {right.test}"
     elif not left.errs:
-        test = f"({left.test} or (c != 0 and {right.test}))"
-    else:
-        test = f"{state} > 0"
-    return Cond(test, f"({left.lax} or {right.lax})", state, errs, stops)
+        inner = f"{left.test} or (c != 0 and {right.test})"
+    test = f"({inner})" if inner else f"{state} > 0"
+    return Cond(test, f"({left.lax} or {right.lax})", state, errs, stops, inner)
 
 
 def _not(pen: Pen, node: n.Not) -> Cond:
@@ -117,7 +121,7 @@ def _not(pen: Pen, node: n.Not) -> Cond:
         return sure(f"(not {inner.test})")
     temp = pen.temp("s")
     state = f"({temp} if ({temp} := {inner.state}) < 0 else 1 - {temp})"
-    return replace(inner, test=f"(not {inner.lax})", lax=f"(not {inner.test})", state=state)
+    return replace(inner, test=f"(not {inner.lax})", lax=f"(not {inner.test})", state=state, open="")
 
 
 # --- leaves -----------------------------------------------------------------------------------------------------------
@@ -169,8 +173,7 @@ def _compare(pen: Pen, node: n.Compare) -> Cond:
     if quick is not None:
         return sure(quick)
     left = expr.value(pen, node.left)
-    made = _against(pen, node.op, left, node.right)
-    return replace(made, stops=True) if left.stops and not made.stops else made
+    return _against(pen, node.op, left, node.right)
 
 
 def _against(pen: Pen, op: str, left: Val, right: Any) -> Cond:

@@ -25,7 +25,6 @@ def lines(raw: bytes) -> list[tuple[int, bytes, bytes]]:
     (b"To:\r\n a\r\nQ: y", [(names.H_TO, b"To", b"a"), (0, b"Q", b"y")]),
     (b"To: a\nQ: y\n z", [(names.H_TO, b"To", b"a"), (0, b"Q", b"y\n z")]),
     (b"nocolon\r\nTo: a", [(0, b"nocolon", b""), (names.H_TO, b"To", b"a")]),
-    (b"To: a\r\n\nQ: y", [(names.H_TO, b"To", b"a"), (0, b"", b""), (0, b"Q", b"y")]),
     (b"To: a:b", [(names.H_TO, b"To", b"a:b")]),
 ])
 def test_scan(raw: bytes, expected: list) -> None:
@@ -36,6 +35,12 @@ def test_lines_follow_each_other() -> None:
     raw = b"To: a\r\n b\r\nQ: y\r\nVia:\r\n z"
     headers, _ = scan(raw, 0, len(raw))
     assert [raw[header[1]:header[1] + 1] for header in headers] == [b"T", b"Q", b"V"]
+
+
+@pytest.mark.parametrize("raw", [b"To: a\r\n\nQ: y", b" folded\r\nTo: a", b"\tTo: a", b"\nTo: a"])
+def test_refused(raw: bytes) -> None:
+    with pytest.raises(ParseError):
+        scan(raw, 0, len(raw))
 
 
 @pytest.mark.parametrize("fold", [b"", b"\r\n z"])

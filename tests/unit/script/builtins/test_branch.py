@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import pytest
 from kit.builtin import RINGING, Words
+
 from osip.api import Ctx, Target
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import pytest
 from kit.builtin import Words
+
 from osip.api import Target
 
 

@@ -10,7 +10,10 @@ from osip.script.check.unit import Unit, inside, label, lines_of
 from osip.script.parse import parse
 from osip.script.source import Source
 
-TEXT = 'route { if ($rm == "X") route(A); xlog("a $ru b $$"); k("$avp(x)", "x"); }\nroute[A] { exit; }\nroute[0] { ; }\n'
+TEXT = '''route { if ($rm == "X") route(A); xlog("a $ru b $$"); k("$avp(x)", "x"); }
+route[A] { exit; }
+route[0] { ; }
+'''
 
 
 @pytest.fixture

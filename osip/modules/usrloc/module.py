@@ -1,0 +1,239 @@
+"""Remember where users are: contacts of each address of record, in memory.
+
+Registrar writes and reads it; scripts attach keys to an AoR; the management interface lists and changes it.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from osip.api import Ctx, Module, ModuleError, Static, Var, event, function, gauge, mi, param, table, timer
+from osip.modules.usrloc import mi as bodies
+from osip.modules.usrloc.state import Contact, Domain, Record, Watcher
+
+MEMORY = "single-instance-no-db"
+LATER = ("single-instance-sql-write-through", "single-instance-sql-write-back", "sql-only",
+         "federation-cachedb-cluster", "full-sharing-cluster", "full-sharing-cachedb-cluster")
+DB_MODES = {0: MEMORY, 1: "single-instance-sql-write-through", 2: "single-instance-sql-write-back", 3: "sql-only"}
+CONTACT_EVENT = dict(domain=str, aor=str, uri=str, received=str, path=str, qval=str, user_agent=str, socket=str,
+                     bflags=int, expires=int, callid=str, cseq=int, attr=str, latency=int, shtag=str)
+
+
+class Usrloc(Module):
+    """Location tables."""
+
+    db_url = param("", doc="Database of the SQL modes.")
+    cachedb_url = param("", doc="Key-value store of the cachedb modes.")
+    timer_interval = param(60, ge=1, doc="Seconds between two sweeps of expired contacts.")
+    working_mode_preset = param(MEMORY, choices=(MEMORY, *LATER), doc="How contacts are kept and shared.")
+    cluster_mode = param("none", choices=("none", "federation-cachedb", "full-sharing", "full-sharing-cachedb",
+                                          "sql-only"), doc="How nodes share contacts.")
+    restart_persistency = param("none", choices=("none", "load-from-sql", "sync-from-cluster"),
+                                doc="Where contacts come from after a restart.")
+    sql_write_mode = param("none", choices=("none", "write-through", "write-back"), doc="When SQL is written.")
+    pinging_mode = param("", choices=("", "ownership", "cooperation"), doc="Which node pings a contact.")
+    db_mode = param(None, kind=int, ge=0, le=3, doc="Old form of working_mode_preset: 0 memory, 1 write-through, "
+                                                    "2 write-back, 3 SQL only.")
+    use_domain = param(1, ge=0, le=1, doc="The AoR is user@domain, not the user alone.")
+    desc_time_order = param(0, ge=0, le=1, doc="Newest first among contacts of equal q.")
+    mi_dump_kv_store = param(0, ge=0, le=1, doc="Show the keys of AoRs in dumps.")
+    latency_event_min_us = param(0, ge=0, doc="Raise E_UL_LATENCY_UPDATE from this ping latency on.")
+    latency_event_min_us_delta = param(0, ge=0, doc="Raise it when the latency changed by this much.")
+    matching_mode = param(0, ge=0, le=1, doc="A contact is the same by 0 URI, 1 URI and Call-ID.")
+    cseq_delay = param(20, ge=0, doc="Seconds in which an equal CSeq is a retransmission.")
+    hash_size = param(9, ge=1, doc="Shown in dumps; a table here has no fixed size.")
+    nat_bflag = param("", kind=(str, int), doc="Branch flag of contacts behind NAT.")
+    contact_refresh_timer = param(0, ge=0, le=1, doc="Raise E_UL_CONTACT_REFRESH; accepted.")
+    location_cluster = param(0, ge=0, doc="Cluster that shares contacts.")
+    ha_cluster = param(0, ge=0, doc="Cluster of a pair.")
+    ha_shtag = param("", doc="Sharing tag of a pair.")
+    skip_replicated_db_ops = param(0, ge=0, le=1, doc="Do not write what another node wrote.")
+    max_contact_delete = param(10, ge=1, doc="Rows that one statement deletes.")
+    regen_broken_contactid = param(0, ge=0, le=1, doc="Give rows with a bad id a new one.")
+    accept_replicated_contacts = param(0, removed="set working_mode_preset and location_cluster")
+    replicate_contacts_to = param(0, removed="set working_mode_preset and location_cluster")
+    shared_pinging = param(0, removed="set pinging_mode")
+    user_column = param("username", doc="Column of the user.")
+    domain_column = param("domain", doc="Column of the domain.")
+    contact_id_column = param("contact_id", doc="Column of the key.")
+    contact_column = param("contact", doc="Column of the URI.")
+    expires_column = param("expires", doc="Column of the end, in Unix seconds.")
+    q_column = param("q", doc="Column of q.")
+    callid_column = param("callid", doc="Column of the Call-ID.")
+    cseq_column = param("cseq", doc="Column of the CSeq.")
+    flags_column = param("flags", doc="Column of the message flags.")
+    cflags_column = param("cflags", doc="Column of the branch flags.")
+    user_agent_column = param("user_agent", doc="Column of the User-Agent.")
+    received_column = param("received", doc="Column of the source behind NAT.")
+    path_column = param("path", doc="Column of the Path.")
+    socket_column = param("socket", doc="Column of the receiving socket.")
+    methods_column = param("methods", doc="Column of the methods mask.")
+    sip_instance_column = param("sip_instance", doc="Column of the instance id.")
+    kv_store_column = param("kv_store", doc="Column of the keys.")
+    attr_column = param("attr", doc="Column of the attribute.")
+    location = table(
+        "location", 1013,
+        "contact_id i64u, username char(64)='', domain char(64)?, contact text, received char(255)?, path char(255)?, "
+        "expires i32u, q float=1.0, callid char(255)='Default-Call-ID', cseq i32=13, "
+        "last_modified dt=1900-01-01 00:00:01, flags i32=0, cflags char(255)?, user_agent char(255)='', "
+        "socket char(64)?, methods i32?, sip_instance char(255)?, kv_store text?, attr char(255)?",
+        primary="contact_id")
+
+    aor_insert = event("E_UL_AOR_INSERT", "An AoR has its first contact.", domain=str, aor=str)
+    aor_delete = event("E_UL_AOR_DELETE", "An AoR lost its last contact.", domain=str, aor=str)
+    contact_insert = event("E_UL_CONTACT_INSERT", "A contact came.", **CONTACT_EVENT)
+    contact_update = event("E_UL_CONTACT_UPDATE", "A contact was renewed.", **CONTACT_EVENT)
+    contact_delete = event("E_UL_CONTACT_DELETE", "A contact went or expired.", **CONTACT_EVENT)
+    contact_refresh = event("E_UL_CONTACT_REFRESH", "A contact should register anew.", domain=str, aor=str, uri=str,
+                            received=str, user_agent=str, socket=str, bflags=int, expires=int, callid=str, attr=str,
+                            shtag=str, reason=str, req_callid=str)
+    latency_update = event("E_UL_LATENCY_UPDATE", "The ping latency of a contact changed.", **CONTACT_EVENT)
+
+    def mod_init(self) -> None:
+        """Refuse the modes that are not there yet and make the table `location`."""
+        preset = self.working_mode_preset if self.db_mode is None else DB_MODES[self.db_mode]
+        wanted = next((f'{name} "{value}"' for name, value in (
+            ("working_mode_preset", preset if preset != MEMORY else "none"), ("cluster_mode", self.cluster_mode),
+            ("restart_persistency", self.restart_persistency), ("sql_write_mode", self.sql_write_mode),
+            ("location_cluster", str(self.location_cluster or "none")))
+            if value != "none"), "")
+        if wanted:
+            raise ModuleError(f'usrloc: {wanted} is not there yet; the mode that works is working_mode_preset '
+                              f'"{MEMORY}" (db_mode 0), contacts in memory')
+        self.domains: dict[str, Domain] = {}
+        self.watchers: list[Watcher] = [self._on_change]
+        self.nat_flag = self.env.branch_flags.bit(str(self.nat_bflag)) if self.nat_bflag != "" else 0
+        self.domain("location")
+
+    # --- what other modules use -----------------------------------------------------------------------------------------
+
+    def domain(self, name: str) -> Domain:
+        """Return a location table, made on first use."""
+        found = self.domains.get(name)
+        if found is None:
+            # Ids stay unique over restarts: they start where the clock is.
+            first = int(self.env.wall() * 1000) << 20
+            found = self.domains[name] = Domain(name, self.timer_interval, bool(self.desc_time_order), first)
+            found.watchers = self.watchers
+            self.env.stats.register("usrloc", f"{name}-users", lambda: len(found.records))
+            self.env.stats.register("usrloc", f"{name}-contacts", lambda: found.contacts)
+            self.env.stats.register("usrloc", f"{name}-expires", lambda: found.expired)
+        return found
+
+    def watch(self, watcher: Watcher) -> None:
+        """Tell `watcher(what, thing)` of every change (see state.Watcher)."""
+        self.watchers.append(watcher)
+
+    @gauge()
+    def registered_users(self) -> int:
+        """AoRs with a contact, in all tables."""
+        return sum(len(domain.records) for domain in self.domains.values())
+
+    @timer("timer_interval")
+    def sweep(self) -> None:
+        """Remove expired contacts."""
+        for domain in self.domains.values():
+            domain.sweep(self.env.now)
+
+    def set_latency(self, contact: Contact, microseconds: int) -> None:
+        """Note the latency of a contact's last ping and raise the event when that is asked for."""
+        old, contact.latency = contact.latency, microseconds
+        least, delta = self.latency_event_min_us, self.latency_event_min_us_delta
+        if (least and microseconds >= least) or (delta and abs(microseconds - old) >= delta):
+            self.latency_update(**self._params(contact))
+
+    # --- events ---------------------------------------------------------------------------------------------------------
+
+    def _on_change(self, what: str, thing: Any) -> None:
+        name = "E_UL_" + what.upper()
+        events, program = self.env.events, self.env.program
+        # Nobody listens on most servers, and a REGISTER is hot: build the parameters only when they are wanted.
+        if not events.records[name].subscribers and (program is None or name not in program.events):
+            return
+        if isinstance(thing, Record):
+            getattr(self, what)(domain=thing.domain.name, aor=thing.aor)
+        else:
+            getattr(self, what)(**self._params(thing))
+
+    def _params(self, contact: Contact) -> dict[str, Any]:
+        record = contact.record
+        return {"domain": record.domain.name, "aor": record.aor, "uri": contact.uri, "received": contact.received or "",
+                "path": contact.path or "", "qval": bodies.qvalue(contact.q), "user_agent": contact.user_agent,
+                "socket": contact.socket.text if contact.socket else "", "bflags": contact.cflags,
+                "expires": bodies.unix_expires(contact, self.env), "callid": contact.call_id, "cseq": contact.cseq,
+                "attr": contact.attr or "", "latency": contact.latency, "shtag": ""}
+
+    # --- script functions -----------------------------------------------------------------------------------------------
+
+    @function(routes="*")
+    def ul_add_key(self, ctx: Ctx, domain: Static, aor: str, key_name: str, key_value: str | None = None) -> int:
+        """Attach a key to an AoR, without a value remove it; -1 for an unknown AoR."""
+        record = self.domain(domain).get(aor)
+        if record is None:
+            return -1
+        if not key_value:
+            self.ul_del_key(ctx, domain, aor, key_name)
+            return 1
+        if record.kv is None:
+            record.kv = {}
+        record.kv[key_name] = key_value
+        return 1
+
+    @function(routes="*")
+    def ul_get_key(self, ctx: Ctx, domain: Static, aor: str, key_name: str, destination: Var) -> int:
+        """Read a key of an AoR into a variable; -1 when there is none."""
+        record = self.domain(domain).get(aor)
+        value = record.kv.get(key_name) if record is not None and record.kv else None
+        if value is None:
+            return -1
+        return 1 if destination.set(ctx, value) else -1
+
+    @function(routes="*")
+    def ul_del_key(self, ctx: Ctx, domain: Static, aor: str, key_name: str) -> int:
+        """Remove a key of an AoR; -1 when there is none."""
+        record = self.domain(domain).get(aor)
+        if record is None or not record.kv or key_name not in record.kv:
+            return -1
+        del record.kv[key_name]
+        return 1
+
+    # --- management -----------------------------------------------------------------------------------------------------
+
+    @mi("rm", aliases=("ul_rm",))
+    def mi_rm(self, table_name: str, aor: str) -> None:
+        """Remove an AoR with all its contacts."""
+        bodies.remove(self, table_name, aor)
+
+    @mi("rm_contact", aliases=("ul_rm_contact",))
+    def mi_rm_contact(self, table_name: str, aor: str, contact: str) -> None:
+        """Remove one contact of an AoR."""
+        bodies.remove_contact(self, table_name, aor, contact)
+
+    @mi("dump", aliases=("ul_dump",), recipes=((), ("brief",)))
+    def mi_dump(self, brief: str | None = None) -> dict[str, Any]:
+        """List all tables; with `brief` the AoRs only."""
+        return bodies.dump(self, brief is not None)
+
+    @mi("flush", aliases=("ul_flush",))
+    def mi_flush(self) -> None:
+        """Write changed contacts to the database; nothing to do while they live in memory only."""
+
+    @mi("add", aliases=("ul_add",))
+    def mi_add(self, table_name: str, aor: str, contact: str, expires: int, q: str, flags: str, cflags: str,
+               methods: int) -> None:
+        """Add or renew a contact; expires 0 makes it permanent."""
+        bodies.add(self, table_name, aor, contact, expires, q, cflags, methods)
+
+    @mi("show_contact", aliases=("ul_show_contact",))
+    def mi_show_contact(self, table_name: str, aor: str) -> dict[str, Any]:
+        """List the contacts of an AoR."""
+        return bodies.show(self, table_name, aor)
+
+    @mi("sync", aliases=("ul_sync",), recipes=(("table_name",), ("table_name", "aor")))
+    def mi_sync(self, table_name: str, aor: str | None = None) -> None:
+        """Read a table, or one AoR, from the database again."""
+        bodies.sync(self, table_name)
+
+    @mi("cluster_sync", aliases=("ul_cluster_sync",))
+    def mi_cluster_sync(self) -> None:
+        """Ask the cluster for its contacts."""
+        bodies.cluster_sync()
