@@ -23,16 +23,19 @@ from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
 from osip.core.sip.build import build_ack, build_cancel, build_reply, build_request
 from osip.core.sip.edits import Edits, merge, splice
 from osip.core.sip.message import Message, Request, Response, check, parse
-from osip.core.sip.names import (H_ACCEPT, H_ALLOW, H_CALL_ID, H_CONTACT, H_CONTENT_LENGTH, H_CONTENT_TYPE, H_CSEQ,
+from osip.core.sip.names import (H_SUPPORTED, H_USER_AGENT, H_ACCEPT, H_ALLOW, H_CALL_ID, H_CONTACT, H_CONTENT_LENGTH, H_CONTENT_TYPE, H_CSEQ,
                                  H_EXPIRES, H_FROM, H_MIN_EXPIRES, H_PATH, H_PRIVACY, H_UNSUPPORTED,
                                  H_MAX_FORWARDS, H_PROXY_AUTHENTICATE, H_PROXY_REQUIRE, H_REASON, H_RECORD_ROUTE,
                                  H_ROUTE, H_TO, H_VIA, H_WWW_AUTHENTICATE, M_ACK, M_BYE, M_CANCEL, M_INVITE, M_OPTIONS,
                                  M_OTHER, M_PRACK, M_REGISTER, METHOD_IDS, canonical_name, header_id, reason_phrase)
 from osip.core.sip.params import find_param
 from osip.core.sip.sdp import Media, Sdp, parse_sdp
-from osip.core.sip.uri import Uri, parse_uri, uri_equal
+from osip.core.sip.uri import unescape_user, Uri, parse_uri, uri_equal
 
 __all__ = [
+    "unescape_user",
+    "H_SUPPORTED",
+    "H_USER_AGENT",
     "BranchRoute", "Ctx", "DEFAULT_PORTS", "Dest", "Diagnostic", "Edits", "Endpoint", "Env", "FailureRoute",
     "FlagName", "H_ACCEPT", "H_ALLOW", "H_CONTENT_LENGTH", "H_MIN_EXPIRES", "H_PATH", "H_PRIVACY", "H_UNSUPPORTED", "Media", "Sdp", "parse_sdp", "H_CALL_ID", "H_CONTACT", "H_CONTENT_TYPE", "H_CSEQ", "H_EXPIRES", "H_FROM",
     "H_MAX_FORWARDS", "H_PROXY_AUTHENTICATE", "H_PROXY_REQUIRE", "H_REASON", "H_RECORD_ROUTE", "H_ROUTE", "H_TO",

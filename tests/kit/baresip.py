@@ -60,7 +60,7 @@ class Baresip:
             left = deadline - time.monotonic()
             if left <= 0 or not self._read(left):
                 told = [event.get("type") for event in self.events]
-                raise PeerError(f"baresip {self.user}: no {' or '.join(types)}, only {told}\n{self.child.last_words()}")
+                raise PeerError(f"{self.child.name}: no {' or '.join(types)}, only {told}\n{self.child.last_words()}")
 
     def _read(self, timeout: float) -> bool:
         """Take in what the connection has; False when there is nothing more to come."""

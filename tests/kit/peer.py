@@ -255,7 +255,7 @@ class Sipp:
 
 @contextmanager
 def sipp(folder: Path, *args: str | int | Path, name: str = "sipp", port: int | None = None) -> Iterator[Sipp]:
-    """Run SIPp for the length of a block: `sipp(tmp_path, "-sn", "uas", port=p)`; statistics and errors in `folder`."""
+    """Run SIPp for the length of a block, as in `sipp(tmp_path, "-sn", "uas", port=p)`; its files are in `folder`."""
     found = program("sipp")
     if found is None:
         raise PeerError(missing_peer("sipp"))

@@ -45,7 +45,7 @@ class Toll:
     drop: float
     passed: int = 0
     dropped: int = 0
-    copies: dict[bytes, int] = field(default_factory=dict)
+    copies: dict[bytes, int] = field(default_factory=dict, repr=False)
 
     def takes(self, raw: bytes) -> bool:
         """Tell whether this datagram is lost, and count it."""

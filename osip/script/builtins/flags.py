@@ -3,7 +3,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from osip.api import Ctx, FlagName, Module, OsipError, Target, Value, function, pvar, slot
+from osip.api import (
+    Ctx,
+    FlagName,
+    Module,
+    OsipError,
+    Target,
+    Value,
+    function,
+    pvar,
+    slot,
+)
 from osip.script.builtins.value import Index, number_of
 
 

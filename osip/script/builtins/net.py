@@ -3,10 +3,10 @@ core_functions.md section 5)."""
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 from osip.api import (
+    DEFAULT_PORTS,
     Ctx,
     Dest,
     Endpoint,
@@ -195,23 +195,31 @@ class CoreNet(Module):
         if source is None or not source.socket.reliable:
             return False
         ctx.via_flags |= FORCE_ALIAS
-        add = getattr(source.socket.transport, "add_alias", None)
-        if add is None:
-            return False
+        alias = getattr(source.socket.transport, "alias", None)
         if port is None:
-            port = ctx.msg.via1.port or 5060
-        add(source.conn, source.host, port)
-        return True
+            port = ctx.msg.via1.port or DEFAULT_PORTS[source.socket.proto]
+        return alias is not None and bool(alias(source.conn, port))
 
     @function()
     def tcp_close_conn(self, ctx: Ctx, connection: str) -> bool:
         """Close a stream connection by its id or by its peer, `[proto:]ip:port`; -1 when there is none."""
-        closers: list[Callable[[str], bool]] = []
+        number, peer = number_of(connection), None
+        if number is None:
+            try:
+                peer = parse_endpoint(connection)
+            except ValueError:
+                return False
         for socket in self.env.sockets:
-            close = getattr(socket.transport, "close_connection", None)
-            if close is not None and close not in closers:
-                closers.append(close)
-        return any(close(connection) for close in closers)
+            transport: Any = socket.transport
+            if not hasattr(transport, "disconnect") or (peer and peer.proto and peer.proto != socket.proto):
+                continue
+            found = number
+            if peer is not None:
+                conn = transport.connections.find(Dest(socket.proto, peer.host, peer.port))
+                found = conn.id if conn is not None else None
+            if found is not None and transport.disconnect(found):
+                return True
+        return False
 
     @function()
     def socket_belongs_to_bond(self, ctx: Ctx, socket: str, bond: str) -> bool:

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from osip import __version__
 from osip.api import Ctx, Module, Raw, Value, function, pvar, slot
-from osip.core.run.ctx import BRANCH, ERROR, EVENT, FAILURE, LOCAL, ONREPLY, STARTUP, TIMER
+from osip.core.run.ctx import (
+    BRANCH,
+    ERROR,
+    EVENT,
+    FAILURE,
+    LOCAL,
+    ONREPLY,
+    STARTUP,
+    TIMER,
+)
 from osip.core.run.log import python_level
 from osip.script.builtins.value import Index, number_of, pick
 

@@ -6,7 +6,13 @@ from __future__ import annotations
 
 from osip.api import Ctx, Module, ParseError, Value, Var, bracket, function, pvar
 from osip.core.sip.uri import Uri, parse_uri
-from osip.script.builtins.value import UriMemo, default_port, number_of, text_of, transport
+from osip.script.builtins.value import (
+    UriMemo,
+    default_port,
+    number_of,
+    text_of,
+    transport,
+)
 
 
 def _split_host_port(text: str) -> tuple[str, int | None] | None:

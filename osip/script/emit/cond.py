@@ -150,7 +150,9 @@ def _action(pen: Pen, node: Any) -> Cond:
     code, stops = assign.test(pen, node)
     if pen.rc:
         code = f"_note(ctx, 1 if {code} else -1) > 0"
-    return Cond(code, code, f"(1 if {code} else 0)", False, stops)
+    if stops:
+        return Cond(code, f"({code} or c == 0)", f"(1 if {code} else 0 if c else -1)", False, True)
+    return sure(code)
 
 
 def _nested(pen: Pen, node: Any) -> Cond:

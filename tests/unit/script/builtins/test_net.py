@@ -84,14 +84,15 @@ def test_advertised() -> None:
 def test_tcp_alias_and_close() -> None:
     words = Words()
     calls: list[tuple[Any, ...]] = []
-    words.other.transport = SimpleNamespace(add_alias=lambda *a: calls.append(a),
-                                            close_connection=lambda text: text == "tcp:192.0.2.1:5066")
+    connections = SimpleNamespace(find=lambda dest: SimpleNamespace(id=3) if dest.port == 5066 else None)
+    words.other.transport = SimpleNamespace(alias=lambda *a: not calls.append(a), connections=connections,
+                                            disconnect=lambda number: number == 3)
     ctx = words.ctx()
     ctx.source.socket, ctx.source.conn = words.other, 3              # type: ignore[union-attr]
     assert words.call(ctx, "force_tcp_alias") == 1 and words.call(ctx, "add_tcp_alias", 9) == 1
-    assert calls == [(3, "192.0.2.1", 5066), (3, "192.0.2.1", 9)]
-    assert words.call(ctx, "tcp_close_conn", "tcp:192.0.2.1:5066") == 1
-    assert words.call(ctx, "tcp_close_conn", "5") == -1
+    assert calls == [(3, 5066), (3, 9)] and ctx.via_flags & FORCE_ALIAS
+    asked = ("tcp:192.0.2.1:5066", "192.0.2.1:5066", "3", "4", "udp:192.0.2.1:5066", "tcp:192.0.2.1:7", "a:b:c")
+    assert [words.call(ctx, "tcp_close_conn", text) for text in asked] == [1, 1, 1, -1, -1, -1, -1]
 
 
 def test_bond() -> None:
