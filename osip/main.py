@@ -61,7 +61,7 @@ class Server:
         found = list(result.diagnostics)
         if result.ok and set(checked.classes) - set(running.classes):
             new = ", ".join(sorted(set(checked.classes) - set(running.classes)))
-            found.append(Diagnostic("E390", f"the new script loads further modules ({new}): that needs a restart"))
+            found.append(Diagnostic("E308", f"the new script loads further modules ({new}): that needs a restart"))
         errors = [d for d in found if d.is_error]
         if errors:
             _log.error("reload refused errors=%d first=%s:%d:%d %s %s", len(errors), errors[0].span.file,

@@ -92,6 +92,8 @@ CATALOGUE: dict[str, Entry] = {
     "E306": Entry("bad module pattern", "The first argument of modparam is a regular expression that must match whole "
                   "module names, such as usrloc|registrar."),
     "E307": Entry("module needs another one", "The module works only together with the one named: load that too."),
+    "E308": Entry("reload needs a restart", "A running server can take new routes and settings; modules that it has not "
+                  "loaded yet come with a restart only."),
     # --- E4xx: types and arguments
     "E401": Entry("wrong number of arguments", "The function takes more or fewer arguments."),
     "E402": Entry("wrong kind of argument", "The argument cannot be turned into what the function takes."),

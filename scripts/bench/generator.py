@@ -86,7 +86,7 @@ class Generator:
         words = [load.mode, "127.0.0.1", server.port, self._uac_port, self._uas_port, load.window, load.users,
                  self._cseq, self._run, load.seconds, load.count, load.rate]
         done = subprocess.run([self._program, *map(str, words)], capture_output=True, text=True,
-                              timeout=load.seconds + 60, stdin=subprocess.DEVNULL,
+                              errors="replace", timeout=load.seconds + 60, stdin=subprocess.DEVNULL,
                               preexec_fn=lambda: os.sched_setaffinity(0, {self._core}))
         if done.returncode:
             raise BenchError(f"the load generator ended with {done.returncode}: {done.stderr.strip()}\n"

@@ -2,6 +2,7 @@
 
 Seeded, so that a failure repeats. The corpus is the torture messages.
 """
+
 from __future__ import annotations
 
 import random
@@ -19,9 +20,44 @@ from osip.core.sip.message import Request, Response, check, parse, peek_call_id
 from osip.core.sip.sdp import parse_sdp
 
 CORPUS = [path.read_bytes() for path in sorted((Path(__file__).parents[1] / "torture").glob("*/*.sip"))]
-PIECES = [b"\r\n", b"\n", b"\r", b" ", b"\t", b"\r\n ", b"\r\n\r\n", b'"', b"<", b">", b",", b";", b":", b"=", b"@", b"\\",
-          b"\x00", b"\xff", b"\xc3\xa9", b"%", b"99999999999999999999", b"-1", b"Via: ", b"v:", b"l: 3\r\n", b"i:x\r\n", b"SIP/2.0",
-          b"[", b"]", b"::", b"*", b"\xb2", b"sip:", b";branch=", b";tag=", b";rport"]
+PIECES = [
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b" ",
+    b"\t",
+    b"\r\n ",
+    b"\r\n\r\n",
+    b'"',
+    b"<",
+    b">",
+    b",",
+    b";",
+    b":",
+    b"=",
+    b"@",
+    b"\\",
+    b"\x00",
+    b"\xff",
+    b"\xc3\xa9",
+    b"%",
+    b"99999999999999999999",
+    b"-1",
+    b"Via: ",
+    b"v:",
+    b"l: 3\r\n",
+    b"i:x\r\n",
+    b"SIP/2.0",
+    b"[",
+    b"]",
+    b"::",
+    b"*",
+    b"\xb2",
+    b"sip:",
+    b";branch=",
+    b";tag=",
+    b";rport",
+]
 ROUNDS = 6
 A_ROUND = 2000
 
@@ -34,18 +70,18 @@ def mutate(rng: random.Random, raw: bytes) -> bytes:
         if kind == 0:
             data[at:at] = rng.choice(PIECES)
         elif kind == 1:
-            del data[at:at + rng.choice((1, 2, 5, 30))]
+            del data[at : at + rng.choice((1, 2, 5, 30))]
         elif kind == 2:
-            data[at:at + 1] = rng.choice(PIECES)
+            data[at : at + 1] = rng.choice(PIECES)
         elif kind == 3:
-            data[at:at + 1] = bytes([rng.randrange(256)])
+            data[at : at + 1] = bytes([rng.randrange(256)])
         elif kind == 4:
             start = rng.randrange(len(data) + 1)
-            data[at:at] = data[start:start + rng.randrange(60)]
+            data[at:at] = data[start : start + rng.randrange(60)]
         else:
             other = rng.choice(CORPUS)
             start = rng.randrange(len(other))
-            data[at:at] = other[start:start + rng.randrange(80)]
+            data[at:at] = other[start : start + rng.randrange(80)]
     return bytes(data)
 
 
@@ -76,13 +112,21 @@ def read_all(msg: Request | Response) -> None:
 
 def edit_all(rng: random.Random, msg: Request | Response, sound: bool) -> None:
     edits = Edits(msg)
-    steps = [lambda: edits.set_max_forwards(rng.randrange(70)), lambda: edits.append_hf("X-New: 1", rng.choice((None, "Via", "To"))),
-             lambda: edits.insert_hf("X-Top: 1"), lambda: edits.remove_hf(rng.choice(("Contact", "Via", "X-New", "Content-Length"))),
-             lambda: edits.set_body(b"new body", "a/b"), lambda: edits.set_received("192.0.2.1", 5, rng.random() < 0.5)]
+    steps = [
+        lambda: edits.set_max_forwards(rng.randrange(70)),
+        lambda: edits.append_hf("X-New: 1", rng.choice((None, "Via", "To"))),
+        lambda: edits.insert_hf("X-Top: 1"),
+        lambda: edits.remove_hf(rng.choice(("Contact", "Via", "X-New", "Content-Length"))),
+        lambda: edits.set_body(b"new body", "a/b"),
+        lambda: edits.set_received("192.0.2.1", 5, rng.random() < 0.5),
+    ]
     for step in rng.sample(steps, 3):
         quietly(step)
     quietly(splice, msg.raw, edits)
-    assert splice(msg.raw, [(first, last, msg.raw[first:last]) for first, last, _ in edits.items if first < last]) == msg.raw
+    assert (
+        splice(msg.raw, [(first, last, msg.raw[first:last]) for first, last, _ in edits.items if first < last])
+        == msg.raw
+    )
     if isinstance(msg, Request):
         sent = quietly(build_forward, msg, "sip:x@y", b"Via: SIP/2.0/UDP me;branch=z9hG4bKq\r\n", edits)
         if sound:

@@ -37,7 +37,7 @@ ctrl_tcp_listen {host}:{ctrl}
 class Baresip:
     """One baresip: commands out, events in, as netstrings of JSON over its control connection."""
 
-    __slots__ = ("child", "user", "port", "events", "_sock", "_buffer")
+    __slots__ = ("_buffer", "_sock", "child", "events", "port", "user")
 
     def __init__(self, running: Child, user: str, port: int, sock: socket.socket) -> None:
         self.child, self.user, self.port, self._sock = running, user, port, sock

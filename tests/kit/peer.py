@@ -115,7 +115,7 @@ def is_udp_bound(port: int) -> bool:
 class Child:
     """A running program: its output line by line, waited for without polling."""
 
-    __slots__ = ("name", "popen", "lines", "_news", "_reader")
+    __slots__ = ("_news", "_reader", "lines", "name", "popen")
 
     def __init__(self, name: str, argv: Sequence[str | Path], cwd: Path, env: Mapping[str, str] | None = None) -> None:
         self.name = name
@@ -229,7 +229,7 @@ class SippCounts:
 class Sipp:
     """One SIPp process and the files that it writes."""
 
-    __slots__ = ("child", "_stat", "_errors")
+    __slots__ = ("_errors", "_stat", "child")
 
     def __init__(self, running: Child, stat: Path, errors: Path) -> None:
         self.child, self._stat, self._errors = running, stat, errors

@@ -13,10 +13,9 @@ from dataclasses import dataclass, field
 
 from kit.peer import HOST, free_port
 
-
 _START = re.compile(rb"SIP/2\.0 \d+|[A-Z]+")
-_CALL_ID = re.compile(rb"^(?:Call-ID|i) *: *(\S+)", re.M | re.I)
-_CSEQ = re.compile(rb"^CSeq *: *(\d+ +\w+)", re.M | re.I)
+_CALL_ID = re.compile(rb"^(?:Call-ID|i) *: *(\S+)", re.MULTILINE | re.IGNORECASE)
+_CSEQ = re.compile(rb"^CSeq *: *(\d+ +\w+)", re.MULTILINE | re.IGNORECASE)
 _SIPP_CALL = re.compile(rb"^(\d+)-\d+@.*$")
 
 

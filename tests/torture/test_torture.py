@@ -3,6 +3,7 @@
 `verdict` is good or bad; a bad one is refused by `parse`, by `check` or by `check(deep=True)`, as `stage` says, with
 the reply `code`. `answerable` tells whether the error carries a message that a reply can be built from.
 """
+
 from __future__ import annotations
 
 import json
@@ -73,6 +74,10 @@ def check_fields(msg: Request | Response, expect: dict) -> None:
         uri = parse_uri(msg.ruri)
         for name, value in expect["uri"].items():
             assert getattr(uri, name) == (tuple(value) if isinstance(value, list) else value), name
+    check_body(msg, expect)
+
+
+def check_body(msg: Request | Response, expect: dict) -> None:
     if "body_text" in expect:
         assert msg.body == expect["body_text"].encode()
     if "body_size" in expect:

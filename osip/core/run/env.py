@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from osip.core.errors import OsipError
+from osip.core.net.endpoint import Source
 from osip.core.run.config import Config
 from osip.core.run.timers import Timers
+from osip.core.sip.message import parse
 
 if TYPE_CHECKING:
     from osip.core.exports.registry import Registry
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from osip.core.run.events import Events
     from osip.core.run.program import Program
     from osip.core.run.stats import Stats
+    from osip.core.sip.message import Request
+
+DUMMY = (b"DUMMY sip:dummy@localhost SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1\r\nFrom: <sip:dummy@localhost>;tag=0\r\n"
+         b"To: <sip:dummy@localhost>\r\nCall-ID: dummy\r\nCSeq: 1 DUMMY\r\nContent-Length: 0\r\n\r\n")
 
 
 class FlagTable:
@@ -110,11 +116,19 @@ class Env:
         self.shutdown: Callable[[bool], None] = _not_started    # True: drain first
         self.sql: Callable[[str], Any] = _not_started           # url ("" = db_default_url) -> core.store.sql.Sql
         self.cache: Callable[[str], Any] = _not_started
+        self._dummy: Request | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def wall(self) -> float:
         """Return the wall-clock time in Unix seconds."""
         return time.time()
+
+    def make_dummy(self) -> tuple[Request, Source | None]:
+        """Return the request (and its source) that routes see which no message started (dsl.md section 5)."""
+        if self._dummy is None:
+            self._dummy = parse(DUMMY)          # type: ignore[assignment]
+        source = Source(self.sockets[0], self.sockets[0].host, self.sockets[0].port) if self.sockets else None
+        return self._dummy, source              # type: ignore[return-value]
 
     def spawn(self, coro: Coroutine[Any, Any, Any], what: str = "") -> asyncio.Task[Any]:
         """Run a coroutine beside the packet path; a failure is logged, never lost."""

@@ -72,6 +72,7 @@ class Events:
                     env.log.error("event not delivered event=%s to=%s error=%s", name, subscriber.address, error)
         routes = env.program.events.get(name) if env.program else None
         for route in routes or ():
-            run = Ctx(env, ctx.msg if ctx else None, ctx.source if ctx else None, EVENT)
+            msg, source = (ctx.msg, ctx.source) if ctx is not None else env.make_dummy()
+            run = Ctx(env, msg, source, EVENT)
             run.event = params
             env.run_route(route, run)

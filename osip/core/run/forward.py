@@ -112,22 +112,21 @@ def via_line(ctx: Ctx, socket: LocalSocket, branch_id: str) -> bytes:
     return socket.via_start + branch_id.encode() + tail
 
 
-def stateless_branch(ctx: Ctx, dest: Dest) -> str:
-    """Return the branch of a stateless copy: the same for every copy of a request, its CANCEL and ACK (16.11)."""
+def stateless_branch(ctx: Ctx) -> str:
+    """Return the branch of a stateless copy: the same for every copy of a request, its CANCEL and its ACK (16.11)."""
     msg = ctx.msg
-    branch = msg.via1_branch
-    if branch.startswith("z9hG4bK"):
-        key = branch + msg.via1.sent_by
-    else:
-        key = f"{msg.via1}{msg.to_tag}{msg.from_tag}{msg.call_id}{msg.cseq}{ctx.msg.ruri}"  # type: ignore[union-attr]
-    text = f"{key}|{ctx.target.uri or msg.ruri}|{dest.host}:{dest.port}"                    # type: ignore[union-attr]
-    return "z9hG4bK.s" + md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+    key = msg.via1_branch
+    if key.startswith("z9hG4bK"):
+        key += msg.via1.sent_by
+    else:               # RFC 2543: what stays the same from INVITE to CANCEL and ACK
+        key = f"{msg.via1}|{msg.from_tag}|{msg.call_id}|{msg.cseq}|{msg.ruri}"      # type: ignore[union-attr]
+    return "z9hG4bK.s" + md5(key.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
 
 
 def send_stateless(ctx: Ctx, dests: list[Dest]) -> bool:
     """Forward the request of `ctx` without state to the first address that takes it."""
     for dest in dests:
-        data = build(ctx, ctx.target, dest, stateless_branch(ctx, dest))
+        data = build(ctx, ctx.target, dest, stateless_branch(ctx))
         if ctx.env.send(data, dest):
             ctx.env.dispatch.fwd_requests += 1
             return True

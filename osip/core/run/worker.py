@@ -23,6 +23,7 @@ from osip.core.run.env import Env
 from osip.core.run.events import Events
 from osip.core.run.stats import Stats
 from osip.core.run.timers import TICK
+from osip.core.store.cache import Caches
 from osip.core.store.sql import Stores
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Worker:
                 env.events.declare(event.name)
         env.mi = Commands(self.registry)
         self.dispatch = Dispatch(env, self.registry)
+        env.cache = Caches(lambda: env.now).cache
         env.send, env.run_route = self.send, self.dispatch.run_route
         env.is_myself, env.find_socket, env.pick_socket = self.is_myself, self.find_socket, self.pick_socket
         env.reply = lambda ctx, code, reason: reply.send_stateless(ctx, code, reason)
@@ -251,7 +253,7 @@ class Worker:
         program = self.env.program
         for route in program.timers if program else ():
             def run(route: Any = route) -> None:
-                self.dispatch.run_route(route.run, Ctx(self.env, None, None, TIMER))
+                self.dispatch.run_route(route.run, Ctx(self.env, *self.env.make_dummy(), TIMER))
             self._repeat(route.interval, run, f"timer_route[{route.name}]", self._generation)
 
     def _repeat(self, every: float, run: Callable[[], Any], what: str, generation: int) -> None:
@@ -268,7 +270,7 @@ class Worker:
         program = self.env.program
         if program is not None and program.startup is not None:
             before = self.dispatch.err_requests
-            self.dispatch.run_route(program.startup, Ctx(self.env, None, None, STARTUP))
+            self.dispatch.run_route(program.startup, Ctx(self.env, *self.env.make_dummy(), STARTUP))
             if self.dispatch.err_requests > before:
                 raise OsipError("startup_route failed: see the line above")
 

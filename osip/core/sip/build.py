@@ -10,8 +10,17 @@ from typing import Any, Final
 from osip.core.errors import ParseError
 from osip.core.sip.edits import Edit, Edits, Replacement, encode, header_lines, message_parts
 from osip.core.sip.message import Message, Request, Response, parse
-from osip.core.sip.names import (H_CALL_ID, H_CSEQ, H_FROM, H_RECORD_ROUTE, H_ROUTE, H_TIMESTAMP, H_TO, H_VIA,
-                                 M_REGISTER)
+from osip.core.sip.names import (
+    H_CALL_ID,
+    H_CSEQ,
+    H_FROM,
+    H_RECORD_ROUTE,
+    H_ROUTE,
+    H_TIMESTAMP,
+    H_TO,
+    H_VIA,
+    M_REGISTER,
+)
 from osip.core.sip.via import complete_via
 
 _COPIED: Final = frozenset((H_VIA, H_FROM, H_TO, H_CALL_ID, H_CSEQ))

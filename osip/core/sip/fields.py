@@ -126,10 +126,12 @@ def _cseq_method(msg: Message) -> str:
 
 
 def _call_id(msg: Message) -> str:
-    text = msg.value(_first(msg, names.H_CALL_ID))
-    if not text or " " in text or "\t" in text:
-        raise ParseError("bad Call-ID header")
-    return text
+    _, _, start, end = msg.headers[_first(msg, names.H_CALL_ID)]
+    value = msg.raw[start:end].strip(b" \t")
+    # One word, as `peek_call_id` sees it: the two must steer to the same worker.
+    if value.split() != [value]:
+        raise ParseError("bad Call-ID header", offset=start)
+    return value.decode("utf-8", "surrogateescape")
 
 
 def _via1_span(msg: Message) -> tuple[int, int]:

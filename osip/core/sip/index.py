@@ -73,8 +73,8 @@ def _scan_slowly(raw: bytes, pos: int, end: int) -> tuple[list[Header], bytes]:
                 value_start = pos + len(line) - len(line.lstrip(b" \t"))
             headers[-1] = (number, start, value_start, pos + len(line))
         else:
-            name, _, value = line.partition(b":")
-            number = HEADER_BYTES.get(name.rstrip().lower(), H_OTHER)
+            name, colon, value = line.partition(b":")
+            number = HEADER_BYTES.get(name.rstrip().lower(), H_OTHER) if colon else H_OTHER
             size = len(line)
             headers.append((number, pos, pos + size - len(value.lstrip(b" \t")), pos + size))
             if len(headers) > MAX_HEADERS:
@@ -84,7 +84,7 @@ def _scan_slowly(raw: bytes, pos: int, end: int) -> tuple[list[Header], bytes]:
 
 
 def peek_call_id(raw: bytes) -> bytes | None:
-    """Return the Call-ID without parsing the message; None when there is none. Used to steer (RFC 3261 section 20.8)."""
+    """Return the Call-ID (RFC 3261 section 20.8) without parsing; None when there is none. Used to steer."""
     start = raw.find(b"\nCall-ID: ")
     # The body of a NOTIFY may hold a Call-ID of its own, so what was found must lie in the head.
     if start >= 0 and raw.find(b"\r\n\r\n", 0, start) < 0:

@@ -1,4 +1,4 @@
-"""Read session descriptions as lines in order, each with its place, so that they can be edited (RFC 8866 section 5)."""
+"""Read session descriptions as lines in order, each with its place, to be edited (RFC 8866 section 5)."""
 from __future__ import annotations
 
 from typing import Final

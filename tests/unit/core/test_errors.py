@@ -1,4 +1,5 @@
 """Check that the errors carry what their takers read."""
+
 from __future__ import annotations
 
 import pytest
@@ -14,7 +15,12 @@ def test_family(kind: str) -> None:
 def test_parse_error() -> None:
     error = errors.ParseError("bad Via header", 505, 7, "msg")
     assert (str(error), error.reason, error.code, error.offset, error.partial) == (
-        "bad Via header", "bad Via header", 505, 7, "msg")
+        "bad Via header",
+        "bad Via header",
+        505,
+        7,
+        "msg",
+    )
     assert (errors.ParseError("x").code, errors.ParseError("x").offset) == (400, -1)
 
 

@@ -1,4 +1,5 @@
 """Tables of credentials and challenges."""
+
 from __future__ import annotations
 
 import pytest
@@ -7,14 +8,22 @@ from osip.core.errors import ParseError
 from osip.core.sip.auth import parse_auth
 
 
-@pytest.mark.parametrize(("text", "scheme", "params", "token"), [
-    ('Digest realm="a, b", nonce="x=y", stale=FALSE', "Digest", {"realm": "a, b", "nonce": "x=y", "stale": "FALSE"}, ""),
-    ('digest\r\n username="a\\"b" ,\t RESPONSE = "z"', "digest", {"username": 'a"b', "response": "z"}, ""),
-    ("Bearer abc.def==", "Bearer", {}, "abc.def=="),
-    ("NoOne opaque-data=here", "NoOne", {"opaque-data": "here"}, ""),
-    ("Negotiate", "Negotiate", {}, ""),
-    ('Digest uri="sip:a,b;c", qop=auth,', "Digest", {"uri": "sip:a,b;c", "qop": "auth"}, ""),
-])
+@pytest.mark.parametrize(
+    ("text", "scheme", "params", "token"),
+    [
+        (
+            'Digest realm="a, b", nonce="x=y", stale=FALSE',
+            "Digest",
+            {"realm": "a, b", "nonce": "x=y", "stale": "FALSE"},
+            "",
+        ),
+        ('digest\r\n username="a\\"b" ,\t RESPONSE = "z"', "digest", {"username": 'a"b', "response": "z"}, ""),
+        ("Bearer abc.def==", "Bearer", {}, "abc.def=="),
+        ("NoOne opaque-data=here", "NoOne", {"opaque-data": "here"}, ""),
+        ("Negotiate", "Negotiate", {}, ""),
+        ('Digest uri="sip:a,b;c", qop=auth,', "Digest", {"uri": "sip:a,b;c", "qop": "auth"}, ""),
+    ],
+)
 def test_parse(text: str, scheme: str, params: dict, token: str) -> None:
     auth = parse_auth(text)
     assert (auth.scheme, auth.params, auth.token) == (scheme, params, token)
@@ -22,7 +31,9 @@ def test_parse(text: str, scheme: str, params: dict, token: str) -> None:
     assert (again.params, again.token) == (params, token)
 
 
-@pytest.mark.parametrize("text", ["", 'Digest realm="x', "Digest realm", 'Digest a="1" b="2"', 'Digest a="1", A="2"', "="])
+@pytest.mark.parametrize(
+    "text", ["", 'Digest realm="x', "Digest realm", 'Digest a="1" b="2"', 'Digest a="1", A="2"', "="]
+)
 def test_refused(text: str) -> None:
     with pytest.raises(ParseError):
         parse_auth(text)

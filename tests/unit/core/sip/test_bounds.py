@@ -1,4 +1,5 @@
 """Check that the bounds leave room for real messages and keep header ids within a byte."""
+
 from __future__ import annotations
 
 from osip.core.sip import bounds

@@ -1,16 +1,18 @@
 """Check messages built from others, byte for byte."""
+
 from __future__ import annotations
 
 import pytest
 
-from osip.core.sip.build import (build_ack, build_cancel, build_forward, build_forward_reply, build_reply,
-                                 build_request)
+from osip.core.sip.build import build_ack, build_cancel, build_forward, build_forward_reply, build_reply, build_request
 from osip.core.sip.edits import Edits
 from osip.core.sip.message import Request, Response, check, parse
 
-INVITE = (b"INVITE sip:bob@h SIP/2.0\r\nVia: SIP/2.0/UDP p1;branch=z1;rport\r\nVia: SIP/2.0/UDP p2;branch=z2\r\nMax-Forwards: 70\r\n"
-          b"Record-Route: <sip:p1;lr>\r\nRoute: <sip:r1;lr>\r\nRoute: <sip:r2;lr>\r\nFrom: <sip:a@x>;tag=ft\r\nTo: <sip:b@x>\r\n"
-          b"Call-ID: cid\r\nCSeq: 7 INVITE\r\nTimestamp: 54\r\nContact: <sip:a@p2>\r\nContent-Length: 4\r\n\r\nbody")
+INVITE = (
+    b"INVITE sip:bob@h SIP/2.0\r\nVia: SIP/2.0/UDP p1;branch=z1;rport\r\nVia: SIP/2.0/UDP p2;branch=z2\r\nMax-Forwards: 70\r\n"
+    b"Record-Route: <sip:p1;lr>\r\nRoute: <sip:r1;lr>\r\nRoute: <sip:r2;lr>\r\nFrom: <sip:a@x>;tag=ft\r\nTo: <sip:b@x>\r\n"
+    b"Call-ID: cid\r\nCSeq: 7 INVITE\r\nTimestamp: 54\r\nContact: <sip:a@p2>\r\nContent-Length: 4\r\n\r\nbody"
+)
 VIAS = b"Via: SIP/2.0/UDP p1;branch=z1;rport\r\nVia: SIP/2.0/UDP p2;branch=z2\r\n"
 ENDS = b"From: <sip:a@x>;tag=ft\r\nTo: <sip:b@x>"
 CALL = b"\r\nCall-ID: cid\r\nCSeq: 7 INVITE\r\n"
@@ -30,15 +32,31 @@ def response(raw: bytes) -> Response:
     return msg
 
 
-@pytest.mark.parametrize(("status", "reason", "options", "expected"), [
-    (404, "Not Found", {"to_tag": "tt"}, VIAS + ENDS + b";tag=tt" + CALL + NONE),
-    (100, "Trying", {}, VIAS + ENDS + CALL + b"Timestamp: 54\r\n" + NONE),
-    (180, "Ringing", {"to_tag": "tt"}, VIAS + RR + ENDS + b";tag=tt" + CALL + NONE),
-    (200, "OK", {"to_tag": "t", "extra": b"Contact: <x:y>\r\nContent-Type: a/b\r\n", "body": b"hey", "server": b"osip"},
-     VIAS + RR + ENDS + b";tag=t" + CALL + b"Contact: <x:y>\r\nContent-Type: a/b\r\nServer: osip\r\nContent-Length: 3\r\n\r\nhey"),
-    (400, "Bad", {"received": "9.9.9.9", "rport": 99},
-     VIAS.replace(b"z1;rport", b"z1;received=9.9.9.9;rport=99") + ENDS + CALL + NONE),
-])
+@pytest.mark.parametrize(
+    ("status", "reason", "options", "expected"),
+    [
+        (404, "Not Found", {"to_tag": "tt"}, VIAS + ENDS + b";tag=tt" + CALL + NONE),
+        (100, "Trying", {}, VIAS + ENDS + CALL + b"Timestamp: 54\r\n" + NONE),
+        (180, "Ringing", {"to_tag": "tt"}, VIAS + RR + ENDS + b";tag=tt" + CALL + NONE),
+        (
+            200,
+            "OK",
+            {"to_tag": "t", "extra": b"Contact: <x:y>\r\nContent-Type: a/b\r\n", "body": b"hey", "server": b"osip"},
+            VIAS
+            + RR
+            + ENDS
+            + b";tag=t"
+            + CALL
+            + b"Contact: <x:y>\r\nContent-Type: a/b\r\nServer: osip\r\nContent-Length: 3\r\n\r\nhey",
+        ),
+        (
+            400,
+            "Bad",
+            {"received": "9.9.9.9", "rport": 99},
+            VIAS.replace(b"z1;rport", b"z1;received=9.9.9.9;rport=99") + ENDS + CALL + NONE,
+        ),
+    ],
+)
 def test_reply(status: int, reason: str, options: dict, expected: bytes) -> None:
     built = build_reply(request(), status, reason, **options)
     assert built == b"SIP/2.0 %d %b\r\n" % (status, reason.encode()) + expected
@@ -49,9 +67,15 @@ def test_reply_keeps_a_tag() -> None:
     assert response(build_reply(request(raw), 200, "OK", "new")).to_tag == "old"
 
 
-@pytest.mark.parametrize(("old", "new"), [
-    (b"To: <sip:b@x>", b'To: "x <sip:b@x>'), (b"SIP/2.0/UDP p1;branch=z1;rport", b"rubbish"),
-    (b"Via: SIP/2.0/UDP p1;branch=z1;rport\r\nVia: SIP/2.0/UDP p2;branch=z2\r\n", b""), (b"To: <sip:b@x>\r\n", b"")])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"To: <sip:b@x>", b'To: "x <sip:b@x>'),
+        (b"SIP/2.0/UDP p1;branch=z1;rport", b"rubbish"),
+        (b"Via: SIP/2.0/UDP p1;branch=z1;rport\r\nVia: SIP/2.0/UDP p2;branch=z2\r\n", b""),
+        (b"To: <sip:b@x>\r\n", b""),
+    ],
+)
 def test_reply_to_a_broken_request(old: bytes, new: bytes) -> None:
     reply = response(build_reply(request(INVITE.replace(old, new)), 400, "Bad", "t", received="1.1.1.1", rport=1))
     assert (reply.status, reply.call_id) == (400, "cid")
@@ -62,7 +86,9 @@ def test_ack() -> None:
     reply = build_reply(sent, 486, "Busy", "tt")
     assert build_ack(INVITE, reply) == (
         b"ACK sip:bob@h SIP/2.0\r\nVia: SIP/2.0/UDP p1;branch=z1;rport\r\nMax-Forwards: 70\r\nRoute: <sip:r1;lr>\r\n"
-        b"Route: <sip:r2;lr>\r\nFrom: <sip:a@x>;tag=ft\r\nTo: <sip:b@x>;tag=tt\r\nCall-ID: cid\r\nCSeq: 7 ACK\r\n" + NONE)
+        b"Route: <sip:r2;lr>\r\nFrom: <sip:a@x>;tag=ft\r\nTo: <sip:b@x>;tag=tt\r\nCall-ID: cid\r\nCSeq: 7 ACK\r\n"
+        + NONE
+    )
     assert build_ack(sent, response(reply)) == build_ack(INVITE, reply)
 
 
@@ -70,13 +96,15 @@ def test_cancel() -> None:
     assert build_cancel(INVITE, b"Reason: SIP;cause=200\r\n") == (
         b"CANCEL sip:bob@h SIP/2.0\r\nVia: SIP/2.0/UDP p1;branch=z1;rport\r\nMax-Forwards: 70\r\nRoute: <sip:r1;lr>\r\n"
         b"Route: <sip:r2;lr>\r\nFrom: <sip:a@x>;tag=ft\r\nTo: <sip:b@x>\r\nCall-ID: cid\r\nCSeq: 7 CANCEL\r\n"
-        b"Reason: SIP;cause=200\r\n" + NONE)
+        b"Reason: SIP;cause=200\r\n" + NONE
+    )
 
 
 def test_only_the_top_via_of_a_list() -> None:
     raw = INVITE.replace(b"z1;rport\r\nVia: ", b"z1;rport, ")
     assert response(build_reply(request(raw), 200, "OK")).get_all("Via") == [
-        "SIP/2.0/UDP p1;branch=z1;rport, SIP/2.0/UDP p2;branch=z2"]
+        "SIP/2.0/UDP p1;branch=z1;rport, SIP/2.0/UDP p2;branch=z2"
+    ]
     assert b"p2" not in build_cancel(raw)
 
 
@@ -86,7 +114,8 @@ def test_forward() -> None:
     edits.insert_hf(lambda out: b"Record-Route: <sip:" + out + b";lr>\r\n")
     built = build_forward(request(), "sip:new@z", b"Via: SIP/2.0/UDP me;branch=z9\r\n", edits, b"me")
     assert built == INVITE.replace(b"sip:bob@h", b"sip:new@z").replace(b": 70", b": 69").replace(
-        b"Via", b"Via: SIP/2.0/UDP me;branch=z9\r\nRecord-Route: <sip:me;lr>\r\nVia", 1)
+        b"Via", b"Via: SIP/2.0/UDP me;branch=z9\r\nRecord-Route: <sip:me;lr>\r\nVia", 1
+    )
 
 
 def test_forward_forms_of_via() -> None:
@@ -110,11 +139,14 @@ def test_forward_with_new_body() -> None:
     assert check(sent) is None and sent.body == b"longer body"
 
 
-@pytest.mark.parametrize(("old", "new", "expected"), [
-    (b"", b"", b"Via: SIP/2.0/UDP p2;branch=z2\r\n"),
-    (b";rport\r\nVia: ", b" ,  ", b"Via: SIP/2.0/UDP p2;branch=z2\r\n"),
-    (b";rport\r\nVia: ", b",\r\n ", b"Via: SIP/2.0/UDP p2;branch=z2\r\n"),
-])
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (b"", b"", b"Via: SIP/2.0/UDP p2;branch=z2\r\n"),
+        (b";rport\r\nVia: ", b" ,  ", b"Via: SIP/2.0/UDP p2;branch=z2\r\n"),
+        (b";rport\r\nVia: ", b",\r\n ", b"Via: SIP/2.0/UDP p2;branch=z2\r\n"),
+    ],
+)
 def test_forward_reply(old: bytes, new: bytes, expected: bytes) -> None:
     raw = build_reply(request(), 200, "OK", "t", body=b"b").replace(old, new, 1)
     built = build_forward_reply(response(raw))
@@ -129,11 +161,24 @@ def test_forward_reply_with_edits() -> None:
 
 
 def test_request() -> None:
-    built = build_request("OPTIONS", "sip:b", "<sip:a>;tag=1", b"<sip:b>", "cid", 3, b"SIP/2.0/UDP me;branch=z9",
-                          "<sip:me>", ["<sip:r;lr>"], b"Accept: x/y\r\n", b"hi")
-    assert built == (b"OPTIONS sip:b SIP/2.0\r\nVia: SIP/2.0/UDP me;branch=z9\r\nMax-Forwards: 70\r\nRoute: <sip:r;lr>\r\n"
-                     b"From: <sip:a>;tag=1\r\nTo: <sip:b>\r\nCall-ID: cid\r\nCSeq: 3 OPTIONS\r\nContact: <sip:me>\r\n"
-                     b"Accept: x/y\r\nContent-Length: 2\r\n\r\nhi")
+    built = build_request(
+        "OPTIONS",
+        "sip:b",
+        "<sip:a>;tag=1",
+        b"<sip:b>",
+        "cid",
+        3,
+        b"SIP/2.0/UDP me;branch=z9",
+        "<sip:me>",
+        ["<sip:r;lr>"],
+        b"Accept: x/y\r\n",
+        b"hi",
+    )
+    assert built == (
+        b"OPTIONS sip:b SIP/2.0\r\nVia: SIP/2.0/UDP me;branch=z9\r\nMax-Forwards: 70\r\nRoute: <sip:r;lr>\r\n"
+        b"From: <sip:a>;tag=1\r\nTo: <sip:b>\r\nCall-ID: cid\r\nCSeq: 3 OPTIONS\r\nContact: <sip:me>\r\n"
+        b"Accept: x/y\r\nContent-Length: 2\r\n\r\nhi"
+    )
     assert check(parse(built), deep=True) is None
 
 

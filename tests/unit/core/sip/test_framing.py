@@ -1,4 +1,5 @@
 """Check the cutting of streams into messages."""
+
 from __future__ import annotations
 
 import pytest
@@ -16,18 +17,27 @@ ONE, TWO = message(b"one"), message(b"")
 BARE = b"SIP/2.0 200 OK\r\nTo: x\r\n\r\n"
 
 
-@pytest.mark.parametrize(("stream", "expected"), [
-    (b"", []), (ONE, [ONE]), (ONE + TWO + BARE, [ONE, TWO, BARE]), (b"\r\n\r\n", [PING]), (b"\r\n", []),
-    (b"\r\n\r\n\r\n\r\n", [PING, PING]), (b"\r\n\r\n" + ONE + b"\r\n" + TWO + b"\r\n\r\n", [PING, ONE, TWO, PING]),
-    (ONE[:-1], []), (message(b"\r\n\r\n"), [message(b"\r\n\r\n")]),
-    (b"BYE sip:a SIP/2.0\r\nl:2\r\n\r\nab", [b"BYE sip:a SIP/2.0\r\nl:2\r\n\r\nab"]),
-])
+@pytest.mark.parametrize(
+    ("stream", "expected"),
+    [
+        (b"", []),
+        (ONE, [ONE]),
+        (ONE + TWO + BARE, [ONE, TWO, BARE]),
+        (b"\r\n\r\n", [PING]),
+        (b"\r\n", []),
+        (b"\r\n\r\n\r\n\r\n", [PING, PING]),
+        (b"\r\n\r\n" + ONE + b"\r\n" + TWO + b"\r\n\r\n", [PING, ONE, TWO, PING]),
+        (ONE[:-1], []),
+        (message(b"\r\n\r\n"), [message(b"\r\n\r\n")]),
+        (b"BYE sip:a SIP/2.0\r\nl:2\r\n\r\nab", [b"BYE sip:a SIP/2.0\r\nl:2\r\n\r\nab"]),
+    ],
+)
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 1000])
 def test_any_step(stream: bytes, expected: list, step: int) -> None:
     framer = Framer()
     out = []
     for start in range(0, len(stream), step):
-        out += framer.feed(stream[start:start + step])
+        out += framer.feed(stream[start : start + step])
     assert out == expected
 
 
@@ -39,17 +49,29 @@ def test_pending() -> None:
     assert framer.pending == 0
 
 
-@pytest.mark.parametrize(("stream", "code"), [
-    (b"GET / HTTP/1.1\r\n", 400), (b"\x16\x03\x01\x02", 400), (b"rubbish\r\n", 400), (message(length=b"-1"), 400),
-    (message(length=b"1x"), 400), (message(length=b""), 400), (message(length=b"99999999999"), 400),
-    (message(length=b"1\r\nl: 2"), 400), (message(length=b"101"), 513), (b"BYE sip:a SIP/2.0\r\nX: " + b"x" * 300, 513),
-    (b"BYE sip:a SIP/2.0\r\nX: " + b"x" * 300 + b"\r\n\r\n", 513), (b"\rx", 400)])
+@pytest.mark.parametrize(
+    ("stream", "code"),
+    [
+        (b"GET / HTTP/1.1\r\n", 400),
+        (b"\x16\x03\x01\x02", 400),
+        (b"rubbish\r\n", 400),
+        (message(length=b"-1"), 400),
+        (message(length=b"1x"), 400),
+        (message(length=b""), 400),
+        (message(length=b"99999999999"), 400),
+        (message(length=b"1\r\nl: 2"), 400),
+        (message(length=b"101"), 513),
+        (b"BYE sip:a SIP/2.0\r\nX: " + b"x" * 300, 513),
+        (b"BYE sip:a SIP/2.0\r\nX: " + b"x" * 300 + b"\r\n\r\n", 513),
+        (b"\rx", 400),
+    ],
+)
 @pytest.mark.parametrize("step", [1, 1000])
 def test_refused(stream: bytes, code: int, step: int) -> None:
     framer = Framer(max_head=200, max_body=100)
     with pytest.raises(ParseError) as caught:
         for start in range(0, len(stream), step):
-            framer.feed(stream[start:start + step])
+            framer.feed(stream[start : start + step])
     assert caught.value.code == code
 
 
@@ -59,8 +81,16 @@ def test_what_came_before_the_fault_is_kept() -> None:
     assert caught.value.partial == [ONE]
 
 
-@pytest.mark.parametrize(("head", "length"), [
-    (b"A\r\nContent-Length: 5\r\n", 5), (b"A\r\nL :6\r\n", 6), (b"A\r\nCONTENT-LENGTH\t:\r\n 7\r\n", 7), (b"A\r\n", 0),
-    (b"A\r\nX-l: 4\r\n", 0), (b"A\r\nl: 5\r\nl: 5\r\n", 5)])
+@pytest.mark.parametrize(
+    ("head", "length"),
+    [
+        (b"A\r\nContent-Length: 5\r\n", 5),
+        (b"A\r\nL :6\r\n", 6),
+        (b"A\r\nCONTENT-LENGTH\t:\r\n 7\r\n", 7),
+        (b"A\r\n", 0),
+        (b"A\r\nX-l: 4\r\n", 0),
+        (b"A\r\nl: 5\r\nl: 5\r\n", 5),
+    ],
+)
 def test_content_length(head: bytes, length: int) -> None:
     assert content_length(head) == length

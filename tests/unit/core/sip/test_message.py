@@ -1,4 +1,5 @@
 """Check start lines and what messages say of themselves."""
+
 from __future__ import annotations
 
 import pytest
@@ -7,8 +8,10 @@ from osip.core.errors import ParseError
 from osip.core.sip import names
 from osip.core.sip.message import Request, Response, parse
 
-HEAD = ("Via: SIP/2.0/UDP a;branch=z1, SIP/2.0/TCP b;branch=z2\r\nv: SIP/2.0/UDP c\r\nFrom: <sip:f@x>;tag=ft\r\n"
-        "To: <sip:t@x>\r\nCall-ID: cid@x\r\nCSeq: 5 INVITE\r\nX-One: 1\r\nx-one:  2 \r\nSubject: a\r\n  b\r\n")
+HEAD = (
+    "Via: SIP/2.0/UDP a;branch=z1, SIP/2.0/TCP b;branch=z2\r\nv: SIP/2.0/UDP c\r\nFrom: <sip:f@x>;tag=ft\r\n"
+    "To: <sip:t@x>\r\nCall-ID: cid@x\r\nCSeq: 5 INVITE\r\nX-One: 1\r\nx-one:  2 \r\nSubject: a\r\n  b\r\n"
+)
 
 
 def request(extra: str = "", body: str = "", line: str = "INVITE sip:u@h SIP/2.0") -> Request:
@@ -20,20 +23,32 @@ def request(extra: str = "", body: str = "", line: str = "INVITE sip:u@h SIP/2.0
 def test_request_line() -> None:
     msg = request()
     assert (msg.method, msg.method_id, msg.ruri, msg.is_request) == ("INVITE", names.M_INVITE, "sip:u@h", True)
-    assert msg.raw[msg.ruri_start:msg.ruri_end] == b"sip:u@h"
+    assert msg.raw[msg.ruri_start : msg.ruri_end] == b"sip:u@h"
     assert msg.uri.host == "h"
 
 
-@pytest.mark.parametrize(("line", "method", "number"), [
-    ("FOO sip:u@h SIP/2.0", "FOO", 0), ("invite sip:u@h SIP/2.0", "invite", 0), ("BYE sip:u@h sip/2.0", "BYE", names.M_BYE)])
+@pytest.mark.parametrize(
+    ("line", "method", "number"),
+    [
+        ("FOO sip:u@h SIP/2.0", "FOO", 0),
+        ("invite sip:u@h SIP/2.0", "invite", 0),
+        ("BYE sip:u@h sip/2.0", "BYE", names.M_BYE),
+    ],
+)
 def test_methods(line: str, method: str, number: int) -> None:
     msg = request(line=line)
     assert (msg.method, msg.method_id) == (method, number)
 
 
-@pytest.mark.parametrize(("line", "status", "reason"), [
-    ("SIP/2.0 200 OK", 200, "OK"), ("SIP/2.0 180 ", 180, ""), ("SIP/2.0 699", 699, ""),
-    ("SIP/2.0 486 Besetzt ä", 486, "Besetzt ä")])
+@pytest.mark.parametrize(
+    ("line", "status", "reason"),
+    [
+        ("SIP/2.0 200 OK", 200, "OK"),
+        ("SIP/2.0 180 ", 180, ""),
+        ("SIP/2.0 699", 699, ""),
+        ("SIP/2.0 486 Besetzt ä", 486, "Besetzt ä"),
+    ],
+)
 def test_status_line(line: str, status: int, reason: str) -> None:
     msg = parse(f"{line}\r\n{HEAD}\r\n".encode())
     assert isinstance(msg, Response)
@@ -41,14 +56,27 @@ def test_status_line(line: str, status: int, reason: str) -> None:
     assert (msg.method, msg.method_id) == ("INVITE", names.M_INVITE)
 
 
-@pytest.mark.parametrize(("raw", "code"), [
-    (b"", 400), (b"\r\n\r\n", 400), (b"INVITE sip:u@h SIP/2.0\r\n", 400), (b"INVITE\r\n\r\n", 400),
-    (b"INVITE sip:u@h\r\n\r\n", 400), (b"INVITE sip:u@h SIP/3.0\r\n\r\n", 505), (b"INVITE sip:u@h HTTP/1.1\r\n\r\n", 400),
-    (b"IN<ITE sip:u@h SIP/2.0\r\n\r\n", 400), (b"INVITE  SIP/2.0\r\n\r\n", 400), (b"SIP/2.0 99 x\r\n\r\n", 400),
-    (b"SIP/2.0 2000 x\r\n\r\n", 400), (b"SIP/2.0 700 x\r\n\r\n", 400), (b"SIP/2.0 abc\r\n\r\n", 400),
-    (b"INVITE sip:" + b"u" * 5000 + b" SIP/2.0\r\n\r\n", 414),
-    (b"INVITE sip:u SIP/2.0\r\nX: " + b"y" * 70000 + b"\r\n\r\n", 513),
-    (b"INVITE sip:u SIP/99999999999999999999.0\r\n\r\n", 505)])
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"", 400),
+        (b"\r\n\r\n", 400),
+        (b"INVITE sip:u@h SIP/2.0\r\n", 400),
+        (b"INVITE\r\n\r\n", 400),
+        (b"INVITE sip:u@h\r\n\r\n", 400),
+        (b"INVITE sip:u@h SIP/3.0\r\n\r\n", 505),
+        (b"INVITE sip:u@h HTTP/1.1\r\n\r\n", 400),
+        (b"IN<ITE sip:u@h SIP/2.0\r\n\r\n", 400),
+        (b"INVITE  SIP/2.0\r\n\r\n", 400),
+        (b"SIP/2.0 99 x\r\n\r\n", 400),
+        (b"SIP/2.0 2000 x\r\n\r\n", 400),
+        (b"SIP/2.0 700 x\r\n\r\n", 400),
+        (b"SIP/2.0 abc\r\n\r\n", 400),
+        (b"INVITE sip:" + b"u" * 5000 + b" SIP/2.0\r\n\r\n", 414),
+        (b"INVITE sip:u SIP/2.0\r\nX: " + b"y" * 70000 + b"\r\n\r\n", 513),
+        (b"INVITE sip:u SIP/99999999999999999999.0\r\n\r\n", 505),
+    ],
+)
 def test_refused(raw: bytes, code: int) -> None:
     with pytest.raises(ParseError) as caught:
         parse(raw)
@@ -68,12 +96,15 @@ def test_leading_blank_lines_are_skipped() -> None:
 def test_bare_line_feeds() -> None:
     msg = parse(f"BYE sip:u@h SIP/2.0\r\n{HEAD}\r\nbody".replace("\r\n", "\n").encode())
     assert (msg.ruri, msg.call_id, msg.get("Subject"), msg.body) == ("sip:u@h", "cid@x", "a b", b"body")
-    assert msg.raw[msg.blank:] == b"\nbody"
+    assert msg.raw[msg.blank :] == b"\nbody"
 
 
 def test_fields() -> None:
-    msg = request("Max-Forwards: 70\r\nContact: <sip:c1>;q=0.5, sip:c2@x\r\nm: <sip:c3>\r\nRoute: <sip:r1;lr>,<sip:r2>\r\n"
-                  "Expires: 60\r\nSupported: 100rel, path\r\nk: timer\r\nc: a/b\r\nl: 4\r\n", "body and more")
+    msg = request(
+        "Max-Forwards: 70\r\nContact: <sip:c1>;q=0.5, sip:c2@x\r\nm: <sip:c3>\r\nRoute: <sip:r1;lr>,<sip:r2>\r\n"
+        "Expires: 60\r\nSupported: 100rel, path\r\nk: timer\r\nc: a/b\r\nl: 4\r\n",
+        "body and more",
+    )
     assert (msg.from_tag, msg.to_tag, msg.call_id, msg.cseq, msg.cseq_method) == ("ft", "", "cid@x", 5, "INVITE")
     assert (msg.max_forwards, msg.expires, msg.content_length, msg.content_type) == (70, 60, 4, "a/b")
     assert msg.body == b"body"
@@ -104,7 +135,7 @@ def test_vias() -> None:
 
 
 def test_via_alone() -> None:
-    msg = parse(b"BYE sip:a SIP/2.0\r\nTo: x\r\nVia: SIP/2.0/UDP h;x=\"a,b\" \r\nVia: SIP/2.0/UDP i\r\n\r\n")
+    msg = parse(b'BYE sip:a SIP/2.0\r\nTo: x\r\nVia: SIP/2.0/UDP h;x="a,b" \r\nVia: SIP/2.0/UDP i\r\n\r\n')
     assert msg.via1_alone
     assert msg.raw[slice(*msg.via1_span)] == b'SIP/2.0/UDP h;x="a,b"'
     assert msg.raw[slice(*msg.via1_cut)] == b'Via: SIP/2.0/UDP h;x="a,b" \r\n'
@@ -120,10 +151,10 @@ def test_get() -> None:
 
 def test_line_ends() -> None:
     msg = request()
-    spans = [msg.raw[header[1]:msg.line_end(at)] for at, header in enumerate(msg.headers)]
+    spans = [msg.raw[header[1] : msg.line_end(at)] for at, header in enumerate(msg.headers)]
     assert b"".join(spans).decode() == HEAD
     assert msg.name(0) == "Via" and msg.name(1) == "v"
-    assert msg.raw[msg.blank:] == b"\r\n"
+    assert msg.raw[msg.blank :] == b"\r\n"
 
 
 def test_any_byte_survives() -> None:
@@ -131,12 +162,26 @@ def test_any_byte_survives() -> None:
     assert msg.get("X") == "\udcffé"
 
 
-@pytest.mark.parametrize(("attribute", "head"), [
-    ("via1", ""), ("via1", "Via: x\r\n"), ("from_", "From: <sip:a\r\n"), ("from_tag", ""), ("to_tag", 'To: "x <a:b>\r\n'),
-    ("call_id", ""), ("call_id", "Call-ID: a b\r\n"), ("cseq", "CSeq: x\r\n"), ("max_forwards", "Max-Forwards: -1\r\n"),
-    ("max_forwards", "Max-Forwards: 99999999999\r\n"), ("content_length", "Content-Length: 1 2\r\n"),
-    ("contacts", "Contact: <a\r\n"), ("routes", "Route: x\r\n"), ("vias", ""),
-    ("contacts", "Contact: " + "<sip:a>," * 300 + "<sip:a>\r\n")])
+@pytest.mark.parametrize(
+    ("attribute", "head"),
+    [
+        ("via1", ""),
+        ("via1", "Via: x\r\n"),
+        ("from_", "From: <sip:a\r\n"),
+        ("from_tag", ""),
+        ("to_tag", 'To: "x <a:b>\r\n'),
+        ("call_id", ""),
+        ("call_id", "Call-ID: a b\r\n"),
+        ("cseq", "CSeq: x\r\n"),
+        ("max_forwards", "Max-Forwards: -1\r\n"),
+        ("max_forwards", "Max-Forwards: 99999999999\r\n"),
+        ("content_length", "Content-Length: 1 2\r\n"),
+        ("contacts", "Contact: <a\r\n"),
+        ("routes", "Route: x\r\n"),
+        ("vias", ""),
+        ("contacts", "Contact: " + "<sip:a>," * 300 + "<sip:a>\r\n"),
+    ],
+)
 def test_broken_value_raises_each_time(attribute: str, head: str) -> None:
     msg = parse(f"BYE sip:a SIP/2.0\r\n{head}\r\n".encode())
     for _ in range(2):
@@ -149,9 +194,21 @@ def test_unknown_attribute() -> None:
         request().nothing  # noqa: B018
 
 
-@pytest.mark.parametrize(("head", "tag"), [
-    ("<sip:a>;tag=x", "x"), ("<sip:a>;tag=x;y=z", "x"), ("<sip:a>;y;TAG=x", "x"), ("sip:a@b;tag=x", "x"), ("<sip:a;tag=n>", ""),
-    ('"q>;tag=n" <sip:a>;tag=x', "x"), ('<sip:a>;y=";tag=n";tag=x', "x"), ("<sip:a> ; tag = x", "x"), ("<sip:a>;tag", ""),
-    ("<sip:a>;tagx=1", ""), ("<sip:a>;tag=a-b.c", "a-b.c")])
+@pytest.mark.parametrize(
+    ("head", "tag"),
+    [
+        ("<sip:a>;tag=x", "x"),
+        ("<sip:a>;tag=x;y=z", "x"),
+        ("<sip:a>;y;TAG=x", "x"),
+        ("sip:a@b;tag=x", "x"),
+        ("<sip:a;tag=n>", ""),
+        ('"q>;tag=n" <sip:a>;tag=x', "x"),
+        ('<sip:a>;y=";tag=n";tag=x', "x"),
+        ("<sip:a> ; tag = x", "x"),
+        ("<sip:a>;tag", ""),
+        ("<sip:a>;tagx=1", ""),
+        ("<sip:a>;tag=a-b.c", "a-b.c"),
+    ],
+)
 def test_tags(head: str, tag: str) -> None:
     assert parse(f"BYE sip:a SIP/2.0\r\nTo: {head}\r\n\r\n".encode()).to_tag == tag

@@ -1,4 +1,5 @@
 """Check the tables of methods, headers and status codes."""
+
 from __future__ import annotations
 
 import pytest
@@ -6,11 +7,28 @@ import pytest
 from osip.core.sip import names
 
 
-@pytest.mark.parametrize(("name", "expected"), [
-    ("Via", names.H_VIA), ("v", names.H_VIA), ("V", names.H_VIA), ("vIA", names.H_VIA), (b"VIA", names.H_VIA),
-    (b"call-id", names.H_CALL_ID), ("CaLl-Id", names.H_CALL_ID), (b"i", names.H_CALL_ID), (b"CSEQ", names.H_CSEQ),
-    (b"Cseq", names.H_CSEQ), (b"via ", names.H_VIA), ("l", names.H_CONTENT_LENGTH), ("x", names.H_SESSION_EXPIRES),
-    ("P-Asserted-Identity", names.H_PAI), ("X-Foo", names.H_OTHER), (b"", names.H_OTHER), ("\udcff", names.H_OTHER)])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Via", names.H_VIA),
+        ("v", names.H_VIA),
+        ("V", names.H_VIA),
+        ("vIA", names.H_VIA),
+        (b"VIA", names.H_VIA),
+        (b"call-id", names.H_CALL_ID),
+        ("CaLl-Id", names.H_CALL_ID),
+        (b"i", names.H_CALL_ID),
+        (b"CSEQ", names.H_CSEQ),
+        (b"Cseq", names.H_CSEQ),
+        (b"via ", names.H_VIA),
+        ("l", names.H_CONTENT_LENGTH),
+        ("x", names.H_SESSION_EXPIRES),
+        ("P-Asserted-Identity", names.H_PAI),
+        ("X-Foo", names.H_OTHER),
+        (b"", names.H_OTHER),
+        ("\udcff", names.H_OTHER),
+    ],
+)
 def test_header_id(name: str | bytes, expected: int) -> None:
     assert names.header_id(name) == expected
 
@@ -34,7 +52,9 @@ def test_methods() -> None:
     assert len(names.METHOD_IDS) == 14
 
 
-@pytest.mark.parametrize(("code", "words"), [(200, "OK"), (404, "Not Found"), (299, "OK"), (499, "Bad Request"),
-                                             (999, "Unknown"), (183, "Session Progress")])
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(200, "OK"), (404, "Not Found"), (299, "OK"), (499, "Bad Request"), (999, "Unknown"), (183, "Session Progress")],
+)
 def test_reasons(code: int, words: str) -> None:
     assert names.reason_phrase(code) == words

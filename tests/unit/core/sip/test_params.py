@@ -1,4 +1,5 @@
 """Tables of header parameters and quoted strings."""
+
 from __future__ import annotations
 
 import pytest
@@ -7,10 +8,20 @@ from osip.core.errors import ParseError
 from osip.core.sip import params
 
 
-@pytest.mark.parametrize(("text", "expected"), [
-    ("", ()), (";a", (("a", None),)), (";a=1;B=2", (("a", "1"), ("B", "2"))), (" ; a = 1 ; b ", (("a", "1"), ("b", None))),
-    (';a="x;y";b', (("a", '"x;y"'), ("b", None))), (";;a", (("a", None),)), (";a=", (("a", ""),)),
-    (';a="\\";";b=1', (("a", '"\\";"'), ("b", "1"))), (";a=b=c", (("a", "b=c"),))])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ()),
+        (";a", (("a", None),)),
+        (";a=1;B=2", (("a", "1"), ("B", "2"))),
+        (" ; a = 1 ; b ", (("a", "1"), ("b", None))),
+        (';a="x;y";b', (("a", '"x;y"'), ("b", None))),
+        (";;a", (("a", None),)),
+        (";a=", (("a", ""),)),
+        (';a="\\";";b=1', (("a", '"\\";"'), ("b", "1"))),
+        (";a=b=c", (("a", "b=c"),)),
+    ],
+)
 def test_parse(text: str, expected: tuple) -> None:
     assert params.parse_params(text) == expected
 
@@ -43,8 +54,9 @@ def test_token() -> None:
     assert params.is_token("a-b.c!%*_+`'~") and not params.is_token("a b") and not params.is_token("")
 
 
-@pytest.mark.parametrize(("text", "flat"), [
-    ("a", "a"), ("a\r\n b", "a b"), ("a \r\n\t b", "a b"), ("a\n b\r\n c", "a b c")])
+@pytest.mark.parametrize(
+    ("text", "flat"), [("a", "a"), ("a\r\n b", "a b"), ("a \r\n\t b", "a b"), ("a\n b\r\n c", "a b c")]
+)
 def test_unfold(text: str, flat: str) -> None:
     assert params.unfold(text) == flat
 

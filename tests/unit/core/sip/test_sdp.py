@@ -1,4 +1,5 @@
 """Check session descriptions: sections, places, values."""
+
 from __future__ import annotations
 
 import pytest
@@ -6,8 +7,10 @@ import pytest
 from osip.core.errors import ParseError
 from osip.core.sip.sdp import parse_sdp
 
-BODY = (b"v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nc=IN IP4 1.1.1.1/127\r\na=sendonly\r\nt=0 0\r\nm=audio 5000/2 RTP/AVP 0 8 101\r\n"
-        b"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n\r\nm=video 0 RTP/AVP 31\nc=IN IP6 ::1\na=inactive\n")
+BODY = (
+    b"v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nc=IN IP4 1.1.1.1/127\r\na=sendonly\r\nt=0 0\r\nm=audio 5000/2 RTP/AVP 0 8 101\r\n"
+    b"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n\r\nm=video 0 RTP/AVP 31\nc=IN IP6 ::1\na=inactive\n"
+)
 
 
 def test_sections() -> None:
@@ -25,13 +28,23 @@ def test_sections() -> None:
 def test_places() -> None:
     sdp = parse_sdp(BODY)
     for line in sdp.lines:
-        assert BODY[line.start:line.end].decode() == f"{line.kind}={line.value}"
-    assert BODY[sdp.media[1].start:sdp.media[1].end] == b"m=video 0 RTP/AVP 31\nc=IN IP6 ::1\na=inactive\n"
-    assert sdp.session.start == 0 and BODY[sdp.session.end:sdp.session.end + 2] == b"m="
+        assert BODY[line.start : line.end].decode() == f"{line.kind}={line.value}"
+    assert BODY[sdp.media[1].start : sdp.media[1].end] == b"m=video 0 RTP/AVP 31\nc=IN IP6 ::1\na=inactive\n"
+    assert sdp.session.start == 0 and BODY[sdp.session.end : sdp.session.end + 2] == b"m="
 
 
-@pytest.mark.parametrize("body", [b"", b"s=x\r\n", b"v=0\r\nrubbish\r\n", b"v=0\r\nm=audio\r\n", b"v=0\r\nm=audio x RTP/AVP 0\r\n",
-                                  b"v=0\r\nm=audio 999999 RTP/AVP 0\r\n", b"v=0\r\n =x"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"s=x\r\n",
+        b"v=0\r\nrubbish\r\n",
+        b"v=0\r\nm=audio\r\n",
+        b"v=0\r\nm=audio x RTP/AVP 0\r\n",
+        b"v=0\r\nm=audio 999999 RTP/AVP 0\r\n",
+        b"v=0\r\n =x",
+    ],
+)
 def test_refused(body: bytes) -> None:
     with pytest.raises(ParseError):
         parse_sdp(body)

@@ -1,4 +1,5 @@
 """Tables of URIs: their parts, what is refused, what compares equal (RFC 3261 section 19.1)."""
+
 from __future__ import annotations
 
 import pytest
@@ -12,7 +13,10 @@ PARTS = [
     ("sips:b.example", {"scheme": "sips", "user": "", "host": "b.example"}),
     ("sip:u:p@h;lr;x=1?a=b&c=d", {"password": "p", "params": (("lr", None), ("x", "1")), "headers": "a=b&c=d"}),
     ("sip:u:@h", {"user": "u", "password": ""}),
-    ("sip:+1(55)-5;phone-context=a@h;user=phone", {"user": "+1(55)-5;phone-context=a", "params": (("user", "phone"),)}),
+    (
+        "sip:+1(55)-5;phone-context=a@h;user=phone",
+        {"user": "+1(55)-5;phone-context=a", "params": (("user", "phone"),)},
+    ),
     ("sip:a?b/c@h", {"user": "a?b/c", "host": "h", "headers": ""}),
     ("sip:[::1]:5060;transport=tcp", {"host": "::1", "port": 5060, "is_ipv6": True}),
     ("sip:h;x=", {"params": (("x", ""),)}),
@@ -30,10 +34,35 @@ def test_parts(text: str, parts: dict) -> None:
     assert str(uri) == text
 
 
-@pytest.mark.parametrize("text", [
-    "", "sip", "sip:", "sip:a@", "sip:a@b@c", "sip:a b@c", "sip:a@b:x", "sip:a@b:99999", "sip:a@b:65536",
-    "sip:[::1", "sip:[abc]", "sip:[1::2::3]", "sip:[1:::2]", "sip:2001:db8::1", "<sip:a@b>", "sip:a@b>", "tel:",
-    "tel:abc xyz", "sip:a@b;=1", "1x:foo", "sip:a@b c", "sip:a@exa mple", 'sip:"a"@b', "sip:h\r\nX: y"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "sip",
+        "sip:",
+        "sip:a@",
+        "sip:a@b@c",
+        "sip:a b@c",
+        "sip:a@b:x",
+        "sip:a@b:99999",
+        "sip:a@b:65536",
+        "sip:[::1",
+        "sip:[abc]",
+        "sip:[1::2::3]",
+        "sip:[1:::2]",
+        "sip:2001:db8::1",
+        "<sip:a@b>",
+        "sip:a@b>",
+        "tel:",
+        "tel:abc xyz",
+        "sip:a@b;=1",
+        "1x:foo",
+        "sip:a@b c",
+        "sip:a@exa mple",
+        'sip:"a"@b',
+        "sip:h\r\nX: y",
+    ],
+)
 def test_refused(text: str) -> None:
     with pytest.raises(ParseError):
         parse_uri(text)
@@ -45,29 +74,38 @@ def test_too_long_is_414() -> None:
     assert caught.value.code == 414
 
 
-@pytest.mark.parametrize(("a", "b", "equal"), [
-    ("sip:alice@atlanta.com;transport=TCP", "SIP:alice@AtLanTa.CoM;Transport=tcp", True),
-    ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp", True),
-    ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5", True),
-    ("sip:carol@chicago.com;newparam=5", "sip:carol@chicago.com;security=on", True),
-    ("sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
-     "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com", True),
-    ("sip:alice@atlanta.com?subject=project%20x&priority=urgent",
-     "sip:alice@atlanta.com?priority=urgent&subject=project%20x", True),
-    ("SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP", False),
-    ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060", False),
-    ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp", False),
-    ("sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp", False),
-    ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting", False),
-    ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4", False),
-    ("sip:a@b", "sips:a@b", False),
-    ("sip:a%40b@c", "sip:a%40B@c", False),
-    ("sip:a@b;x=1", "sip:a@b;x=2", False),
-    ("tel:+1-201-555", "tel:+1201555", True),
-    ("tel:+1-201-555", "tel:+1201556", False),
-    ("urn:a:b", "urn:a:b", True),
-    ("urn:a:b", "urn:a:c", False),
-])
+@pytest.mark.parametrize(
+    ("a", "b", "equal"),
+    [
+        ("sip:alice@atlanta.com;transport=TCP", "SIP:alice@AtLanTa.CoM;Transport=tcp", True),
+        ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp", True),
+        ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5", True),
+        ("sip:carol@chicago.com;newparam=5", "sip:carol@chicago.com;security=on", True),
+        (
+            "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+            "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
+            True,
+        ),
+        (
+            "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+            "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
+            True,
+        ),
+        ("SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP", False),
+        ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060", False),
+        ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp", False),
+        ("sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp", False),
+        ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting", False),
+        ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4", False),
+        ("sip:a@b", "sips:a@b", False),
+        ("sip:a%40b@c", "sip:a%40B@c", False),
+        ("sip:a@b;x=1", "sip:a@b;x=2", False),
+        ("tel:+1-201-555", "tel:+1201555", True),
+        ("tel:+1-201-555", "tel:+1201556", False),
+        ("urn:a:b", "urn:a:b", True),
+        ("urn:a:b", "urn:a:c", False),
+    ],
+)
 def test_equal(a: str, b: str, equal: bool) -> None:
     assert uri_equal(a, b) is equal
     assert uri_equal(b, a) is equal
@@ -95,8 +133,10 @@ def test_build_from_parts() -> None:
     assert parse_uri("sip:a@b") == Uri(user="a", host="b")
 
 
-@pytest.mark.parametrize(("escaped", "plain"), [
-    ("a%40b", "a@b"), ("%00", "\0"), ("100%", "100%"), ("%zz", "%zz"), ("%FF", "\udcff"), ("%C3%A9", "é")])
+@pytest.mark.parametrize(
+    ("escaped", "plain"),
+    [("a%40b", "a@b"), ("%00", "\0"), ("100%", "100%"), ("%zz", "%zz"), ("%FF", "\udcff"), ("%C3%A9", "é")],
+)
 def test_unescape(escaped: str, plain: str) -> None:
     assert unescape_user(escaped) == plain
 

@@ -1,0 +1,286 @@
+"""Process one REGISTER: check all of it, then change the table, then answer (RFC 3261 section 10.3)."""
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from osip.api import (H_ALLOW, H_PATH, H_USER_AGENT, Ctx, LocalSocket, NameAddr, ParseError, find_param,
+                      parse_endpoint, parse_name_addr, split_commas)
+from osip.modules.registrar.address import Refusal, key_of, parse_any
+from osip.modules.registrar.flag import SaveFlags
+
+if TYPE_CHECKING:
+    from osip.modules.registrar.module import Registrar
+
+ALL_METHODS = 0xFFFFFFFF
+MAX_LIFE = 0x7FFFFFFF
+
+
+def save(reg: Registrar, ctx: Ctx, table: str, flags: SaveFlags, aor: str | None) -> int:
+    """Do what `save` says: 1 when all went well, -1 after a refusal, which has been answered already."""
+    domain = reg.usrloc.domain(table)
+    touched: list[Any] | None = None
+    try:
+        msg: Any = ctx.msg
+        path = _path(ctx, flags)
+        uri = parse_any(aor) if aor is not None else msg.to.uri
+        key = key_of(reg, uri)
+        if msg.contact_star:
+            _clear(reg, ctx, domain, key)
+        elif msg.contacts:
+            touched = _bind(reg, ctx, domain, key, flags, path)
+    except Refusal as refusal:
+        return _refuse(reg, ctx, flags, refusal)
+    except ParseError as error:
+        return _refuse(reg, ctx, flags, Refusal(400, f"Bad Request: {error.reason}"))
+    reg.accepted_regs += 1
+    if not flags.no_reply:
+        contacts = touched if flags.only_request and touched is not None else domain.valid(key, reg.env.now)
+        _answer(reg, ctx, 200, "OK", _lines(reg, contacts) + _path_echo(ctx, flags, path))
+    return 1
+
+
+# --- answering ------------------------------------------------------------------------------------------------------------
+
+def _answer(reg: Registrar, ctx: Ctx, code: int, reason: str, headers: bytes) -> None:
+    before = ctx.reply_edits
+    if headers:
+        ctx.reply_edits = [*(before or ()), headers]
+    reg.signaling.send_reply(ctx, code, reason)
+    ctx.reply_edits = before
+
+
+def _refuse(reg: Registrar, ctx: Ctx, flags: SaveFlags, refusal: Refusal) -> int:
+    reg.rejected_regs += 1
+    reg.env.log.info("registration refused code=%d reason=%s call_id=%s", refusal.code, refusal.reason,
+                     ctx.msg.get("Call-ID"))
+    if not flags.no_reply:
+        headers = refusal.headers
+        if refusal.code >= 500 and reg.retry_after:
+            headers += b"Retry-After: %d\r\n" % reg.retry_after
+        _answer(reg, ctx, refusal.code, refusal.reason, headers)
+    return -1
+
+
+def _lines(reg: Registrar, contacts: list[Any]) -> bytes:
+    if not contacts:
+        return b""
+    now, received_param = reg.env.now, reg.received_param
+    values = []
+    for contact in contacts:
+        left = MAX_LIFE if contact.expires == 0.0 else int(contact.expires - now + 0.5)
+        value = f"<{contact.uri}>" if contact.q < 0 else f"<{contact.uri}>;q={contact.q / 1000:g}"
+        value += f";expires={left}"
+        if contact.received and received_param:
+            value += f';{received_param}="{contact.received}"'
+        values.append(value)
+    return f"Contact: {', '.join(values)}\r\n".encode("utf-8", "surrogateescape")
+
+
+def _path(ctx: Ctx, flags: SaveFlags) -> str | None:
+    """Return the Path to store (RFC 3327); Refusal when the mode is strict and the phone does not know Path."""
+    msg: Any = ctx.msg
+    if not flags.path or msg.find(H_PATH) < 0:
+        return None
+    if flags.path == "strict" and not _supports_path(msg):
+        raise Refusal(420, "Bad Extension", b"Unsupported: path\r\n")
+    if any(not hop.uri.is_sip for hop in msg.paths):
+        raise Refusal(400, "Bad Path")
+    return ", ".join(msg.get_all(H_PATH))
+
+
+def _supports_path(msg: Any) -> bool:
+    return any(option.lower() == "path" for option in msg.supported)
+
+
+def _path_echo(ctx: Ctx, flags: SaveFlags, path: str | None) -> bytes:
+    if path is None or flags.path == "off" or not _supports_path(ctx.msg):
+        return b""
+    return f"Path: {path}\r\n".encode("utf-8", "surrogateescape")
+
+
+# --- changing -------------------------------------------------------------------------------------------------------------
+
+def _clear(reg: Registrar, ctx: Ctx, domain: Any, key: str) -> None:
+    msg: Any = ctx.msg
+    if msg.expires != 0:
+        raise Refusal(400, "Contact * Needs Expires 0")
+    record = domain.get(key)
+    if record is None:
+        return
+    for contact in record.contacts:
+        if contact.call_id == msg.call_id and msg.cseq < contact.cseq:
+            raise Refusal(400, "Invalid CSeq Number")
+    domain.delete_aor(key)
+
+
+def _bind(reg: Registrar, ctx: Ctx, domain: Any, key: str, flags: SaveFlags, path: str | None) -> list[Any]:
+    """Check every Contact of the request, then apply them all; return the contacts that it named and that live."""
+    now = reg.env.now
+    record = domain.get(key)
+    if record is not None:
+        for old in [c for c in record.contacts if not c.is_valid(now)]:
+            domain.delete(old)
+        record = domain.get(key)
+    draft = _Draft(reg, ctx, flags, path)
+    plan: list[tuple[Any, Any]] = []            # (known contact or None, new state or None to remove it)
+    repeated: list[Any] = []
+    for address in ctx.msg.contacts:
+        known = _known(reg, record, address, draft, flags)
+        if known is not None and _is_repeat(reg, known, draft):
+            repeated.append(known)
+            continue
+        life = _life(reg, draft, address, flags)
+        if life == 0:
+            if known is not None:
+                plan.append((known, None))
+        else:
+            plan.append((known, draft.contact(address, now + life)))
+    dropped = _over_limit(reg, record, plan, flags)
+    for old in dropped:
+        domain.delete(old)
+    return repeated + _apply(reg, ctx, domain, key, plan)
+
+
+def _apply(reg: Registrar, ctx: Ctx, domain: Any, key: str, plan: list[tuple[Any, Any]]) -> list[Any]:
+    touched = []
+    for known, fresh in plan:
+        if fresh is None:
+            domain.delete(known)
+        elif known is None:
+            # Two equal Contacts in one request are one binding.
+            record = domain.get(key)
+            twin = record.find(fresh.uri, fresh.call_id) if record is not None else None
+            if twin is not None and twin in touched:
+                domain.update(twin, fresh)
+            else:
+                touched.append(domain.insert(key, fresh))
+        else:
+            domain.update(known, fresh)
+            touched.append(known)
+            if reg.mcontact_avp:
+                ctx.avp(reg.mcontact_avp).append(fresh.uri)
+    return touched
+
+
+def _known(reg: Registrar, record: Any, address: NameAddr, draft: _Draft, flags: SaveFlags) -> Any:
+    if record is None:
+        return None
+    mode = reg.usrloc.matching_mode if flags.matching is None else flags.matching
+    if mode == 0:
+        return record.find(address.uri_text)
+    if mode == 1:
+        return record.find(address.uri_text, draft.call_id)
+    wanted = find_param(address.uri.params, str(mode))
+    if wanted is None:
+        return record.find(address.uri_text)
+    return next((c for c in record.contacts if reg.uri_param(c.uri, str(mode)) == wanted), None)
+
+
+def _is_repeat(reg: Registrar, known: Any, draft: _Draft) -> bool:
+    """Say whether this is a retransmission of what made the contact; Refusal when it is older (section 10.3 step 7)."""
+    if known.call_id != draft.call_id or draft.cseq > known.cseq:
+        return False
+    if draft.cseq < known.cseq:
+        raise Refusal(400, "Invalid CSeq Number")
+    if reg.env.now < known.modified + reg.usrloc.cseq_delay:
+        return True
+    if not reg.allow_dup_cseq:
+        raise Refusal(400, "Invalid CSeq Number")
+    return False
+
+
+def _life(reg: Registrar, draft: _Draft, address: NameAddr, flags: SaveFlags) -> int:
+    """Return for how many seconds a contact is kept: what it asks for within the limits, 0 to remove it."""
+    asked = address.expires
+    if asked is None:
+        asked = draft.expires
+    if asked == 0:
+        return 0
+    if reg.expires_max_deviation:
+        asked += random.randint(-reg.expires_max_deviation, reg.expires_max_deviation)
+    least = reg.min_expires if flags.min_expires is None else flags.min_expires
+    most = reg.max_expires if flags.max_expires is None else flags.max_expires
+    if most:
+        asked = min(asked, most)
+    return max(asked, least, 1)
+
+
+def _over_limit(reg: Registrar, record: Any, plan: list[tuple[Any, Any]], flags: SaveFlags) -> list[Any]:
+    """Return the contacts that must go for the limit; Refusal when it may not be enforced that way."""
+    limit = reg.max_contacts if flags.max_contacts is None else flags.max_contacts
+    if not limit:
+        return []
+    named = {id(known) for known, _ in plan}
+    untouched = [c for c in record.contacts if id(c) not in named] if record is not None else []
+    kept = sum(1 for _, fresh in plan if fresh is not None)
+    over = kept + len(untouched) - limit
+    adds = any(known is None and fresh is not None for known, fresh in plan)
+    if over <= 0 or not adds:
+        return []
+    if not flags.force or kept > limit:
+        raise Refusal(503, "Too Many Registered Contacts")
+    return sorted(untouched, key=lambda c: c.modified)[:over]
+
+
+class _Draft:
+    """What all contacts of one REGISTER have in common."""
+    __slots__ = ("reg", "path", "call_id", "cseq", "expires", "agent", "received", "socket", "cflags", "flags",
+                 "methods", "attr", "memory")
+
+    def __init__(self, reg: Registrar, ctx: Ctx, flags: SaveFlags, path: str | None) -> None:
+        msg: Any = ctx.msg
+        self.reg, self.path = reg, path
+        self.call_id, self.cseq = msg.call_id, msg.cseq
+        expires = msg.expires
+        self.expires = reg.default_expires if expires is None else expires
+        self.agent = (msg.get(H_USER_AGENT) or "")[:255]
+        self.received = _newest(ctx, reg.received_avp)
+        self.attr = _newest(ctx, reg.attr_avp)
+        self.cflags, self.flags, self.memory = ctx.target.bflags, ctx.flags, flags.memory
+        self.socket = _socket(reg, ctx, flags)
+        self.methods = -1
+        allow = msg.get_all(H_ALLOW)
+        if allow:
+            self.methods = reg.method_mask(",".join(allow))
+        if flags.path_received and path:
+            received = find_param(parse_name_addr(split_commas(path)[0]).uri.params, "received")
+            if received:
+                self.received = received if received.lower().startswith("sip") else f"sip:{received}"
+                self.cflags |= reg.usrloc.nat_flag
+
+    def contact(self, address: NameAddr, expires: float) -> Any:
+        """Make the contact of one Contact value."""
+        reg = self.reg
+        uri = address.uri_text
+        if len(uri) > reg.max_contact_len:
+            raise Refusal(400, "Contact Too Long")
+        if not (address.uri.is_sip or address.uri.scheme == "tel"):
+            raise Refusal(400, "Bad Contact")
+        q = address.q if address.params_text else -1
+        methods = address.param("methods") if address.params_text else None
+        mask = reg.method_mask(methods) if methods else self.methods if self.methods >= 0 else ALL_METHODS
+        return reg.new_contact(
+            uri, expires, reg.default_q if q < 0 else q, self.call_id, self.cseq, self.agent, self.received, self.path,
+            self.socket, self.cflags, self.flags, mask,
+            address.param("+sip.instance") if address.params_text else None, self.attr, reg.env.now, self.memory)
+
+
+def _newest(ctx: Ctx, name: str) -> str | None:
+    values = ctx.avps.get(name) if name and ctx.avps else None
+    return str(values[-1]) if values else None
+
+
+def _socket(reg: Registrar, ctx: Ctx, flags: SaveFlags) -> LocalSocket | None:
+    if flags.sock_hdr and reg.sock_hdr_name:
+        text = ctx.msg.get(reg.sock_hdr_name)
+        if text:
+            try:
+                end = parse_endpoint(text)
+            except ValueError:
+                reg.env.log.error('registrar: "%s" in %s names no socket', text, reg.sock_hdr_name)
+            else:
+                found = reg.env.find_socket(end.proto, end.host, end.port)
+                if found is not None:
+                    return found
+    return ctx.source.socket if ctx.source is not None else None
