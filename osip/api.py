@@ -6,7 +6,7 @@ from osip.core.exports.diagnostic import Diagnostic, Severity
 from osip.core.exports.module import Module
 from osip.core.exports.spec import Hook, Scope, StatKind
 from osip.core.exports.types import (BranchRoute, FailureRoute, FlagName, Parse, Raw, ReplyRoute, RequestRoute, Route,
-                                     Static, Value, Var, flag_parser, posix, regex)
+                                     Static, Value, Var, flag_parser, one_line, posix, regex)
 from osip.core.mi import rpc
 from osip.core.net.connections import StreamLimits
 from osip.core.net.endpoint import (DEFAULT_PORTS, RELIABLE, Dest, Endpoint, LocalSocket, Source, bracket, is_ip,
@@ -31,8 +31,10 @@ from osip.core.sip.names import (H_SUPPORTED, H_USER_AGENT, H_ACCEPT, H_ALLOW, H
 from osip.core.sip.params import find_param
 from osip.core.sip.sdp import Media, Sdp, parse_sdp
 from osip.core.sip.uri import unescape_user, Uri, parse_uri, uri_equal
+from osip.core.run.variable import avp_name
 
 __all__ = [
+    "avp_name",
     "unescape_user",
     "H_SUPPORTED",
     "H_USER_AGENT",
@@ -45,6 +47,6 @@ __all__ = [
     "Route", "Scope", "Severity", "Source", "StatKind", "Static", "StoreError", "StreamLimits", "Target",
     "TcpTransport", "UdpTransport", "Uri", "UriWords", "Value", "Var", "Auth", "bare_type", "bracket", "build_ack", "build_cancel", "build_reply",
     "build_request", "canonical_name", "check", "event", "find_credentials", "find_param", "parse_auth", "flag_parser", "forward", "function", "gauge", "header_id", "hook", "is_ip", "merge", "mi",
-    "needs", "param", "parse", "parse_endpoint", "parse_name_addr", "parse_uri", "posix", "pvar", "python_level", "reason_phrase",
+    "needs", "one_line", "param", "parse", "parse_endpoint", "parse_name_addr", "parse_uri", "posix", "pvar", "python_level", "reason_phrase",
     "regex", "reply", "rpc", "slot", "splice", "split_commas", "stat", "table", "timer", "transform", "uri_equal",
 ]

@@ -1,4 +1,4 @@
-"""Record routes and follow them: Record-Route, loose and strict Route handling (RFC 3261 sections 16.4, 16.6, 16.12)."""
+"""Record routes and follow them: Record-Route, loose and strict Route handling (RFC 3261 16.4, 16.6, 16.12)."""
 from __future__ import annotations
 
 import re
@@ -44,7 +44,7 @@ class Rr(Module):
         # Called as (ctx, route parameters) each time loose_route consumed a Route of ours (dialog, uac).
         self.watchers: list[Callable[[Ctx, str], Any]] = []
 
-    # --- recording ----------------------------------------------------------------------------------------------------
+    # --- recording -----------------------------------------------------------------------------------------------
 
     def _recorded(self, ctx: Ctx) -> Recorded:
         state: Recorded | None = ctx[self.recorded]
@@ -110,7 +110,7 @@ class Rr(Module):
             return ""
         return f"{user}@" if user else ""
 
-    # --- following ----------------------------------------------------------------------------------------------------
+    # --- following -----------------------------------------------------------------------------------------------
 
     @function(routes=Route.REQUEST)
     def loose_route(self, ctx: Ctx) -> int:

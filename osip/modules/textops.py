@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
-from osip.api import Ctx, HeaderWords, Module, Parse, function, posix
+from osip.api import Ctx, HeaderWords, Module, Parse, function, one_line, posix
 
 REQUESTS = "QRFBL"
-_FLAGS = {"i": re.IGNORECASE, "s": re.DOTALL, "m": re.MULTILINE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +20,12 @@ class Substitution:
 
 
 def parse_substitution(text: str) -> Substitution:
-    """Parse `/pattern/replacement/flags`; any character may delimit. ValueError with words when it is not one."""
-    if len(text) < 3:
+    """Parse `/pattern/replacement/flags`; any character may delimit. ValueError with words when it is not one.
+
+    Flags: `i` ignores case, `g` replaces every match, `s` takes the text as one string (else `^` and `$` match at line
+    ends and nothing but a literal crosses them).
+    """
+    if not text:
         raise ValueError("write /pattern/replacement/flags")
     mark, parts, current, escaped = text[0], [], "", False
     for letter in text[1:]:
@@ -38,19 +41,20 @@ def parse_substitution(text: str) -> Substitution:
             current += letter
     if len(parts) != 2:
         raise ValueError(f'"{mark}" must stand three times: {mark}pattern{mark}replacement{mark}flags')
-    options, every = 0, False
-    for flag in current:
-        if flag == "g":
-            every = True
-        elif flag in _FLAGS:
-            options |= _FLAGS[flag]
-        else:
-            raise ValueError(f'unknown flag "{flag}"; known: i g s')
+    unknown = set(current) - set("igs")
+    if unknown:
+        raise ValueError(f'unknown flag "{min(unknown)}"; known: i g s')
+    whole = "s" in current
+    options = (re.DOTALL if whole else re.MULTILINE) | (re.IGNORECASE if "i" in current else 0)
+    source = posix(parts[0])
     try:
-        pattern = re.compile(_bytes(posix(parts[0])), options)
+        pattern = re.compile(_bytes(source if whole else one_line(source)), options)
     except re.error as error:
         raise ValueError(f"bad regular expression: {error}") from None
-    return Substitution(pattern, parts[1], every)
+    most = max(map(int, re.findall(r"\\(\d)", parts[1])), default=0)
+    if most > pattern.groups:
+        raise ValueError(f"there is no group {most} in the pattern, it has {pattern.groups}")
+    return Substitution(pattern, parts[1], "g" in current)
 
 
 def _bytes(text: str) -> bytes:
@@ -59,9 +63,7 @@ def _bytes(text: str) -> bytes:
 
 def _expand(match: re.Match[bytes], text: str) -> bytes:
     def group(found: re.Match[str]) -> str:
-        number = int(found[1])
-        value = match[number] if number <= match.re.groups else b""
-        return (value or b"").decode("utf-8", "surrogateescape")
+        return (match[int(found[1])] or b"").decode("utf-8", "surrogateescape")
     plain = {"\\n": "\n", "\\r": "\r", "\\t": "\t", "\\\\": "\\"}
     text = re.sub(r"\\(\d)", group, text)
     return _bytes(re.sub(r"\\[nrt\\]", lambda m: plain[m[0]], text))
@@ -150,11 +152,12 @@ class Textops(HeaderWords, Module):
         if old is None:
             return False
         scheme, _, rest = old.partition(":")
-        user, found, host = rest.rpartition("@")
+        login, found, host = rest.rpartition("@")
+        user, colon, password = login.partition(":")
         new = _substituted(expression, user)
         if new is None:
             return False
-        ctx.target.uri = f"{scheme}:{new}@{host}" if found or new else old
+        ctx.target.uri = f"{scheme}:{new}{colon}{password}@{host}" if found or new else old
         return True
 
     # --- the 1.x names of body words ------------------------------------------------------------------------------------

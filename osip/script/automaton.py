@@ -13,7 +13,7 @@ from typing import Any
 from lark import Lark
 from lark.parsers.lalr_analysis import Shift
 
-from osip.script.lexer import Token
+from osip.script.lexer import ADDRESS, Token
 
 # A state to go to, or (number of values, rule name, callback or None when the one value stays as it is).
 Action = int | tuple[int, str, Callable[[list[Any]], Any] | None]
@@ -43,6 +43,8 @@ class Tables:
                     size = len(target.expansion)
                     passes = size == 1 and target.options.expand1 and target.alias is None
                     row[name] = (size, intern(str(target.origin.name)), None if passes else conf.callbacks[target])
+            if not row.keys().isdisjoint(("NET", "HOST", "PATH")):
+                row[ADDRESS] = 0            # saves the lexer three look-ups for each token
             actions[state] = row
         return cls(conf.start_state, conf.end_state, actions)
 

@@ -6,7 +6,8 @@ rule always reports.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from osip.core.exports.diagnostic import Span
 from osip.script.automaton import Automaton
@@ -26,7 +27,7 @@ _NAMES = {"LPAR": '"("', "RPAR": '")"', "LBRACE": '"{"', "RBRACE": '"}"', "LSQB"
 
 class Scene:
     """What is known where a token does not fit: the token, those before it, the open brackets."""
-    __slots__ = ("accepts", "head", "opener", "previous", "reading", "token", "values")
+    __slots__ = ("accepts", "callee", "head", "opener", "previous", "reading", "token", "values")
 
     def __init__(self, reading: Reading, state: Automaton, token: Token, previous: Token | None) -> None:
         self.reading = reading
@@ -34,31 +35,24 @@ class Scene:
         self.previous = previous
         self.accepts = state.expected()
         self.values = state.values
-        self.opener, self.head = self._bracket()
+        self.opener, self.head, self.callee = self._bracket()
 
-    def _bracket(self) -> tuple[str, str]:
-        """Return the innermost open bracket and the token type before it."""
-        closed = False
-        for index in range(len(self.values) - 1, -1, -1):
-            item = self.values[index]
-            if type(item) is not Token:
-                continue
-            closed = closed or item.type == "SEMICOLON"
-            if item.type in ("LPAR", "LSQB", "LBRACE"):
-                before = self.values[index - 1] if index else None
-                return item.type, before.type if type(before) is Token else ""
-        return "", ""
+    def _bracket(self) -> tuple[str, str, str]:
+        """Return the innermost open bracket, and type and text of the token before it."""
+        for index in open_brackets(self.values):
+            before = self.values[index - 1] if index else None
+            if type(before) is Token:
+                return self.values[index].type, before.type, before.value
+            return self.values[index].type, "", ""
+        return "", "", ""
 
     def is_in_condition(self) -> bool:
         """Return whether the token stands in a condition and not in brackets for arithmetic."""
-        for index in range(len(self.values) - 1, 0, -1):
-            item = self.values[index]
-            if type(item) is not Token:
-                continue
-            if item.type in ("LBRACE", "LSQB"):
+        for index in open_brackets(self.values):
+            if self.values[index].type in ("LBRACE", "LSQB"):
                 return False
-            before = self.values[index - 1]
-            if item.type == "LPAR" and type(before) is Token:
+            before = self.values[index - 1] if index else None
+            if type(before) is Token:
                 return before.type in ("IF", "WHILE", "ASSERT")
         return False
 
@@ -71,6 +65,31 @@ class Scene:
         """Return the column behind the previous token."""
         end = self.previous.end if self.previous is not None else self.token.start
         return self.reading.source.after(end)
+
+
+def open_brackets(values: list[Any]) -> Iterator[int]:
+    """Yield the indices of the brackets still open on a stack of values, innermost first."""
+    closed = 0
+    for index in range(len(values) - 1, -1, -1):
+        item = values[index]
+        if type(item) is not Token:
+            continue
+        if item.type in ("RPAR", "RSQB", "RBRACE"):
+            closed += 1
+        elif item.type in ("LPAR", "LSQB", "LBRACE"):
+            if closed:
+                closed -= 1
+            else:
+                yield index
+
+
+def describe(token: Token) -> str:
+    """Name a token for a message."""
+    if token.type == "$END":
+        return "the end of the file"
+    if token.type == "STR":
+        return "a string" if len(token.value) > 24 or "\n" in token.value else token.value
+    return f'"{token.value}"'
 
 
 def complain(scene: Scene) -> None:
@@ -196,6 +215,10 @@ def _argument(scene: Scene) -> bool:
     if scene.opener != "LPAR" or scene.head not in ("F_NAME", "ROUTE"):
         return False
     kind = scene.token.type
+    keyword = _keyword_for(scene.callee)
+    if scene.head == "F_NAME" and keyword and kind != "LBRACE":
+        span = next(item.span for item in reversed(scene.values) if type(item) is Token and item.type == "F_NAME")
+        return scene.report("E001", f'"{scene.callee}" is no word of the language', keyword, span)
     if kind == "F_NAME" or (kind == "LPAR" and scene.previous is not None and scene.previous.type == "ID"):
         return scene.report("E016", "an argument cannot be a call", "store its result in $var(x) first")
     if scene.token.value in _ARITHMETIC or kind in ("COMPARE_OP", "AND", "OR", "NOT", "LPAR"):
@@ -222,12 +245,18 @@ def _call_before_block(scene: Scene) -> bool:
                  if isinstance(item, Call) or (type(item) is Token and item.type == "F_NAME")), "")
     span = next((item.span if type(item) is Token else item.name_span for item in reversed(scene.values)
                  if isinstance(item, Call) or (type(item) is Token and item.type == "F_NAME")), None)
-    if name.lower() in ELSE_IFS:
-        return scene.report("E001", f'"{name}" is no word of the language', 'write "else if"', span)
-    near = suggest(name, ("if", "while", "switch", "for"))
-    if near:
-        return scene.report("E001", f'"{name}" is no word of the language', _did_you_mean(near), span)
+    keyword = _keyword_for(name)
+    if keyword:
+        return scene.report("E001", f'"{name}" is no word of the language', keyword, span)
     return scene.report("E002", 'expected ";" after the call', "a block cannot follow a call", scene.after_previous())
+
+
+def _keyword_for(name: str) -> str:
+    """Return a hint when a function's name looks like a misspelt keyword."""
+    if name.lower() in ELSE_IFS:
+        return 'write "else if"'
+    near = suggest(name, ("if", "while", "switch", "for"))
+    return _did_you_mean(near) if near else ""
 
 
 def _misspelt_word(scene: Scene) -> bool:
@@ -281,7 +310,7 @@ def _value(scene: Scene) -> bool:
         return False
     if previous.type == "COMMA" and scene.head == "MODPARAM":
         return scene.report("E001", "a parameter's value is a string in quotes or a number")
-    if scene.token.type == "$END" or scene.token.type in ("SEMICOLON", "RBRACE", "RPAR"):
+    if scene.token.type == "$END" or scene.token.type in ("SEMICOLON", "RBRACE", "RPAR", "PARAM"):
         return scene.report("E001", f'expected a value after "{previous.value}"', span=scene.after_previous())
     return False
 
@@ -315,6 +344,6 @@ def _did_you_mean(near: list[str]) -> str:
 
 
 RULES: tuple[Callable[[Scene], bool], ...] = (
-    _index_outside, _odd_operator, _arithmetic_in_condition, _left_side, _two_conditions, _no_operand, _single_equal,
-    _string_condition, _bare_word_condition, _argument, _assignment, _misplaced, _no_statement,
+    _index_outside, _odd_operator, _argument, _arithmetic_in_condition, _left_side, _two_conditions, _no_operand, _single_equal,
+    _string_condition, _bare_word_condition, _assignment, _misplaced, _no_statement,
     _value, _call_before_block, _misspelt_word, _setting, _unquoted, _call_brackets, _fallback)

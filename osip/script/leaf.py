@@ -34,10 +34,13 @@ class Place:
 
 def stretch(items: list[Any]) -> Span:
     """Return the span from the first to the last of some tokens and nodes."""
-    first: Span = items[0].span
-    if len(items) == 1:
+    head, tail = items[0], items[-1]
+    if type(head) is Token and type(tail) is Token:
+        return head.reading.source.span(head.start, tail.end)
+    first: Span = head.span
+    if head is tail:
         return first
-    last: Span = items[-1].span
+    last: Span = tail.span
     if first.file != last.file:                     # a statement that runs over the edge of an included file
         return first
     return Span(first.file, first.line, first.col, last.end_line, last.end_col)

@@ -46,12 +46,14 @@ RESERVED_WORDS = frozenset(("if", "else", "while", "for", "switch", "case", "def
 
 OPEN_COMMENT = "comment is not closed"
 _BLANK = re.compile(r"(?:[ \t\r\n\b\f\v\xa0\ufeff]+|\\\r?\n|\#[^\n]*|//[^\n]*)+")
+_MAYBE_ADDRESS = frozenset(("word", "num", "mark"))
+ADDRESS = "@address"        # among the accepted types: an address, host name or path may stand here
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 _TOKEN = re.compile(
-    r"""(?P<var>\$)|(?P<str>"(?:[^"\\]|\\.)*")|(?P<raw>'[^']*')"""
+    r"""[ \t\r\n]*+(?:(?P<var>\$)|(?P<str>"[^"\\]*+(?:\\.[^"\\]*+)*+")|(?P<raw>'[^']*')"""
     r"""|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<num>0[xX][0-9A-Fa-f]+|[0-9]+)"""
-    r"""|(?P<mark><<=|>>=|:=|\+=|-=|\*=|/=|%=|&=|\|=|\^=|==|!=|<=|>=|=~|!~|&&|\|\||<<|>>|[=<>!+\-*/%&|^~(){}\[\];,:.])"""
-    r"""|(?P<open>["'])""", re.DOTALL)
+    r"""|(?P<mark>/(?![/*=])|<<=|>>=|:=|\+=|-=|\*=|/=|%=|&=|\|=|\^=|==|!=|<=|>=|=~|!~|&&|\|\||<<|>>|[=<>!+\-*%&|^~(){}\[\];,:.])"""
+    r"""|(?P<slow>["'\#\\]|[^ -~]|/[/*]))""", re.DOTALL)
 _IP4 = r"\d+\.\d+\.\d+\.\d+"
 _NET = re.compile(
     rf"{_IP4}(?:/(?:{_IP4}|\d+))?(?!\.?[\w])"
@@ -126,26 +128,36 @@ class Lexer:
         self.marks = vocabulary.marks
         self.is_quiet = False           # set while skipping: foreign characters there are nobody's fault
         self._cutters: dict[str, Callable[[int, int, Container[str]], Token]] = {
-            "var": self._variable, "open": self._open_string, "word": self._word, "num": self._number,
-            "mark": self._mark}
+            "var": self._variable, "word": self._word, "num": self._number}
 
     def next(self, at: int, accepts: Container[str]) -> Token:
         """Return the first token at or after offset `at`; `$END` when there is none."""
-        at = self.skip_blanks(at)
-        text = self.text
-        if at >= len(text):
-            return Token("$END", "", at, at, self.reading)
-        if "NET" in accepts or "HOST" in accepts or "PATH" in accepts:
+        match = _TOKEN.match(self.text, at)
+        if match is None or match.lastgroup == "slow":
+            at = self.skip_blanks(at)
+            if at >= len(self.text):
+                return Token("$END", "", at, at, self.reading)
+            match = _TOKEN.match(self.text, at)
+            if match is None or match.lastgroup == "slow":
+                return self._faulty(at)
+        kind: str = match.lastgroup         # type: ignore[assignment]
+        end = match.end()
+        text: str = match[kind]
+        at = end - len(text)
+        if ADDRESS in accepts and kind in _MAYBE_ADDRESS:
             token = self._address(at, accepts)
             if token is not None:
                 return token
-        match = _TOKEN.match(text, at)
-        if match is None:
-            return self._foreign(at)
-        kind = match.lastgroup
+        if kind == "mark":
+            types = self.marks.get(text)
+            if types is None:
+                return self._faulty(at)
+            if len(types) == 1 or types[0] in accepts:
+                return Token(types[0], text, at, end, self.reading)
+            return Token(types[1] if types[1] in accepts else types[0], text, at, end, self.reading)
         if kind == "str" or kind == "raw":
-            return Token("STR", match.group(), at, match.end(), self.reading)
-        return self._cutters[kind](at, match.end(), accepts)        # type: ignore[index]
+            return Token("STR", text, at, end, self.reading)
+        return self._cutters[kind](at, end, accepts)
 
     def skip_blanks(self, at: int) -> int:
         """Return the offset of the next character that is neither blank nor comment."""
@@ -203,12 +215,17 @@ class Lexer:
         for name in types:
             if name in accepts:
                 return Token(name, word, at, end, self.reading)
+        if "PATH" in accepts and self.is_followed(end, "=") and self._begins_line(at):
+            return Token("PARAM", word, at, end, self.reading)      # the setting before it lacks its value
         if word in RESERVED_WORDS:
             is_name = "ID" in accepts and "IF" not in accepts
             return Token("ID" if is_name else types[0], word, at, end, self.reading)
         if ("F_NAME" in accepts or not types and "ID" not in accepts) and self.is_followed(end, "("):
             return Token("F_NAME", word, at, end, self.reading)
         return Token("ID" if "ID" in accepts or not types else types[0], word, at, end, self.reading)
+
+    def _begins_line(self, at: int) -> bool:
+        return not self.text[self.text.rfind("\n", 0, at) + 1:at].strip()
 
     def is_followed(self, end: int, mark: str) -> bool:
         """Return whether the next thing after `end` is `mark`; `=` does not count when it begins `==` or `=~`."""
@@ -221,16 +238,6 @@ class Lexer:
         if match is not None and "." in match.group():
             return Token("NET", match.group(), at, match.end(), self.reading)
         return Token("NUM", self.text[at:end], at, end, self.reading)
-
-    def _mark(self, at: int, end: int, accepts: Container[str]) -> Token:
-        mark = self.text[at:end]
-        types = self.marks.get(mark)
-        if types is None:
-            return self._foreign(at)
-        for name in types:
-            if name in accepts:
-                return Token(name, mark, at, end, self.reading)
-        return Token(types[0], mark, at, end, self.reading)
 
     def _variable(self, at: int, end: int, accepts: Container[str]) -> Token:
         stop = variable_end(self.text, at)
@@ -245,10 +252,13 @@ class Lexer:
         self.reading.fault("E009", '"$" begins a variable, but no name follows', source.span(at, at + 1))
         return Token("FAULT", "$", at, at + 1, self.reading)
 
-    def _open_string(self, at: int, end: int, accepts: Container[str]) -> Token:
+    def _faulty(self, at: int) -> Token:
+        """Report what begins no token: a string without its end, or a character without meaning."""
+        if self.text[at] not in "\"'":
+            return self._foreign(at)
         line_end = self.text.find("\n", at)
         line_end = len(self.text) if line_end < 0 else line_end
-        self.reading.fault("E004", "string is not closed", self.reading.source.span(at, end),
+        self.reading.fault("E004", "string is not closed", self.reading.source.span(at, at + 1),
                            f"the closing {self.text[at]} is missing")
         return Token("FAULT", self.text[at:line_end], at, line_end, self.reading)
 

@@ -11,7 +11,7 @@ from collections.abc import Container
 
 from osip.core.exports.diagnostic import Severity
 from osip.script.automaton import Automaton
-from osip.script.complaint import Scene, complain
+from osip.script.complaint import Scene, complain, describe, open_brackets
 from osip.script.lexer import OPEN_COMMENT, Lexer, Token
 from osip.script.tree import BARE_CALLS
 
@@ -105,7 +105,7 @@ class Recovery:
 
     def _unclosed_block(self, state: Automaton, token: Token) -> int | None:
         """Close the open blocks when an item begins on its own line, or the text ends, inside of one."""
-        braces = [item for item in state.values if type(item) is Token and item.type == "LBRACE"]
+        braces = self._open_braces(state)
         if not braces:
             return None
         start = token
@@ -121,13 +121,24 @@ class Recovery:
             self.reading.fault("E003", f'"}}" missing: block opened at line {blame.span.line}',
                                source.after(self._end_before(start)))
         self._to_statement(state)
-        while any(type(item) is Token and item.type == "LBRACE" for item in state.values):
+        while self._open_braces(state):
             if not state.fits("RBRACE") and state.fits("SEMICOLON", "RBRACE"):
                 self._feed(state, "SEMICOLON", start.start)
             if not self._feed(state, "RBRACE", start.start):
                 state.cut(len(state.values) - 1)        # a block of no statements, such as a broken list of rules
                 self._to_statement(state)
         return start.start
+
+    @staticmethod
+    def _open_braces(state: Automaton) -> list[Token]:
+        """Return the `{` that are not closed; a closed block may stand on the stack until it is reduced."""
+        braces: list[Token] = []
+        for item in state.values:
+            if type(item) is Token and item.type == "LBRACE":
+                braces.append(item)
+            elif type(item) is Token and item.type == "RBRACE":
+                braces.pop()
+        return braces
 
     def _return_value(self, state: Automaton, token: Token) -> int | None:
         """Split `return` from an assignment on the next line, which reads as its value at first."""
@@ -162,6 +173,9 @@ class Recovery:
         if marks == ("LPAR",):
             return self.previous is not None and self.previous.type in ("IF", "WHILE", "SWITCH", "FOR")
         previous = self.previous
+        if (previous is not None and previous.type == "VAR" and token.type in ("LBRACE", "LSQB")
+                and previous.end == token.start):
+            return False                    # $avp(x)[1] and $var(x){s.len}
         if marks == ("COMMA",):
             return token.type in ("STR", "VAR", "NUM", "ID", "HOST")
         if marks[-1] == "SEMICOLON":
@@ -233,7 +247,8 @@ class Recovery:
         is_item = state.fits("LOADMODULE")
         if skip:
             self.lexer.is_quiet = True
-            at = self._skip_item(at) if is_item else self._skip_statement(at)
+            if not (is_item and self._is_fresh_item(state, at)):
+                at = self._skip_item(at) if is_item else self._skip_statement(at)
             self.lexer.is_quiet = False
         token = self.lexer.next(at, NOTHING)
         self.previous = None
@@ -249,14 +264,11 @@ class Recovery:
     def _condition(self, state: Automaton) -> int | None:
         """Return the stack index of the bracket that opened a broken condition, or None outside of one."""
         values = state.values
-        for index in range(len(values) - 1, 0, -1):
-            item = values[index]
-            if type(item) is not Token:
-                continue
-            if item.type == "LBRACE":
+        for index in open_brackets(values):
+            if values[index].type == "LBRACE":
                 return None
             head = values[index - 1]
-            if item.type == "LPAR" and type(head) is Token and head.type in DUMMIES:
+            if values[index].type == "LPAR" and type(head) is Token and head.type in DUMMIES:
                 return index
         return None
 
@@ -312,6 +324,11 @@ class Recovery:
             depth += (token.type in ("LPAR", "LSQB")) - (token.type in ("RPAR", "RSQB"))
             first = False
             at = token.end
+
+    def _is_fresh_item(self, state: Automaton, at: int) -> bool:
+        """Return whether a sound item begins right here, on its own line: what came before it was broken."""
+        token = self.lexer.next(at, state.accepts)
+        return self._begins_line(token) and state.fits(token.type)
 
     def _skip_item(self, at: int) -> int:
         """Return the offset of the next item: a block in braces is skipped as a whole."""
@@ -375,12 +392,3 @@ class Recovery:
                     return brace
             at = token.end
         return braces[-1]
-
-
-def describe(token: Token) -> str:
-    """Name a token for a message."""
-    if token.type == "$END":
-        return "the end of the file"
-    if token.type == "STR":
-        return "a string" if len(token.value) > 24 or "\n" in token.value else token.value
-    return f'"{token.value}"'

@@ -17,7 +17,7 @@ from typing import Any
 
 from osip.core.exports.types import Value
 
-log = logging.getLogger("osip.script")
+log = logging.getLogger("osip.language")
 
 DUAL, BARE = 1, 2
 _INT_MIN, _INT_MAX = -0x80000000, 0x7FFFFFFF

@@ -21,18 +21,18 @@ _OPERAND = re.compile(r"""[ \t]*(?:"([^"\n]*)"|'([^'\n]*)')[ \t\r]*;?[ \t\r]*(?:
 
 class OriginalFile:
     """Hold the text of one file and find line and column of an offset in it."""
-    __slots__ = ("_lines", "path", "text")
+    __slots__ = ("lines", "path", "text")
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
         self.text = text
-        self._lines = [0]
-        self._lines.extend(match.end() for match in re.finditer("\n", text))
+        self.lines = [0]            # the offset of each line's beginning
+        self.lines.extend(match.end() for match in re.finditer("\n", text))
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return line and column, both from 1."""
-        line = bisect_right(self._lines, offset)
-        return line, offset - self._lines[line - 1] + 1
+        line = bisect_right(self.lines, offset)
+        return line, offset - self.lines[line - 1] + 1
 
 
 class Source:
@@ -87,11 +87,18 @@ class Source:
 
     def span(self, start: int, end: int) -> Span:
         """Return where the flat stretch `start` to `end` stands in its original file."""
+        simple = self._simple
+        if simple is not None:              # one file, unchanged, and mostly one line
+            lines = simple.lines
+            line = bisect_right(lines, start)
+            if start < end and (line == len(lines) or end <= lines[line]):
+                before = lines[line - 1] - 1
+                return Span(simple.path, line, start - before, line, end - before)
         file, first = self._origin(start)
         line, col = file.position(first)
         if end <= start:
             return Span(file.path, line, col, line, col)
-        last_file, last = (file, first + end - start - 1) if self._simple is not None else self._origin(end - 1)
+        last_file, last = (file, end - 1) if simple is not None else self._origin(end - 1)
         if last_file is not file or last < first:
             return Span(file.path, line, col, line, col + 1)
         end_line, end_col = file.position(last)

@@ -23,7 +23,8 @@ def test_a_call() -> None:
     play.answer("bob", 100).quiet("alice").answer("bob", 180).sent(180).answer("bob", 200).sent(200)
     assert [via.host for via in play.got.vias] == ["10.0.0.1"] and play.got.to_tag == "tag-bob"
     play.recv("ACK", branch="z9hG4bK-2", to_tag="tag-bob").sent("ACK", "bob")
-    play.recv("BYE", branch="z9hG4bK-3", to_tag="tag-bob", cseq=2).sent("BYE", "bob").answer("bob", 200, "BYE").sent(200)
+    play.recv("BYE", branch="z9hG4bK-3", to_tag="tag-bob", cseq=2).sent("BYE", "bob")
+    play.answer("bob", 200, "BYE").sent(200)
     play.quiet().advance(6).gone().quiet()
 
 
@@ -36,7 +37,7 @@ def test_invite_retransmissions_are_absorbed() -> None:
 def test_request_is_retransmitted_until_answered() -> None:
     play = flow().recv("INVITE").sent(100).sent("INVITE", "bob").quiet()
     first = play.got.raw
-    for pause in (0.65, 1.05, 2.05):
+    for pause in (0.7, 1.15, 2.15):
         play.advance(pause).sent("INVITE", "bob").quiet()
         assert play.got.raw == first
     play.answer("bob", 100).advance(20).quiet()
@@ -46,7 +47,7 @@ def test_request_is_retransmitted_until_answered() -> None:
 
 def test_message_retransmissions() -> None:
     play = flow("bob").recv("MESSAGE").sent("MESSAGE", "bob").quiet()
-    play.again().quiet().advance(0.65).sent("MESSAGE", "bob").answer("bob", 200, "MESSAGE").sent(200)
+    play.again().quiet().advance(0.7).sent("MESSAGE", "bob").answer("bob", 200, "MESSAGE").sent(200)
     play.again().quiet("bob")                           # the last input was bob's 200
     play.recv("MESSAGE").sent(200).quiet("bob").advance(6).gone()
 
@@ -58,7 +59,7 @@ def test_negative_response_is_acknowledged_both_ways() -> None:
     ack = play.got
     assert ack.via1_branch == sent.via1_branch and len(ack.vias) == 1 and ack.ruri == sent.ruri
     assert ack.to_tag == "tag-bob" and ack.cseq == 1 and ack.cseq_method == "ACK"
-    play.sent(486).advance(0.65).resent(486).advance(1.05).resent(486)
+    play.sent(486).advance(0.7).resent(486).advance(1.15).resent(486)
     play.recv("ACK", to_tag="tag-bob").quiet().advance(3).quiet()
     play.answer("bob", 486).sent("ACK", "bob").quiet()  # a copy of the final response
     play.advance(6).gone()

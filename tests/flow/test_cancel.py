@@ -43,7 +43,7 @@ def test_repeated_cancels_are_answered_and_cancel_once() -> None:
 
 
 def test_the_cancel_is_retransmitted() -> None:
-    play = ringing("bob").recv("CANCEL").sent(200).sent("CANCEL", "bob").advance(0.65).resent("CANCEL", "bob")
+    play = ringing("bob").recv("CANCEL").sent(200).sent("CANCEL", "bob").advance(0.7).resent("CANCEL", "bob")
     play.answer("bob", 200, "CANCEL").advance(5).quiet()
 
 

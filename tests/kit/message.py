@@ -8,10 +8,10 @@ from osip.core.sip.message import parse
 REASONS = {100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 302: "Moved Temporarily"}
 
 
-def request(method: str = "INVITE", ruri: str = "sip:bob@10.0.0.2", *, branch: str = "z9hG4bK-1", call_id: str = "call-1",
-            cseq: int = 1, cseq_method: str = "", from_tag: str = "a1", to_tag: str = "", via: str = "10.0.0.1:5060",
-            transport: str = "UDP", headers: str = "", body: str = "", max_forwards: int | None = 70,
-            via_params: str = "") -> bytes:
+def request(method: str = "INVITE", ruri: str = "sip:bob@10.0.0.2", *, branch: str = "z9hG4bK-1",
+            call_id: str = "call-1", cseq: int = 1, cseq_method: str = "", from_tag: str = "a1", to_tag: str = "",
+            via: str = "10.0.0.1:5060", transport: str = "UDP", headers: str = "", body: str = "",
+            max_forwards: int | None = 70, via_params: str = "") -> bytes:
     """Return a request; `headers` are whole lines, each ended by CRLF."""
     tag = f";tag={to_tag}" if to_tag else ""
     hops = f"Max-Forwards: {max_forwards}\r\n" if max_forwards is not None else ""

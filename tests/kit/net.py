@@ -1,4 +1,4 @@
-"""A network in memory: what the server sends lands in a box for each peer; a seed makes it lose, repeat and reorder."""
+"""A network in memory: what the server sends lands in a box for each peer; a seed makes it lose and repeat."""
 from __future__ import annotations
 
 import random

@@ -72,7 +72,8 @@ class Playbook:
 
     def __init__(self, classes: tuple[type[Module], ...], request: Route, *, params: dict[str, dict[str, Any]] | None
                  = None, reply: Route | None = None, local: Route | None = None,
-                 sockets: list[LocalSocket] | None = None, config: dict[str, Any] | None = None, **named: Route) -> None:
+                 sockets: list[LocalSocket] | None = None, config: dict[str, Any] | None = None,
+                 **named: Route) -> None:
         self.worker, self.net, self.clock = make_worker(classes, params, sockets, **(config or {}))
         self.env = self.worker.env
         self.worker.set_program(FakeProgram(request, reply, local=local, **named))
@@ -81,7 +82,7 @@ class Playbook:
         self.got: Any = None                            # the message that the last `sent` looked at
         self.last_in: bytes = b""
 
-    # --- in -----------------------------------------------------------------------------------------------------------
+    # --- in ------------------------------------------------------------------------------------------------------
 
     def feed(self, raw: bytes, peer: str = "alice", proto: str = "udp", port: int = 5060) -> Playbook:
         """Hand bytes to the server as coming from a peer."""
@@ -90,7 +91,8 @@ class Playbook:
         self.worker.receive(raw, Source(socket, PEERS.get(peer, peer), port))
         return self
 
-    def recv(self, method: str = "INVITE", ruri: str = "sip:bob@10.0.0.2", peer: str = "alice", **more: Any) -> Playbook:
+    def recv(self, method: str = "INVITE", ruri: str = "sip:bob@10.0.0.2", peer: str = "alice",
+             **more: Any) -> Playbook:
         """Let a peer send a request."""
         return self.feed(message.request(method, ruri, **more), peer)
 
@@ -111,7 +113,7 @@ class Playbook:
         self.clock.advance(seconds)
         return self
 
-    # --- out ----------------------------------------------------------------------------------------------------------
+    # --- out -----------------------------------------------------------------------------------------------------
 
     def _collect(self) -> None:
         for where, box in self.net.boxes.items():

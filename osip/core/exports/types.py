@@ -105,7 +105,7 @@ class Arg:
 def regex(text: str) -> re.Pattern[str]:
     """Compile a function's `re` argument: POSIX extended as near as Python has it, ignoring case, `.` and brackets do
     not cross line ends, `^` and `$` match at them (dsl.md section 7)."""
-    return re.compile(posix(text), re.IGNORECASE | re.MULTILINE)
+    return re.compile(one_line(posix(text)), re.IGNORECASE | re.MULTILINE)
 
 
 _CLASSES = {"alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "space": r"\s",
@@ -117,6 +117,12 @@ def posix(text: str) -> str:
     """Translate what POSIX extended writes differently: `[[:alpha:]]` classes, and `\\<` `\\>` word bounds."""
     text = re.sub(r"\[:(\w+):\]", lambda m: _CLASSES.get(m.group(1), m.group(0)), text)
     return text.replace(r"\<", r"\b").replace(r"\>", r"\b")
+
+
+def one_line(pattern: str) -> str:
+    """Keep the negated brackets of a pattern from crossing line ends, as POSIX has it when `.` may not either."""
+    return re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]",
+                  lambda m: m[0][:-1] + "\\n]" if m[0].startswith("[^") else m[0], pattern, flags=re.DOTALL)
 
 
 def args_of(func: Callable[..., Any], skip: int) -> tuple[tuple[Arg, ...], str]:

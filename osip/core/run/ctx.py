@@ -93,8 +93,8 @@ class Ctx:
     def ruri(self) -> str | None:
         """The R-URI now; None on a response."""
         uri = self.target.uri
-        if uri is not None:
-            return uri
+        if uri is not None:                             # the target of a response is its branch's
+            return uri if self.kind != ONREPLY else None
         return self.msg.ruri if self.msg.is_request else None
 
     def __getitem__(self, slot: Any) -> Any:

@@ -212,10 +212,9 @@ def _response(raw: bytes, line: bytes) -> Response:
 def _request(raw: bytes, line: bytes, head_start: int, head_end: int, body_start: int) -> Request:
     parts = line.split(b" ")
     if len(parts) != 3 or parts[2] != b"SIP/2.0":
-        error = _start_line_error(line, parts)
-        if error is not None:
-            error.partial = _partial(raw, line, head_start, head_end, body_start)
-            raise error
+        reason, code = _start_line_fault(line, parts)
+        if code:
+            raise ParseError(reason, code, 0, _partial(raw, line, head_start, head_end, body_start))
     method, uri = parts[0], parts[1]
     msg = Request()
     known = METHOD_BYTES.get(method)
@@ -233,14 +232,14 @@ def _request(raw: bytes, line: bytes, head_start: int, head_end: int, body_start
     return msg
 
 
-def _start_line_error(line: bytes, parts: list[bytes]) -> ParseError | None:
-    """Say what is wrong with a request line; None when it only spells the version in another case."""
+def _start_line_fault(line: bytes, parts: list[bytes]) -> tuple[str, int]:
+    """Say what is wrong with a request line, and the code; ("", 0) when it only spells the version in another case."""
     version = _VERSION.fullmatch(parts[-1])
     if version is None:
-        return ParseError("bad start line")
+        return "bad start line", 400
     if (int(version.group(1)[:4]), int(version.group(2)[:4])) != (2, 0):
-        return ParseError("unsupported SIP version", 505)
-    return None if len(parts) == 3 else ParseError("bad request line: stray white space")
+        return "unsupported SIP version", 505
+    return ("", 0) if len(parts) == 3 else ("bad request line: stray white space", 400)
 
 
 def _partial(raw: bytes, line: bytes, head_start: int, head_end: int, body_start: int) -> Request | None:

@@ -21,7 +21,7 @@ _RECEIVED: Final = re.compile(rb";\s*received\s*=[^;,]*", re.IGNORECASE)
 class Via:
     """Hold one Via value. `host` is without the brackets of IPv6; `branch` and `received` are "" when absent.
 
-    `rport` is None when absent, "" when it has no value, else the text of the value.
+    `rport` is None when absent, "" when it has no value or none that is a number, else the text of the value.
     """
 
     __slots__ = ("version", "transport", "host", "port", "params_text", "params", "branch", "received", "rport",
@@ -51,6 +51,9 @@ class Via:
             value = (find_param(self.params, "received") or "").strip("[]")
         elif name == "rport":
             value = find_param(self.params, "rport")
+            # It ends up as a port number somewhere: what is none counts as no value.
+            if value and not (value.isascii() and value.isdigit() and len(value) < 6):
+                value = ""
         else:
             raise AttributeError(name)
         setattr(self, name, value)

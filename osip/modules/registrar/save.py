@@ -4,8 +4,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
-from osip.api import (H_ALLOW, H_PATH, H_USER_AGENT, Ctx, LocalSocket, NameAddr, ParseError, find_param,
-                      parse_endpoint, parse_name_addr, split_commas)
+from osip.api import (H_ALLOW, H_PATH, H_USER_AGENT, Ctx, LocalSocket, NameAddr, ParseError, parse_endpoint,
+                      parse_name_addr, parse_uri, split_commas)
 from osip.modules.registrar.address import Refusal, key_of, parse_any
 from osip.modules.registrar.flag import SaveFlags
 
@@ -137,17 +137,19 @@ def _bind(reg: Registrar, ctx: Ctx, domain: Any, key: str, flags: SaveFlags, pat
         else:
             plan.append((known, draft.contact(address, now + life)))
     dropped = _over_limit(reg, record, plan, flags)
-    for old in dropped:
+    touched = _apply(reg, ctx, domain, key, plan)
+    # Last, so that an AoR whose contacts are all replaced never goes away in between.
+    for old in dropped + [known for known, fresh in plan if fresh is None]:
         domain.delete(old)
-    return repeated + _apply(reg, ctx, domain, key, plan)
+    return repeated + touched
 
 
 def _apply(reg: Registrar, ctx: Ctx, domain: Any, key: str, plan: list[tuple[Any, Any]]) -> list[Any]:
     touched = []
     for known, fresh in plan:
         if fresh is None:
-            domain.delete(known)
-        elif known is None:
+            continue
+        if known is None:
             # Two equal Contacts in one request are one binding.
             record = domain.get(key)
             twin = record.find(fresh.uri, fresh.call_id) if record is not None else None
@@ -171,10 +173,10 @@ def _known(reg: Registrar, record: Any, address: NameAddr, draft: _Draft, flags:
         return record.find(address.uri_text)
     if mode == 1:
         return record.find(address.uri_text, draft.call_id)
-    wanted = find_param(address.uri.params, str(mode))
+    wanted = address.uri.param(str(mode))
     if wanted is None:
         return record.find(address.uri_text)
-    return next((c for c in record.contacts if reg.uri_param(c.uri, str(mode)) == wanted), None)
+    return next((c for c in record.contacts if parse_uri(c.uri).param(str(mode)) == wanted), None)
 
 
 def _is_repeat(reg: Registrar, known: Any, draft: _Draft) -> bool:
@@ -242,9 +244,9 @@ class _Draft:
         self.methods = -1
         allow = msg.get_all(H_ALLOW)
         if allow:
-            self.methods = reg.method_mask(",".join(allow))
+            self.methods = reg.usrloc.method_mask(",".join(allow))
         if flags.path_received and path:
-            received = find_param(parse_name_addr(split_commas(path)[0]).uri.params, "received")
+            received = parse_name_addr(split_commas(path)[0]).uri.param("received")
             if received:
                 self.received = received if received.lower().startswith("sip") else f"sip:{received}"
                 self.cflags |= reg.usrloc.nat_flag
@@ -259,8 +261,8 @@ class _Draft:
             raise Refusal(400, "Bad Contact")
         q = address.q if address.params_text else -1
         methods = address.param("methods") if address.params_text else None
-        mask = reg.method_mask(methods) if methods else self.methods if self.methods >= 0 else ALL_METHODS
-        return reg.new_contact(
+        mask = reg.usrloc.method_mask(methods) if methods else self.methods if self.methods >= 0 else ALL_METHODS
+        return reg.usrloc.new_contact(
             uri, expires, reg.default_q if q < 0 else q, self.call_id, self.cseq, self.agent, self.received, self.path,
             self.socket, self.cflags, self.flags, mask,
             address.param("+sip.instance") if address.params_text else None, self.attr, reg.env.now, self.memory)

@@ -1,4 +1,4 @@
-"""Hold one client transaction of a relayed request, and choose among the responses (RFC 3261 sections 16.7 and 17.1)."""
+"""Hold one client transaction of a relayed request, and choose among responses (RFC 3261 sections 16.7 and 17.1)."""
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ NOT_CANCELLED, CANCEL_WANTED, CANCEL_SENT = 0, 1, 2
 class Branch(Machine):
     """One copy of a request on its way: where it went, and what came back.
 
-    `status` is the last code: below 200 the branch is pending. `local` says that we made it up (timeout, send failure).
+    `status` is the last code: below 200 the branch is pending. `local`: we made it up (timeout, send failure).
     `dests` are further addresses of the same name; a branch that moved on to one is `superseded` by a new branch.
     """
     __slots__ = ("tx", "index", "target", "dest", "dests", "id", "status", "reply", "edits", "local", "on_reply",

@@ -1,8 +1,8 @@
 """Run the four transaction machines of RFC 3261 section 17 with RFC 6026, as tables; no socket and no clock.
 
-A table maps a state and an input to the next state and a set of actions. `Machine.step` applies one input, in the order
-"state, timers, effects", so it is safe to re-enter. `wake` is the earliest time at which `on_wake(now)` wants to be
-called: one timer entry for each machine.
+A table maps a state and an input to the next state and a set of actions. `Machine.step` applies one input, in the
+order "state, timers, effects", so it is safe to re-enter. `wake` is the earliest time at which `on_wake(now)` wants to
+be called: one timer entry for each machine.
 
 Where a table differs from its figure, so that a proxy can answer for late responses: a client INVITE that timed out
 (timers B and C) goes to COMPLETED, because a late final response still needs its ACK, and a late 2xx is still passed.
@@ -23,7 +23,8 @@ START, REQUEST, ACK, R1XX, R2XX, RFAIL, FAULT = 0, 1, 2, 3, 4, 5, 6
 TIMER_A, TIMER_B, TIMER_C, TIMER_D, TIMER_E, TIMER_F, TIMER_G = 10, 11, 12, 13, 14, 15, 16
 TIMER_H, TIMER_I, TIMER_J, TIMER_K, TIMER_L, TIMER_M, TIMER_GUARD = 17, 18, 19, 20, 21, 22, 23
 INPUT_NAMES: Final = {
-    START: "start", REQUEST: "request", ACK: "ACK", R1XX: "1xx", R2XX: "2xx", RFAIL: "300-699", FAULT: "transport error",
+    START: "start", REQUEST: "request", ACK: "ACK", R1XX: "1xx", R2XX: "2xx", RFAIL: "300-699",
+    FAULT: "transport error",
     TIMER_A: "A", TIMER_B: "B", TIMER_C: "C", TIMER_D: "D", TIMER_E: "E", TIMER_F: "F", TIMER_G: "G", TIMER_H: "H",
     TIMER_I: "I", TIMER_J: "J", TIMER_K: "K", TIMER_L: "L", TIMER_M: "M", TIMER_GUARD: "guard"}
 

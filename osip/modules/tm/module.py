@@ -9,7 +9,7 @@ import re
 from typing import Annotated, Any
 
 from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, Ctx, FailureRoute, Hook, MIError, Module, Parse,
-                      ReplyRoute, Response, Route, Target, function, gauge, hook, mi, param, pvar, slot, stat)
+                      ReplyRoute, Response, Route, Target, Var, function, gauge, hook, mi, param, pvar, slot, stat)
 from osip.modules.tm import answer, cancel, relay, response, uac
 from osip.modules.tm.branch import CANCEL_SENT, Branch
 from osip.modules.tm.machine import Times
@@ -18,7 +18,6 @@ from osip.modules.tm.transaction import Plan, RouteFn, Transaction, Watcher
 from osip.modules.tm.variable import Variables
 
 REQUEST, BRANCH = int(Route.REQUEST), int(Route.BRANCH)
-CO_COROUTINE = 0x80
 RelayArgument = Annotated[Any, Parse(relay.relay_argument)]
 _FINALS = ("", "", "finals_2xx", "finals_3xx", "finals_4xx", "finals_5xx", "finals_6xx")
 _CLUSTER = "used with clusterer only"
@@ -82,7 +81,7 @@ class Tm(Variables, Module):
         """Transactions in memory."""
         return len(self.table.servers)
 
-    # --- life -----------------------------------------------------------------------------------------------------------
+    # --- life ----------------------------------------------------------------------------------------------------
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,23 +116,24 @@ class Tm(Variables, Module):
         return response.on_response(self, ctx)
 
     @hook(Hook.BEFORE_WAIT, order=50)
-    def before_wait(self, ctx: Ctx) -> bool:
+    def before_wait(self, ctx: Ctx) -> int:
         """Make the request stateful before its route waits, so that retransmissions do not run the script again.
 
-        True when the message was a retransmission and the route need not go on.
+        0 when the message was a retransmission and the route must not go on.
         """
-        if ctx.kind != REQUEST or ctx.tx is not None or ctx.msg is None or not ctx.msg.is_request:
-            return False
-        if ctx.msg.method_id == M_ACK or ctx.source is None:
-            return False
-        return relay.take(self, ctx)[0] is None
+        msg = ctx.msg
+        if ctx.kind != REQUEST or ctx.tx is not None or msg is None or not msg.is_request:
+            return 1
+        if msg.method_id == M_ACK or ctx.source is None:
+            return 1
+        return 0 if relay.take(self, ctx)[0] is None else 1
 
     @hook(Hook.DRAIN)
     def drain(self) -> int:
         """Count the requests that were not answered finally yet."""
         return sum(tx.status < 200 for tx in self.table.servers.values())
 
-    # --- for the files of this package and for other modules ------------------------------------------------------------
+    # --- for the files of this package and for other modules -----------------------------------------------------
 
     def next_label(self) -> int:
         """Return the number of a new transaction."""
@@ -164,16 +164,17 @@ class Tm(Variables, Module):
 
     def call(self, route: RouteFn, ctx: Ctx) -> Any:
         """Run a route; None when it is done, a coroutine to await when it has to wait."""
-        code = getattr(route, "__code__", None)
-        if code is not None and code.co_flags & CO_COROUTINE:
-            return self._guarded(route, ctx)
-        self.env.run_route(route, ctx)
-        return None
-
-    async def _guarded(self, route: RouteFn, ctx: Ctx) -> None:
         try:
-            await route(ctx)
+            found = route(ctx)
         except Exception as error:                      # as in dispatch: a broken route must not stop the call
+            self.env.dispatch.failed(ctx, error)
+            return None
+        return self._guarded(found, ctx) if hasattr(found, "__await__") else None
+
+    async def _guarded(self, waiting: Any, ctx: Ctx) -> None:
+        try:
+            await waiting
+        except Exception as error:
             self.env.dispatch.failed(ctx, error)
 
     def run(self, route: RouteFn, ctx: Ctx, then: Any) -> None:
@@ -221,12 +222,12 @@ class Tm(Variables, Module):
             self.retransmission_req_t1_1 += 1
         elif interval <= 4 * t1:
             self.retransmission_req_t1_2 += 1
-        elif interval <= 8 * t1 and interval < self.times.t2:
+        elif interval <= 8 * t1:
             self.retransmission_req_t1_3 += 1
         else:
             self.retransmission_req_t2 += 1
 
-    # --- making, relaying, replying -------------------------------------------------------------------------------------
+    # --- making, relaying, replying ------------------------------------------------------------------------------
 
     @function(routes=Route.REQUEST)
     def t_newtran(self, ctx: Ctx) -> int:
@@ -329,7 +330,7 @@ class Tm(Variables, Module):
             return 1 if self.table.find(msg, M_INVITE) is not None else -1
         return -1
 
-    # --- arming ---------------------------------------------------------------------------------------------------------
+    # --- arming --------------------------------------------------------------------------------------------------
 
     @function(routes="QFRBL")
     def t_on_failure(self, ctx: Ctx, failure_route: FailureRoute) -> int:
@@ -381,7 +382,7 @@ class Tm(Variables, Module):
         armed.cancel_reason = text
         return 1
 
-    # --- asking and steering --------------------------------------------------------------------------------------------
+    # --- asking and steering -------------------------------------------------------------------------------------
 
     @function(routes="QFRB", aliases=("t_is_canceled", "t_is_cancelled"))
     def t_was_cancelled(self, ctx: Ctx) -> int:
@@ -473,14 +474,14 @@ class Tm(Variables, Module):
 
     @function(routes="RBF")
     def t_get_branch_idx_by_attr(self, ctx: Ctx, attr: str, val_str: str | None = None, val_int: int | None = None,
-                                 result_var: Any = None, offset: int = 0) -> int:
+                                 result_var: Var | None = None, offset: int = 0) -> int:
         """Find a branch of the transaction by an attribute's name and value; its index goes to the variable."""
         tx = ctx.tx
         wanted = val_str if val_str is not None else val_int
         for branch in tx.branches[offset:] if isinstance(tx, Transaction) else ():
             attrs = branch.target.attrs or {}
             if attr in attrs and (wanted is None or attrs[attr] == wanted):
-                if result_var is not None and hasattr(result_var, "set"):
+                if result_var is not None:
                     result_var.set(ctx, branch.index)
                 return 1
         return -1
@@ -494,7 +495,7 @@ class Tm(Variables, Module):
             return None
         return tx.branches[number].target.uri or (tx.request.ruri if tx.request is not None else None)
 
-    # --- management -----------------------------------------------------------------------------------------------------
+    # --- management ----------------------------------------------------------------------------------------------
 
     @mi("hash", aliases=("t_hash",))
     def mi_hash(self) -> list[dict[str, int]]:
@@ -541,8 +542,9 @@ class Tm(Variables, Module):
                 done.set_result((status, msg))
         where = next((s for s in self.env.sockets if s.text == socket), None)
         cseq = given.get("cseq", "").split()
-        self.request(method, ruri, given["from"], given["to"], headers=rest, body=body.encode(), next_hop=next_hop or None,
-                     socket=where, call_id=given.get("call-id", ""), cseq=int(cseq[0]) if cseq else 0, callback=finished)
+        self.request(method, ruri, given["from"], given["to"], headers=rest, body=body.encode(),
+                     next_hop=next_hop or None, socket=where, call_id=given.get("call-id", ""),
+                     cseq=int(cseq[0]) if cseq else 0, callback=finished)
         status, msg = await done
         if msg is None:
             raise MIError(500, "No response" if status == 408 else "Request not sent")

@@ -4,8 +4,8 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from osip.api import (H_MAX_FORWARDS, M_ACK, M_CANCEL, M_INVITE, Ctx, Dest, Endpoint, OsipError, ParseError, Route, Target,
-                      bracket, forward, parse_endpoint, parse_uri, reply)
+from osip.api import (H_MAX_FORWARDS, M_ACK, M_CANCEL, M_INVITE, Ctx, Dest, Endpoint, OsipError, ParseError, Route,
+                      Target, bracket, forward, parse_endpoint, parse_uri, reply)
 from osip.modules.tm import cancel
 from osip.modules.tm.branch import Branch
 from osip.modules.tm.machine import ACK, REQUEST, START, TERMINATED
@@ -40,7 +40,7 @@ def relay_argument(text: str) -> int | Endpoint:
     return parse_endpoint(text)
 
 
-# --- making a transaction ---------------------------------------------------------------------------------------------
+# --- making a transaction ----------------------------------------------------------------------------------------
 
 def absorb(tm: Tm, tx: Transaction) -> None:
     """Take a retransmission: the last response is sent again."""
@@ -95,7 +95,7 @@ def acknowledge(tx: Transaction, ctx: Ctx) -> None:
         tx.tell_watchers(ON_ACK, tx.status, ctx)
 
 
-# --- t_relay ------------------------------------------------------------------------------------------------------------
+# --- t_relay -----------------------------------------------------------------------------------------------------
 
 def relay(tm: Tm, ctx: Ctx, flags: int, proxy: Endpoint | None) -> int:
     """Relay the request of a request or failure route to its target set; see t_relay for the codes."""
@@ -183,14 +183,14 @@ def _send_copy(tm: Tm, ctx: Ctx, target: Target, dests: list[Dest]) -> int:
     env = tm.env
     for dest in dests:
         # A CANCEL must bear the branch that a stateless copy of its INVITE bore; an ACK only needs one of its own.
-        id = env.ids.branch() if ctx.msg.method_id == M_ACK else forward.stateless_branch(ctx, dest)
+        id = env.ids.branch() if ctx.msg.method_id == M_ACK else forward.stateless_branch(ctx)
         if env.send(forward.build(ctx, target, dest, id), dest):
             env.dispatch.fwd_requests += 1
             return 1
     return UNSENT if dests else UNRESOLVED
 
 
-# --- branches -----------------------------------------------------------------------------------------------------------
+# --- branches ----------------------------------------------------------------------------------------------------
 
 def send_targets(tm: Tm, tx: Transaction, ctx: Ctx, proxy: Endpoint | None = None) -> int:
     """Send a copy to each target of `ctx`; 1 when at least one is on its way, else the last failure."""
@@ -274,14 +274,21 @@ def _resolve_and_send(tm: Tm, branch: Branch, work: Ctx, proxy: Endpoint | None)
         dests = forward.next_hops(work, hop)
         if dests is None:
             return 0
-        if not dests:
-            return UNRESOLVED
-        return 1 if launch(tm, branch, work, dests) else UNSENT
     except ParseError as error:
-        tm.fault = error.code if error.code in _BAD else 475
+        tm.fault = error.code if error.code == 416 else 475
         return BAD
     except OsipError:
         return UNRESOLVED
+    return _launch_checked(tm, branch, work, dests)
+
+
+def _launch_checked(tm: Tm, branch: Branch, work: Ctx, dests: list[Dest]) -> int:
+    """Send a branch; the code says what kept it from leaving."""
+    try:
+        return 1 if launch(tm, branch, work, dests) else UNSENT if dests else UNRESOLVED
+    except ParseError:                                  # a header that must be rewritten cannot be read
+        tm.fault = 400
+        return BAD
 
 
 async def _start_later(tm: Tm, branch: Branch, work: Ctx, proxy: Endpoint | None,
@@ -297,9 +304,9 @@ async def _start_later(tm: Tm, branch: Branch, work: Ctx, proxy: Endpoint | None
             hop = _via_proxy(target, proxy) if proxy is not None else target
             dests = forward.next_hops(work, hop) or await forward.next_hops_wait(work, hop)
             if branch.state != TERMINATED and tx.tm.table.servers.get(tx.key) is tx:
-                code = 1 if launch(tm, branch, work, dests) else UNSENT if dests else UNRESOLVED
+                code = _launch_checked(tm, branch, work, dests)
     except ParseError as error:
-        tm.fault, code = error.code if error.code in _BAD else 475, BAD
+        tm.fault, code = error.code if error.code == 416 else 475, BAD
     except OsipError:
         code = UNRESOLVED
     finally:

@@ -17,7 +17,7 @@ LATE_408 = 5.0
 """Seconds before 64*T1 from which on a 408 to a non-INVITE is not sent (RFC 4320 section 4.2)."""
 
 
-# --- a response came in -----------------------------------------------------------------------------------------------
+# --- a response came in ------------------------------------------------------------------------------------------
 
 def on_response(tm: Tm, ctx: Ctx) -> bool:
     """Match a response and put it through its machine; False when no transaction of ours knows it."""
@@ -147,7 +147,7 @@ def _on_success(tm: Tm, branch: Branch, ctx: Ctx) -> None:
         tx.shrink()
 
 
-# --- a timer or the network said no -----------------------------------------------------------------------------------
+# --- a timer or the network said no ------------------------------------------------------------------------------
 
 def on_timeout(tm: Tm, branch: Branch, event: int) -> None:
     """Count a branch that got no answer as 408 (487 once the caller gave up); try its next address first."""
@@ -192,7 +192,7 @@ def fail_over(tm: Tm, branch: Branch) -> bool:
     return True
 
 
-# --- the choice -------------------------------------------------------------------------------------------------------
+# --- the choice --------------------------------------------------------------------------------------------------
 
 def collect(tm: Tm, tx: Transaction) -> None:
     """Decide once no branch of this round is pending: failure_route, else the best response goes upstream."""

@@ -132,7 +132,7 @@ class Transaction(Machine):
             ctx.target = target
         return ctx
 
-    # --- the server machine -------------------------------------------------------------------------------------------
+    # --- the server machine --------------------------------------------------------------------------------------
 
     def send(self, data: bytes) -> None:
         """Send a response upstream."""
@@ -176,7 +176,7 @@ class Transaction(Machine):
         elif self.tm.enable_stats:
             self.tm.retransmission_rpl_t2 += 1
 
-    # --- the end ------------------------------------------------------------------------------------------------------
+    # --- the end -------------------------------------------------------------------------------------------------
 
     def tell_watchers(self, what: int, status: int, subject: Any = None) -> None:
         """Call the watchers that asked for `what`."""

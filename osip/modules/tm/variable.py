@@ -115,7 +115,7 @@ class Variables:
             setattr(armed, name, number)
         return True
 
-    # --- $bavp ----------------------------------------------------------------------------------------------------------
+    # --- $bavp ---------------------------------------------------------------------------------------------------
 
     @pvar("bavp", type="is", key="required", index=True)
     def bavp(self, ctx: Ctx, key: str, index: int | str | None) -> Value:

@@ -8,7 +8,7 @@ from typing import Any
 
 from osip.api import Ctx, Module, ModuleError, Static, Var, event, function, gauge, mi, param, table, timer
 from osip.modules.usrloc import mi as bodies
-from osip.modules.usrloc.state import Contact, Domain, Record, Watcher
+from osip.modules.usrloc.state import Contact, Domain, Record, Watcher, method_mask
 
 MEMORY = "single-instance-no-db"
 LATER = ("single-instance-sql-write-through", "single-instance-sql-write-back", "sql-only",
@@ -105,6 +105,13 @@ class Usrloc(Module):
         self.domain("location")
 
     # --- what other modules use -----------------------------------------------------------------------------------------
+
+    new_contact = Contact
+
+    @staticmethod
+    def method_mask(text: str) -> int:
+        """Return the mask for a comma list of methods."""
+        return method_mask(text.split(","))
 
     def domain(self, name: str) -> Domain:
         """Return a location table, made on first use."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from osip.script import nodes
 from osip.script.emit import route
+from osip.script.emit.live import Live
 from osip.script.emit.survey import Survey, key_of
 from osip.script.emit.unit import Unit
 from osip.script.program import Program
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 def emit(script: nodes.Script, registry: Registry, env: Env) -> Program:
     """Compile a script. Its names were checked; one that is unknown all the same fails when it is reached."""
-    unit = Unit(registry, env, Survey(script, registry))
+    unit = _unit(script, registry, env)
     program = Program(script.path, unit)
-    unit.names.space["_eval"] = program.eval
+    unit.names.space.update(_eval=program.eval, _trace=program.trace)
     route.show(script.files)
     routes = script.routes()
     names = route.reserve(unit, routes)
@@ -30,9 +31,14 @@ def emit(script: nodes.Script, registry: Registry, env: Env) -> Program:
     return program
 
 
+def _unit(script: nodes.Script, registry: Registry, env: Env) -> Unit:
+    survey = Survey(script, registry)
+    return Unit(registry, env, survey, Live(script, survey))
+
+
 def source(script: nodes.Script, registry: Registry, env: Env) -> str:
     """Return the Python text that `emit` compiles, for people and tests to read."""
-    unit = Unit(registry, env, Survey(script, registry))
+    unit = _unit(script, registry, env)
     routes = script.routes()
     names = route.reserve(unit, routes)
     return "\n".join(route.pen_of(unit, item, name).writer.source() for item, name in zip(routes, names, strict=True))

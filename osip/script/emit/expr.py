@@ -1,6 +1,8 @@
 """Emit values: variables, format strings, arithmetic (dsl.md sections 2 and 9.3, variables.md section 1)."""
 from __future__ import annotations
 
+import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from osip.script import nodes as n
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from osip.core.exports.spec import PvarSpec
 
 NULL = Val("None")
+
+_NUMBERED = re.compile(r"(\w+)\.(-?\d+)\.(.+)")
 
 
 def value(pen: Pen, node: Any) -> Val:
@@ -103,10 +107,6 @@ def key(pen: Pen, spec: PvarSpec | None, var: n.VarRef) -> tuple[str, bool]:
         return f"_key_of({pen.const(parse, 'parse')}, {read(pen, var.key_var).code})", True
     if var.key is None:
         return "None", False
-    if "$" in var.key:
-        form, _ = parse_format(var.key, var.span)
-        if any(isinstance(part, n.VarRef) for part in form.parts):
-            return f"_key_of({pen.const(parse, 'parse')}, {formatted(pen, form)})", True
     try:
         return pen.const(parse(var.key) if parse is not None else var.key, "key"), False
     except ValueError as error:
@@ -127,6 +127,11 @@ def _transformed(pen: Pen, found: Val, transform: n.Transform) -> Val:
     if transform.name == "s.eval":
         return Val(f"_eval(ctx, {found.code})")
     spec = pen.unit.registry.transform(transform.name)
+    function: Any = spec.func if spec is not None else None
+    numbered = _NUMBERED.fullmatch(transform.name)
+    if numbered is not None and spec is None:           # nameaddr.2.uri
+        spec = pen.unit.registry.transform(f"{numbered[1]}.{numbered[3]}")
+        function = partial(spec.func, index=int(numbered[2])) if spec is not None else None
     if spec is None:
         return Val(f"(_unknown({f'unknown transformation {{{transform.raw}}}'!r}) and None)")
     args = [found.code]
@@ -138,7 +143,7 @@ def _transformed(pen: Pen, found: Val, transform: n.Transform) -> Val:
             args.append(formatted(pen, form))
         else:
             args.append(repr(arg))
-    name = pen.bind("tr_" + transform.name, spec.func)
+    name = pen.bind("tr_" + transform.name, function)
     return Val(f"_transform({name}, {', '.join(args)})")
 
 
@@ -168,9 +173,6 @@ def avp_name(pen: Pen, var: n.VarRef) -> str:
     """Return code for the name of an AVP."""
     if var.key_var is not None:
         return f"_text({read(pen, var.key_var).code})"
-    if var.key is not None and "$" in var.key:
-        form, _ = parse_format(var.key, var.span)
-        return formatted(pen, form)
     return repr(reference.avp_name(var.key or ""))
 
 

@@ -43,6 +43,11 @@ def flat(statements: Sequence[n.Stmt]) -> list[n.Stmt]:
 def statement(pen: Pen, node: n.Stmt, dest: str) -> bool:
     """Emit one statement."""
     pen.writer.at = node.span
+    if pen.unit.survey.traced:
+        name = node.name if isinstance(node, n.Call) else type(node).__name__.lower()
+        kind = "module" if isinstance(node, n.Call) else "core"
+        pen.line(f"_trace(ctx, {node.span.line}, {kind!r}, {name!r})")
+    pen.rc = pen.unit.live.keeps(node)
     return bool(_STATEMENTS[type(node)](pen, node, dest))
 
 
@@ -129,7 +134,7 @@ def _error(pen: Pen, node: n.ErrorLog, dest: str) -> bool:
 
 def _assert(pen: Pen, node: n.Assert, dest: str) -> bool:
     if pen.unit.env.config.enable_asserts:
-        made = cond.cond(pen, node.cond)
+        made = _condition(pen, node, node.cond)
         text = node.text.value if node.text is not None else ""
         with pen.block(f"if not ({made.test}):"):
             if made.stops:
@@ -201,53 +206,65 @@ def _if(pen: Pen, node: n.If, dest: str) -> bool:
     step: n.Stmt | None = node
     while isinstance(step, n.If):                       # `else if` becomes `elif`: Python nests only so deep
         pen.writer.at = step.span
-        made = cond.cond(pen, step.cond)
+        made = _condition(pen, step, step.cond)
         test, outcome = made.test, "0"
-        if pen.rc and made.errs and step.orelse is None:
+        keep = pen.unit.live.keeps(step)
+        if keep and made.errs and step.orelse is None:
             outcome = pen.temp("s")
             test = f"({outcome} := {made.state}) > 0"
         with pen.block(f"{word} {test}:"):
-            ends &= _branch(pen, step.then, dest, "1")
+            ends &= branch(pen, step.then, dest, "1", keep)
         if made.stops:
             with pen.block("elif c == 0:"):
                 pen.line("return 0")
         step, word = step.orelse, "elif"
     if step is not None:
         with pen.block("else:"):
-            return _branch(pen, step, dest, "0") and ends
-    if dest == KEEP or pen.rc and dest == DROP:
+            return branch(pen, step, dest, "0", keep) and ends
+    if dest == KEEP or keep and dest == DROP:
         with pen.block("else:"):
-            _no_branch(pen, dest, outcome)
+            _no_branch(pen, dest, outcome, keep)
     return False
 
 
-def _branch(pen: Pen, node: n.Stmt, dest: str, outcome: str) -> bool:
+def _condition(pen: Pen, node: n.Node, test: Any) -> cond.Cond:
+    """Emit the condition of `node`, which may store other codes than `node` itself."""
+    outer, pen.rc = pen.rc, pen.unit.live.asks(node)
+    made = cond.cond(pen, test)
+    pen.rc = outer
+    return made
+
+
+def branch(pen: Pen, node: n.Stmt, dest: str, outcome: str, keep: bool) -> bool:
+    """Emit a branch; an empty one gives what no branch gives."""
     useful = [part for part in flat([node]) if not isinstance(part, n.Empty)]
     if useful:
         return body(pen, useful, dest)
     pen.line("pass")
     if dest != RETURN:
-        _no_branch(pen, dest, outcome)
+        _no_branch(pen, dest, outcome, keep)
     return False
 
 
-def _no_branch(pen: Pen, dest: str, outcome: str) -> None:
+def _no_branch(pen: Pen, dest: str, outcome: str, keep: bool) -> None:
     # The route's result is then 1, while `$rc` is the condition's own outcome (dsl.md section 8).
     if dest == KEEP:
         pen.line("r = 1")
-    if pen.rc:
+    if keep:
         pen.line(f"ctx.rc = {outcome}")
 
 
-def _loop_dest(pen: Pen, dest: str) -> str:
+def loop_dest(pen: Pen, dest: str) -> str:
     """Return where the code of a loop's body goes: the last round's counts."""
+    if pen.rc:
+        pen.line("ctx.rc = 1")
     if dest == DROP:
         return DROP
     pen.line("r = 1")
     return KEEP
 
 
-def _loop_end(pen: Pen, dest: str) -> bool:
+def loop_end(pen: Pen, dest: str) -> bool:
     if dest == RETURN:
         pen.line("return r")
         return True
@@ -255,15 +272,15 @@ def _loop_end(pen: Pen, dest: str) -> bool:
 
 
 def _while(pen: Pen, node: n.While, dest: str) -> bool:
-    made = cond.cond(pen, node.cond)
-    inner = _loop_dest(pen, dest)
+    made = _condition(pen, node, node.cond)
+    inner = loop_dest(pen, dest)
     if not [part for part in flat([node.body]) if not isinstance(part, n.Empty)]:
         with pen.block(f"if {made.test}:"):             # an empty body ends after one round
             pen.line("pass")
         if made.stops:
             with pen.block("elif c == 0:"):
                 pen.line("return 0")
-        return _loop_end(pen, dest)
+        return loop_end(pen, dest)
     limit = pen.unit.env.config.max_while_loops
     with pen.block(f"for _ in range({limit}):"):
         with pen.block(f"if not ({made.test}):"):
@@ -275,7 +292,7 @@ def _while(pen: Pen, node: n.While, dest: str) -> bool:
     pen.writer.at = node.span
     with pen.block("else:"):
         pen.line(f"_looped({limit})")
-    return _loop_end(pen, dest)
+    return loop_end(pen, dest)
 
 
 ROUNDS = 1 << 20
@@ -287,7 +304,7 @@ def _for(pen: Pen, node: n.For, dest: str) -> bool:
     if node.source.index != "*" or not (node.source.name == "avp" or spec is not None and spec.index):
         pen.line(f"_unknown({f'for: {node.source.text} is not a list: it needs [*]'!r})")
         return give(pen, dest, "-1")
-    inner = _loop_dest(pen, dest)
+    inner = loop_dest(pen, dest)
     place, item = pen.temp("i"), pen.temp("v")
     with pen.block(f"for {place} in range({ROUNDS}):"):
         with pen.block(f"if ({item} := {expr.read(pen, node.source, at=place).code}) is None:"):
@@ -297,99 +314,12 @@ def _for(pen: Pen, node: n.For, dest: str) -> bool:
         else:
             pen.line(assign.store(pen, node.target, item, node.target.name == "json"))
         body(pen, [node.body], inner)
-    return _loop_end(pen, dest)
+    return loop_end(pen, dest)
 
-
-# --- switch -----------------------------------------------------------------------------------------------------------
 
 def _switch(pen: Pen, node: n.Switch, dest: str) -> bool:
-    groups = _groups(node)
-    subject, folded = pen.temp("v"), pen.temp("v")
-    found = expr.read(pen, node.subject)
-    pen.line(f"{subject} = {found.code}")
-    if any(isinstance(label, n.Str) for labels, _, _ in groups for label in labels):
-        pen.line(f"{folded} = _fold({subject})")
-    number = f"_number({subject}, 1)" if found.type == "si" else subject
-    tests = [" or ".join(f"{folded} == {label.value.lower()!r}" if isinstance(label, n.Str)
-                         else f"{number} == {label.value}" for label in labels) for labels, _, _ in groups]
-    if all(_leaves(part) for _, part, _ in groups[:-1]) and not any(_breaks(_cut(part)) for _, part, _ in groups):
-        return _switch_chain(pen, node, dest, groups, tests)
-    return _switch_fall(pen, node, dest, groups, tests)
-
-
-Group = tuple[list[Any], tuple[n.Stmt, ...], bool]
-
-
-def _groups(node: n.Switch) -> list[Group]:
-    """Return cases with the labels that share a body: (labels, body, is or has the default)."""
-    groups: list[Group] = []
-    labels: list[Any] = []
-    default = False
-    for case in node.cases:
-        if case.label is None:
-            default = True
-        else:
-            labels.append(case.label)
-        if case.body or case is node.cases[-1]:
-            groups.append((labels, case.body, default))
-            labels, default = [], False
-    return groups
-
-
-def _cut(part: Sequence[n.Stmt]) -> list[n.Stmt]:
-    """Return a case's body without the `break` at its end."""
-    found = [node for node in flat(part) if not isinstance(node, n.Empty)]
-    return found[:-1] if found and isinstance(found[-1], n.Break) else found
-
-
-def _leaves(part: Sequence[n.Stmt]) -> bool:
-    found = [node for node in flat(part) if not isinstance(node, n.Empty)]
-    return bool(found) and isinstance(found[-1], n.Break | n.Return | n.Exit | n.Drop | n.Async)
-
-
-def _breaks(part: Sequence[n.Stmt]) -> bool:
-    """Tell whether a `break` of this switch stands anywhere in statements."""
-    for node in flat(part):
-        if isinstance(node, n.Break):
-            return True
-        if isinstance(node, n.If) and _breaks([node.then, *([node.orelse] if node.orelse else [])]):
-            return True
-    return False
-
-
-def _switch_chain(pen: Pen, node: n.Switch, dest: str, groups: list[Group], tests: list[str]) -> bool:
-    """Emit a switch of which every case leaves: as a chain of tests."""
-    ends, complete, word = True, False, "if"
-    for (_, part, default), test in zip(groups, tests, strict=True):
-        pen.writer.at = part[0].span if part else node.span
-        complete = default
-        head = f"{word} {test}:" if not default else "else:" if word == "elif" else "if True:"
-        with pen.block(head):
-            ends &= _branch(pen, n.Block(node.span, tuple(_cut(part))), dest, "1")
-        word = "elif"
-    if not complete and (dest == KEEP or pen.rc and dest == DROP):
-        with pen.block("else:"):
-            give(pen, dest, "1")
-    return ends and complete
-
-
-def _switch_fall(pen: Pen, node: n.Switch, dest: str, groups: list[Group], tests: list[str]) -> bool:
-    """Emit a switch with fall-through: number the entry, then run each body from there on until a break."""
-    entry = pen.temp("n")
-    last = len(groups) - 1 if groups and groups[-1][2] else len(groups)
-    code = repr(last)
-    for place in reversed(range(len(groups))):
-        if tests[place] and not groups[place][2]:
-            code = f"{place} if {tests[place]} else {code}"
-    pen.line(f"{entry} = {code}")
-    inner = _loop_dest(pen, dest)
-    with pen.block("while True:"):
-        for place, (_, part, _) in enumerate(groups):
-            with pen.block(f"if {entry} <= {place}:"):
-                body(pen, part, inner)
-        pen.writer.at = node.span
-        pen.line("break")
-    return _loop_end(pen, dest)
+    from osip.script.emit import switch             # its bodies are statements again
+    return switch.switch(pen, node, dest)
 
 
 _STATEMENTS: dict[type, Any] = {

@@ -61,6 +61,7 @@ class Survey:
         self.waits: set[Key] = set()
         self._direct: set[Key] = set()
         self.functions: set[str] = set()
+        self.transforms: set[str] = set()
         for route in script.routes():
             self._look(route)
         self._spread()
@@ -83,7 +84,12 @@ class Survey:
     @property
     def stack(self) -> bool:
         """Tell whether the call stack must be kept in every route."""
-        return any(word.split(".")[0] == "route" for word in self.words) or "script_trace" in self.functions
+        return any(word.split(".")[0] == "route" for word in self.words)
+
+    @property
+    def traced(self) -> bool:
+        """Tell whether every action must be told to `script_trace`."""
+        return "script_trace" in self.functions
 
     def recursive(self, key: Key) -> bool:
         """Tell whether a route can reach itself."""
@@ -105,11 +111,12 @@ class Survey:
         calls = self.calls.setdefault(key, set())
         deferred: set[int] = set()
         for node in walk(route.body):
-            if isinstance(node, n.VarRef):
-                self.words.add(node.name)
+            if isinstance(node, n.VarRef | n.Transform):
+                self._note(node)
             elif isinstance(node, n.Str):
                 for var in formatted(node):
-                    self.words.update(inner.name for inner in walk(var) if isinstance(inner, n.VarRef))
+                    for inner in walk(var):
+                        self._note(inner)
             elif isinstance(node, n.RouteCall):
                 name = target_name(node.target)
                 calls.add("" if name == "0" else name)
@@ -120,6 +127,12 @@ class Survey:
                 spec = self.registry.function(node.name)
                 if spec is not None and spec.is_async and id(node) not in deferred:
                     self._direct.add(key)
+
+    def _note(self, node: n.Node) -> None:
+        if isinstance(node, n.VarRef):
+            self.words.add(node.name)
+        elif isinstance(node, n.Transform):
+            self.transforms.add(node.name)
 
     def _spread(self) -> None:
         waits = set(self._direct)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from osip.core.exports.diagnostic import Span
 from osip.script import flow, reference, runtime
+from osip.script.emit.live import Live
 from osip.script.emit.names import Namespace
 from osip.script.emit.survey import Key, Survey
 from osip.script.emit.writer import Writer
@@ -33,10 +34,11 @@ class Val:
 class Unit:
     """The emission of one program."""
 
-    def __init__(self, registry: Registry, env: Env, survey: Survey) -> None:
+    def __init__(self, registry: Registry, env: Env, survey: Survey, live: Live) -> None:
         self.registry = registry
         self.env = env
         self.survey = survey
+        self.live = live
         self.flow = flow.Flow(env, registry)
         self.names = Namespace(self._runtime())
         self.routes: dict[Key, str] = {}                # route -> its global
@@ -74,7 +76,7 @@ class Pen:
         self.unit = unit
         self.writer = Writer(span)
         self.is_async = is_async
-        self.rc = unit.survey.rc
+        self.rc = False                 # the running statement's code must be stored
         self.asks = False               # the local `c` is used: it must be 1 at first
         self._temps = 0
 

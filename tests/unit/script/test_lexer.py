@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from osip.script.lexer import Lexer, Reading, Token
+from osip.script.lexer import ADDRESS, Lexer, Reading, Token
 from osip.script.parse import grammar
 from osip.script.source import Source
 
@@ -13,7 +13,7 @@ def cut(text, *accepts):
     reading = Reading(Source.from_text(text))
     lexer = Lexer(reading, grammar()[1])
     tokens, at = [], 0
-    while (token := lexer.next(at, frozenset(accepts))).type != "$END":
+    while (token := lexer.next(at, frozenset((*accepts, ADDRESS)))).type != "$END":
         tokens.append((token.type, token.value))
         at = token.end
     return tokens, [item.code for item in reading.diagnostics]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from osip.core.errors import ParseError
-from osip.core.sip.auth import parse_auth
+from osip.core.sip.auth import find_credentials, parse_auth
+from osip.core.sip.message import parse
 
 
 @pytest.mark.parametrize(
@@ -48,3 +49,17 @@ def test_quotes_when_built() -> None:
 def test_reading() -> None:
     auth = parse_auth('DIGEST realm="r"')
     assert auth.is_digest and auth.get("realm") == "r" and auth.get("nonce") == ""
+
+
+@pytest.mark.parametrize(
+    ("headers", "realm"),
+    [
+        ("", None),
+        ('Authorization: Digest realm="a"', "a"),
+        ('Proxy-Authorization: Digest realm="p"', "p"),
+        ('Proxy-Authorization: Digest realm="p"\r\nAuthorization: Digest realm="a"', "a"),
+    ],
+)
+def test_find_credentials(headers: str, realm: str | None) -> None:
+    found = find_credentials(parse(f"BYE sip:a SIP/2.0\r\n{headers or 'To: x'}\r\n\r\n".encode()))
+    assert (found.get("realm") if found else None) == realm

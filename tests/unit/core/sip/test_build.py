@@ -9,8 +9,10 @@ from osip.core.sip.edits import Edits
 from osip.core.sip.message import Request, Response, check, parse
 
 INVITE = (
-    b"INVITE sip:bob@h SIP/2.0\r\nVia: SIP/2.0/UDP p1;branch=z1;rport\r\nVia: SIP/2.0/UDP p2;branch=z2\r\nMax-Forwards: 70\r\n"
-    b"Record-Route: <sip:p1;lr>\r\nRoute: <sip:r1;lr>\r\nRoute: <sip:r2;lr>\r\nFrom: <sip:a@x>;tag=ft\r\nTo: <sip:b@x>\r\n"
+    b"INVITE sip:bob@h SIP/2.0\r\nVia: SIP/2.0/UDP p1;branch=z1;rport\r\n"
+    b"Via: SIP/2.0/UDP p2;branch=z2\r\nMax-Forwards: 70\r\n"
+    b"Record-Route: <sip:p1;lr>\r\nRoute: <sip:r1;lr>\r\nRoute: <sip:r2;lr>\r\n"
+    b"From: <sip:a@x>;tag=ft\r\nTo: <sip:b@x>\r\n"
     b"Call-ID: cid\r\nCSeq: 7 INVITE\r\nTimestamp: 54\r\nContact: <sip:a@p2>\r\nContent-Length: 4\r\n\r\nbody"
 )
 VIAS = b"Via: SIP/2.0/UDP p1;branch=z1;rport\r\nVia: SIP/2.0/UDP p2;branch=z2\r\n"
@@ -94,7 +96,8 @@ def test_ack() -> None:
 
 def test_cancel() -> None:
     assert build_cancel(INVITE, b"Reason: SIP;cause=200\r\n") == (
-        b"CANCEL sip:bob@h SIP/2.0\r\nVia: SIP/2.0/UDP p1;branch=z1;rport\r\nMax-Forwards: 70\r\nRoute: <sip:r1;lr>\r\n"
+        b"CANCEL sip:bob@h SIP/2.0\r\nVia: SIP/2.0/UDP p1;branch=z1;rport\r\nMax-Forwards: 70\r\n"
+        b"Route: <sip:r1;lr>\r\n"
         b"Route: <sip:r2;lr>\r\nFrom: <sip:a@x>;tag=ft\r\nTo: <sip:b@x>\r\nCall-ID: cid\r\nCSeq: 7 CANCEL\r\n"
         b"Reason: SIP;cause=200\r\n" + NONE
     )

@@ -7,7 +7,8 @@ import pytest
 from osip.core.sip.message import check, parse
 
 GOOD = (
-    "INVITE sip:u@h SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z1\r\nFrom: <sip:f@x>;tag=ft\r\nTo: <sip:t@x>\r\nCall-ID: c\r\n"
+    "INVITE sip:u@h SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z1\r\nFrom: <sip:f@x>;tag=ft\r\n"
+    "To: <sip:t@x>\r\nCall-ID: c\r\n"
     "CSeq: 5 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 4\r\n\r\nbody"
 )
 

@@ -9,7 +9,8 @@ from osip.core.sip.edits import Edits, merge, splice
 from osip.core.sip.message import Message, parse
 
 RAW = (
-    b"INVITE sip:u@h SIP/2.0\r\nVia: SIP/2.0/UDP a;rport;branch=z1\r\nMax-Forwards: 70\r\nFoo: 1\r\nFoo: 2\r\nSubject: s\r\n f\r\n"
+    b"INVITE sip:u@h SIP/2.0\r\nVia: SIP/2.0/UDP a;rport;branch=z1\r\nMax-Forwards: 70\r\nFoo: 1\r\nFoo: 2\r\n"
+    b"Subject: s\r\n f\r\n"
     b"Content-Type: a/b\r\nContent-Length: 4\r\n\r\nbody"
 )
 

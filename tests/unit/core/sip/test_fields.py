@@ -9,7 +9,8 @@ from osip.core.sip.fields import COMPUTE, fill
 from osip.core.sip.message import Message, Request, parse
 
 RAW = (
-    b'BYE sip:u@h SIP/2.0\r\nVia: SIP/2.0/UDP a;rport;branch=z1\r\nFrom: "x" <sip:f@x>;tag=ft\r\nTo: <sip:t@x>;tag=tt\r\n'
+    b'BYE sip:u@h SIP/2.0\r\nVia: SIP/2.0/UDP a;rport;branch=z1\r\nFrom: "x" <sip:f@x>;tag=ft\r\n'
+    b'To: <sip:t@x>;tag=tt\r\n'
     b"Call-ID: cid@x\r\nCSeq: 5 BYE\r\nMax-Forwards: 3\r\nContent-Length: 0\r\n\r\n"
 )
 

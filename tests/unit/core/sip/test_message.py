@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from osip.core.errors import ParseError
 from osip.core.sip import names
-from osip.core.sip.message import Request, Response, parse
+from osip.core.sip.message import Request, Response, check, parse
 
 HEAD = (
     "Via: SIP/2.0/UDP a;branch=z1, SIP/2.0/TCP b;branch=z2\r\nv: SIP/2.0/UDP c\r\nFrom: <sip:f@x>;tag=ft\r\n"
@@ -212,3 +214,39 @@ def test_unknown_attribute() -> None:
 )
 def test_tags(head: str, tag: str) -> None:
     assert parse(f"BYE sip:a SIP/2.0\r\nTo: {head}\r\n\r\n".encode()).to_tag == tag
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"INVITE sip:u@h SIP/7.0\r\n\r\n",
+        b"INVITE  sip:u@h SIP/2.0\r\n\r\n",
+        b"INVITE <u> SIP/2.0\r\n\r\n",
+        b"x",
+        b"BYE sip:u SIP/2.0\r\nVia: x\r\n\r\n",
+        b"BYE sip:u SIP/2.0\r\nFrom: <x\r\n\r\n",
+    ],
+)
+def test_faults_leave_no_cycles(raw: bytes) -> None:
+    # The worker runs without the cycle collector; a cycle for each bad message would be a leak.
+    def read() -> None:
+        try:
+            msg = parse(raw)
+        except ParseError:
+            return
+        check(msg, deep=True)
+        for name in ("via1", "from_", "contacts", "call_id"):
+            try:
+                getattr(msg, name)
+            except ParseError:
+                continue
+
+    read()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            read()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -8,8 +8,10 @@ from osip.core.errors import ParseError
 from osip.core.sip.sdp import parse_sdp
 
 BODY = (
-    b"v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nc=IN IP4 1.1.1.1/127\r\na=sendonly\r\nt=0 0\r\nm=audio 5000/2 RTP/AVP 0 8 101\r\n"
-    b"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n\r\nm=video 0 RTP/AVP 31\nc=IN IP6 ::1\na=inactive\n"
+    b"v=0\r\no=- 1 1 IN IP4 h\r\ns=-\r\nc=IN IP4 1.1.1.1/127\r\n"
+    b"a=sendonly\r\nt=0 0\r\nm=audio 5000/2 RTP/AVP 0 8 101\r\n"
+    b"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:20\r\n\r\n"
+    b"m=video 0 RTP/AVP 31\nc=IN IP6 ::1\na=inactive\n"
 )
 
 

@@ -18,6 +18,8 @@ from osip.core.sip.via import build_via, complete_via, parse_via
         ("SIP/2.0/WSS [2001:db8::1]:7;received=[::2]", "WSS", "2001:db8::1", 7, "", "::2", None),
         ('SIP/2.0/UDP h;a=";branch=no";branch=yes', "UDP", "h", None, "yes", "", None),
         ("SIP/2.0/UDP h", "UDP", "h", None, "", "", None),
+        ("SIP/2.0/UDP h;rport=²", "UDP", "h", None, "", "", ""),
+        ("SIP/2.0/UDP h;rport=123456", "UDP", "h", None, "", "", ""),
         ("SIP/2.0/UDP h;branch", "UDP", "h", None, "", "", None),
     ],
 )

@@ -107,8 +107,8 @@ TIMELINES = [
      sends(0, .5, 1.5, 5.5, 9.5, 13.5, 17.5, 21.5, 25.5, 29.5) + [(30, "F")]),
     ("K", m.NON_INVITE_CLIENT, False, {.2: m.R2XX}, [*sends(0), (5.2, "K")]),
     ("zero K on streams", m.NON_INVITE_CLIENT, True, {.2: m.RFAIL}, [*sends(0), (.2, "K")]),
-    ("G until H", m.INVITE_SERVER, False, {0.: m.RFAIL}, sends(0, .5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5)
-     + [(32, "H")]),
+    ("G until H", m.INVITE_SERVER, False, {0.: m.RFAIL},
+     sends(0, .5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5) + [(32, "H")]),
     ("ACK stops G, I", m.INVITE_SERVER, False, {0.: m.RFAIL, .7: m.ACK}, [*sends(0, .5), (5.7, "I")]),
     ("no G on streams", m.INVITE_SERVER, True, {0.: m.RFAIL}, [*sends(0), (32, "H")]),
     ("zero I on streams", m.INVITE_SERVER, True, {0.: m.RFAIL, .7: m.ACK}, [*sends(0), (.7, "I")]),

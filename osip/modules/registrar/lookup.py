@@ -1,0 +1,101 @@
+"""Find where a user is and make the destination set of a request (RFC 3261 section 16.5)."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from osip.api import Ctx, ParseError, Target, parse_name_addr, parse_uri, split_commas
+from osip.modules.registrar.address import Refusal, key_of, parse_any
+from osip.modules.registrar.flag import LookupFlags
+
+if TYPE_CHECKING:
+    from osip.modules.registrar.module import Registrar
+
+FOUND, NONE, UNFIT, INTERNAL = 1, -1, -2, -3
+
+
+def lookup(reg: Registrar, ctx: Ctx, table: str, flags: LookupFlags, aor: str | None) -> int:
+    """Do what `lookup` says: 1 found, -1 nobody there, -2 nobody who fits, -3 the URI is unusable."""
+    try:
+        uri = parse_any(aor) if aor is not None else parse_uri(ctx.ruri or "")
+        key = key_of(reg, uri)
+    except (ParseError, Refusal) as error:
+        reg.env.log.info("lookup of a bad URI uri=%s error=%s", aor or ctx.ruri, error)
+        return INTERNAL
+    domain = reg.usrloc.domain(table)
+    code, contacts = _fitting(reg, ctx, domain, key, flags)
+    expanded = _expand(reg, ctx, domain, flags) if flags.branch else False
+    if contacts:
+        _use(reg, ctx, contacts, flags)
+        return FOUND
+    return FOUND if expanded else code
+
+
+def _fitting(reg: Registrar, ctx: Ctx, domain: Any, key: str, flags: LookupFlags) -> tuple[int, list[Any]]:
+    """Return (code, contacts) of an AoR after the filters, best first."""
+    valid = domain.valid(key, reg.env.now)
+    if not valid:
+        return NONE, []
+    fit = valid
+    if flags.methods:
+        bit = reg.usrloc.method_mask(ctx.msg.method)
+        fit = [c for c in fit if c.methods & bit]
+    if flags.agent is not None:
+        fit = [c for c in fit if flags.agent.search(c.user_agent)]
+    if flags.max_latency:
+        fit = [c for c in fit if c.latency <= flags.max_latency]
+    if flags.sort_latency:
+        fit = sorted(fit, key=lambda c: (-c.q, c.latency or 1 << 60))
+    return (FOUND if fit else UNFIT), fit
+
+
+def _use(reg: Registrar, ctx: Ctx, contacts: list[Any], flags: LookupFlags) -> None:
+    rest = contacts
+    if not flags.to_branches:
+        best, rest = contacts[0], contacts[1:]
+        # The R-URI branch keeps its object: routes that run hold on to it.
+        fill(reg, ctx, ctx.target, best)
+    if flags.no_branches and not flags.to_branches:
+        return
+    for contact in rest[:1] if flags.no_branches else rest:
+        target = Target()
+        fill(reg, ctx, target, contact)
+        if not ctx.add_target(target):
+            reg.env.log.warning("more contacts than branches aor=%s contacts=%d", contact.aor, len(contacts))
+            return
+
+
+def fill(reg: Registrar, ctx: Ctx, target: Target, contact: Any) -> None:
+    """Point a target at a contact: its URI, the way to it, q, socket and branch flags."""
+    target.uri = contact.uri
+    target.path = contact.path
+    if contact.path:
+        target.du = parse_name_addr(split_commas(contact.path)[0]).uri_text
+    else:
+        target.du = contact.received
+    target.q = contact.q
+    target.socket = contact.socket
+    target.bflags = contact.cflags
+    if reg.attr_avp and contact.attr is not None:
+        ctx.avp(reg.attr_avp).append(contact.attr)
+
+
+def _expand(reg: Registrar, ctx: Ctx, domain: Any, flags: LookupFlags) -> bool:
+    """Replace each branch that is there by the contacts of its own AoR; say whether any was found."""
+    found = False
+    branches, ctx.targets = ctx.targets or [], None
+    for branch in branches:
+        contacts: list[Any] = []
+        try:
+            key = key_of(reg, parse_uri(branch.uri or ctx.ruri or ""))
+            contacts = _fitting(reg, ctx, domain, key, flags)[1]
+        except (ParseError, Refusal):
+            pass                                # a branch that is no AoR of ours stays what it is
+        if not contacts:
+            ctx.add_target(branch)
+            continue
+        found = True
+        for contact in contacts:
+            target = Target()
+            fill(reg, ctx, target, contact)
+            ctx.add_target(target)
+    return found

@@ -1,0 +1,139 @@
+"""Process REGISTER requests and look up where users are (RFC 3261 section 10)."""
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from osip.api import (Ctx, Module, ModuleError, Parse, Static, Var, avp_name, function, gauge, needs, param,
+                      stat)
+from osip.modules.registrar import binding
+from osip.modules.registrar.flag import LookupFlags, SaveFlags, parse_lookup, parse_save
+from osip.modules.registrar.lookup import lookup
+from osip.modules.registrar.save import save
+
+Save = Annotated[SaveFlags, Parse(parse_save)]
+Lookup = Annotated[LookupFlags, Parse(parse_lookup)]
+PLAIN_SAVE, PLAIN_LOOKUP = SaveFlags(), LookupFlags()
+_PUSH = "push notifications are not there yet"
+
+
+def avp_or_none(text: str) -> str:
+    """Return the name of an AVP parameter; empty when it is switched off."""
+    return avp_name(text) if text.strip() else ""
+
+
+class Registrar(Module):
+    """Save, look up, remove and ask for registrations."""
+
+    default_expires = param(3600, ge=0, doc="Seconds of a contact that asks for no time.")
+    default_q = param(-1, ge=-1, le=1000, doc="q of a contact that names none, in thousandths; -1 none.")
+    case_sensitive = param(1, ge=0, le=1, doc="Compare the user part of AoRs as written.")
+    tcp_persistent_flag = param("", kind=(str, int), doc="Message flag: keep the connection open; accepted.")
+    realm_prefix = param("", doc="Stripped from the domain of AoRs.")
+    min_expires = param(60, ge=0, doc="Shortest life of a contact in seconds, 0 for any.")
+    max_expires = param(0, ge=0, doc="Longest life of a contact in seconds, 0 for any.")
+    received_param = param("received", doc="Contact parameter of the 200 that shows the source behind NAT.")
+    received_avp = param("", parse=avp_or_none, doc="AVP with the source behind NAT, as nathelper sets it.")
+    retry_after = param(0, ge=0, doc="Seconds in Retry-After of 5xx replies, 0 for none.")
+    sock_hdr_name = param("", doc="Header that names the receiving socket, read with the flag socket-header.")
+    mcontact_avp = param("", parse=avp_or_none, doc="AVP that gets the contacts that were renewed.")
+    attr_avp = param("", parse=avp_or_none, doc="AVP stored with contacts and given back by lookup.")
+    gruu_secret = param("0p3nS1pS", doc="Secret of temporary GRUUs; accepted.")
+    disable_gruu = param(1, ge=0, le=1, doc="GRUUs are off.")
+    max_contacts = param(0, ge=0, doc="Contacts of one AoR, 0 for any number.")
+    max_username_len = param(64, ge=1, doc="Longest user part.")
+    max_domain_len = param(64, ge=1, doc="Longest domain.")
+    max_aor_len = param(256, ge=1, doc="Longest AoR.")
+    max_contact_len = param(255, ge=1, doc="Longest contact URI.")
+    allow_dup_cseq = param(1, ge=0, le=1, doc="Accept a REGISTER with a known Call-ID and CSeq.")
+    expires_max_deviation = param(0, ge=0, doc="Seconds added or taken at random, so that phones spread.")
+    pn_enable = param(0, ge=0, le=1, doc="Push notifications (RFC 8599).")
+    pn_providers = param("", doc="Push services.")
+    pn_ct_match_params = param("pn-provider, pn-prid, pn-param", doc="Contact parameters that identify a device.")
+    pn_pnsreg_interval = param(130, doc="Seconds advertised as +sip.pnsreg.")
+    pn_trigger_interval = param(120, doc="Seconds before its end at which a device is woken.")
+    pn_skip_pn_interval = param(0, doc="Seconds after a refresh without a new push.")
+    pn_refresh_timeout = param(6, doc="Seconds to wait for a device that was woken.")
+    pn_enable_purr = param(0, ge=0, le=1, doc="Push within dialogs.")
+    usrloc = needs("usrloc")
+    signaling = needs("signaling")
+
+    accepted_regs = stat("REGISTER requests that were accepted.")
+    rejected_regs = stat("REGISTER requests that were refused.")
+
+    def mod_init(self) -> None:
+        """Refuse what is not there yet."""
+        if self.pn_enable:
+            raise ModuleError(f"registrar: {_PUSH}; leave pn_enable at 0")
+        if not self.disable_gruu:
+            raise ModuleError("registrar: GRUUs are not there yet; leave disable_gruu at 1")
+        if self.max_expires and self.max_expires < self.min_expires:
+            raise ModuleError(f"registrar: max_expires {self.max_expires} is below min_expires {self.min_expires}")
+
+    @gauge("max_expires")
+    def shown_max_expires(self) -> int:
+        """The parameter max_expires."""
+        return int(self.max_expires)
+
+    @gauge("max_contacts")
+    def shown_max_contacts(self) -> int:
+        """The parameter max_contacts."""
+        return int(self.max_contacts)
+
+    @gauge("default_expire")
+    def shown_default_expires(self) -> int:
+        """The parameter default_expires."""
+        return int(self.default_expires)
+
+    # --- registering and looking up -----------------------------------------------------------------------------------
+
+    @function(routes="QR")
+    def save(self, ctx: Ctx, domain: Static, flags: Save = PLAIN_SAVE, aor: str | None = None,
+             ownership_tag: str | None = None) -> int:
+        """Process the REGISTER and answer it; -1 when it was refused (answered, too, unless no-reply)."""
+        return save(self, ctx, domain, flags, aor)
+
+    @function(routes="QRF")
+    def lookup(self, ctx: Ctx, domain: Static, flags: Lookup = PLAIN_LOOKUP, aor: str | None = None) -> int:
+        """Send the request to the contacts of its R-URI: the best becomes the R-URI, the others branches.
+
+        1 found, -1 nobody is there, -2 somebody is but nobody fits, -3 the R-URI is unusable.
+        """
+        return lookup(self, ctx, domain, flags, aor)
+
+    @function(routes="QR")
+    def remove(self, ctx: Ctx, domain: Static, aor: str, contact: str | None = None, next_hop: str | None = None,
+               sip_instance: str | None = None, bflag: str | None = None) -> int:
+        """Remove the contacts of an AoR that match everything given; -1 when there was none."""
+        return binding.remove(self, domain, aor, contact, next_hop, sip_instance, bflag)
+
+    @function(routes="*")
+    def remove_ip_port(self, ctx: Ctx, IP: str, Port: int, domain: Static, AOR: str | None = None) -> int:
+        """Remove all contacts at an address; -1 when there was none."""
+        return binding.remove_ip_port(self, IP, Port, domain, AOR)
+
+    @function(routes="QFRBL")
+    def add_sock_hdr(self, ctx: Ctx, hdr_name: str) -> bool:
+        """Add a header that names the receiving socket, for a registrar behind this server."""
+        if ctx.source is None:
+            return False
+        ctx.edit.append_hf(f"{hdr_name}: {ctx.source.socket.text}")
+        return True
+
+    # --- asking -------------------------------------------------------------------------------------------------------
+
+    @function(routes="QFRBL", aliases=("registered",))
+    def is_registered(self, ctx: Ctx, domain: Static, AOR: str | None = None) -> int:
+        """Say whether an AoR (of a REGISTER its To, else From) has a contact."""
+        return 1 if binding.contacts(self, ctx, domain, AOR) else -1
+
+    @function(routes="QFRBL")
+    def is_contact_registered(self, ctx: Ctx, domain: Static, AOR: str | None = None, contact: str | None = None,
+                              callid: str | None = None) -> int:
+        """Say whether an AoR has this contact, one with this Call-ID, or both in one."""
+        return binding.is_contact(self, ctx, domain, AOR, contact, callid)
+
+    @function(routes="QFRBL")
+    def is_ip_registered(self, ctx: Ctx, domain: Static, AOR: str | None, IPvar: Var, PORTvar: Var | None = None
+                         ) -> int:
+        """Say whether a contact of an AoR came from an address (and port) in the variables."""
+        return binding.is_ip(self, ctx, domain, AOR, IPvar, PORTvar)
