@@ -17,12 +17,14 @@ from osip.core.run import forward, reply
 from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
 from osip.core.run.log import python_level
-from osip.core.run.words import HeaderWords, UriWords, bare_type
+from osip.core.run.words import HeaderWords, UriWords, body_parts, set_body_parts
 from osip.core.sip.auth import Auth, find_credentials, parse_auth
 from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
 from osip.core.sip.build import build_ack, build_cancel, build_reply, build_request
 from osip.core.sip.edits import Edits, merge, splice
 from osip.core.sip.message import Message, Request, Response, check, parse
+from osip.core.sip.multipart import Part as BodyPart
+from osip.core.sip.multipart import bare_type, parts_of
 from osip.core.sip.names import (H_SUPPORTED, H_USER_AGENT, H_ACCEPT, H_ALLOW, H_CALL_ID, H_CONTACT, H_CONTENT_LENGTH, H_CONTENT_TYPE, H_CSEQ,
                                  H_EXPIRES, H_FROM, H_MIN_EXPIRES, H_PATH, H_PRIVACY, H_UNSUPPORTED,
                                  H_MAX_FORWARDS, H_PROXY_AUTHENTICATE, H_PROXY_REQUIRE, H_REASON, H_RECORD_ROUTE,
@@ -32,10 +34,13 @@ from osip.core.sip.params import find_param
 from osip.core.sip.sdp import Media, Sdp, parse_sdp
 from osip.core.sip.uri import unescape_user, Uri, parse_uri, uri_equal
 from osip.core.run.variable import avp_name
+from osip.core.store.tables import check_version, create_tables
 
 __all__ = [
+    "check_version",
+    "create_tables",
     "avp_name",
-    "unescape_user",
+    "unescape_user", "BodyPart", "body_parts", "parts_of", "set_body_parts",
     "H_SUPPORTED",
     "H_USER_AGENT",
     "BranchRoute", "Ctx", "DEFAULT_PORTS", "Dest", "Diagnostic", "Edits", "Endpoint", "Env", "FailureRoute",

@@ -6,7 +6,9 @@ Records to SQL and AAA, and call records of whole dialogs, need modules that are
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 from osip.api import (M_ACK, M_CANCEL, M_INVITE, Ctx, Message, Module, Parse, Value, event, flag_parser, function,
@@ -21,6 +23,7 @@ Types = Annotated[frozenset, Parse(lambda text: _words(text, TYPES))]
 Flags = Annotated[frozenset, Parse(lambda text: _words(text, FLAGS))]
 
 _log = logging.getLogger("osip.acc")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def _words(text: str, known: tuple[str, ...]) -> frozenset[str]:
@@ -36,8 +39,6 @@ class Account:
     extra: dict[str, str] = field(default_factory=dict)
     legs: list[dict[str, str]] = field(default_factory=list)
     watched: bool = False
-
-
 
 
 def _flag_param(doc: str) -> Any:
@@ -147,7 +148,7 @@ class Acc(Module):
             account = ctx[self.account] = Account()
         if not account.watched:
             account.watched = True
-            self.tm.watch(ctx, ON_REPLY | ON_FINAL | ON_FAILURE | ON_CANCEL, self._happened)
+            self.tm.watch(ctx, ON_REPLY | ON_FINAL | ON_FAILURE | ON_CANCEL, partial(self._happened, account))
         return account
 
     def _created(self, tx: Any, ctx: Ctx) -> None:
@@ -183,11 +184,12 @@ class Acc(Module):
 
     # --- what tm tells ------------------------------------------------------------------------------------------------
 
-    def _happened(self, tx: Any, what: int, status: int, subject: Any) -> None:
-        account: Account | None = (tx.slots or {}).get(self.account)
-        if account is None or tx.request is None:
+    def _happened(self, account: Account, tx: Any, what: int, status: int, subject: Any) -> None:
+        # A CANCEL is told by the INVITE that it ends; its own transaction says nothing new.
+        if tx.request is None or tx.method_id == M_CANCEL:
             return
         ctx = tx.make_ctx(1)
+        ctx[self.account] = account     # the transaction has it only once the script relayed
         if what == ON_CANCEL:
             if self.report_cancels:
                 self._write(ctx, account.types | self._by_flag(tx, "log_flag", "evi_flag"), "request cancelled",
@@ -206,16 +208,15 @@ class Acc(Module):
         if reply is None and tx.last:
             reply = parse(tx.last)
         what = "transaction answered" if status < 300 else "transaction failed"
-        code, reason = str(status), getattr(reply, "reason", "") or reason_phrase(status)
-        self._write(ctx, types, what, self._record(tx.request, reply, code, reason, ctx), False)
+        self._write(ctx, types, what, self._record(tx.request, reply, str(status), _reason(reply, status), ctx), False)
 
     def _missed(self, tx: Any, ctx: Ctx, account: Account, status: int, reply: Message | None) -> None:
         types = account.missed | self._by_flag(tx, "log_missed_flag", "evi_missed_flag")
         if not types or tx.request.method_id != M_INVITE:
             return
         account.missed.clear()          # once; a failure route may arm it again for the next target
-        reason = getattr(reply, "reason", "") or reason_phrase(status)
-        self._write(ctx, types, "call missed", self._record(tx.request, reply, str(status), reason, ctx), True)
+        record = self._record(tx.request, reply, str(status), _reason(reply, status), ctx)
+        self._write(ctx, types, "call missed", record, True)
 
     def _by_flag(self, tx: Any, *names: str) -> set[str]:
         return {name.partition("_")[0] for name in names if tx.flags & self._bits[name]}
@@ -241,7 +242,8 @@ class Acc(Module):
         fields = [f"timestamp={int(self.env.wall())}"]
         fields += [f"{names.get(name, name)}={value}" for name, value in record.items()]
         fields += [f"{name}={value}" for name, value in self._extra(ctx, "log").items()]
-        _log.log(python_level(self.log_level), "ACC: %s: %s", what, ";".join(fields))
+        line = _CONTROL.sub(" ", ";".join(fields))      # a value from the network starts no line of its own
+        _log.log(python_level(self.log_level), "ACC: %s: %s", what, line)
 
     def _raise(self, ctx: Ctx, missed: bool, record: dict[str, str]) -> None:
         values: dict[str, Any] = {**record, "time": int(self.env.wall()), **self._extra(ctx, "evi")}
@@ -309,6 +311,11 @@ class Acc(Module):
         """The number of the present leg, from 0."""
         account: Account | None = ctx[self.account]
         return len(account.legs) - 1 if account is not None and account.legs else None
+
+
+def _reason(reply: Any, status: int) -> str:
+    """Return the reason phrase that went with a status: the peer's, unless tm put another status in its place."""
+    return reply.reason if reply is not None and reply.status == status and reply.reason else reason_phrase(status)
 
 
 def _comment(comment: str) -> tuple[str, str]:

@@ -61,12 +61,14 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
+_PLAIN = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}
+
+
 def _expand(match: re.Match[bytes], text: str) -> bytes:
-    def group(found: re.Match[str]) -> str:
-        return (match[int(found[1])] or b"").decode("utf-8", "surrogateescape")
-    plain = {"\\n": "\n", "\\r": "\r", "\\t": "\t", "\\\\": "\\"}
-    text = re.sub(r"\\(\d)", group, text)
-    return _bytes(re.sub(r"\\[nrt\\]", lambda m: plain[m[0]], text))
+    # In one pass: what a group holds came from the network and is not read again.
+    def written(found: re.Match[str]) -> str:
+        return _PLAIN.get(found[1]) or (match[int(found[1])] or b"").decode("utf-8", "surrogateescape")
+    return _bytes(re.sub(r"\\([nrt\\\d])", written, text))
 
 
 Subst = Annotated[Substitution, Parse(parse_substitution)]

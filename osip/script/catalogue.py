@@ -27,15 +27,17 @@ CATALOGUE: dict[str, Entry] = {
     "E004": Entry("open string, comment or variable", "A string, comment or variable has a beginning and no end. "
                   "Strings may run over lines, so the fault may lie well before the place where it shows. Comments "
                   "/* */ nest."),
-    "E005": Entry("unmatched closing bracket", "A bracket is closed that was not opened. One } too many ends its route "
+    "E005": Entry("unmatched closing bracket", "A bracket is closed that was not opened. One } too many ends its "
+                  "route "
                   "early, and what follows stands outside of it."),
     "E006": Entry("foreign character", "This character is no part of the language outside strings and comments."),
     "E007": Entry("number out of range", "Numbers are signed and have 32 bits. A leading 0x makes them hexadecimal, a "
                   "leading 0 octal."),
     "E008": Entry("invalid address", "An unquoted IP address or network is not valid: a field over 255, a prefix too "
                   "long, a mask with holes."),
-    "E009": Entry("malformed variable", "A variable is $name, $name(key) or $(<context>name(key)[index]{transformation})."
-                  " Index, context and transformations need the form with the outer brackets."),
+    "E009": Entry("malformed variable", "A variable is $name, $name(key) or "
+                  "$(<context>name(key)[index]{transformation}). Index, context and transformations need the form "
+                  "with the outer brackets."),
     "E010": Entry("malformed format string", "In a format string $ begins a variable; a dollar sign is written $$. "
                   "Variables inside must be complete."),
     "E011": Entry("statement outside any route", "Statements stand inside route { } or another kind of route."),
@@ -43,13 +45,15 @@ CATALOGUE: dict[str, Entry] = {
     "E014": Entry("misshapen route head", "failure_route, branch_route, timer_route and event_route need a name in "
                   "square brackets, timer_route also an interval; error_route, local_route and startup_route take "
                   "none."),
-    "E015": Entry("condition of the wrong form", "A comparison has one variable on its left. Arithmetic in a condition "
+    "E015": Entry("condition of the wrong form", "A comparison has one variable on its left. Arithmetic in a "
+                  "condition "
                   "stands in square brackets and is one truth value. For more, compute into a variable first."),
     "E016": Entry("expression as argument", "An argument is one literal or one variable. Compute into a variable "
                   "first, then pass that."),
     "E017": Entry("assignment to a plain word", "Inside a route only variables are assigned. Global settings stand "
                   "outside the routes."),
-    "E018": Entry("misshapen socket or alias", "A socket is proto:address:port with options, an alias is proto:host:port. "
+    "E018": Entry("misshapen socket or alias", "A socket is proto:address:port with options, an alias is "
+                  "proto:host:port. "
                   "Ports are 0 to 65535; an alias may have the word any for its port."),
     "E019": Entry("misshapen blacklist rule", "A rule is [!](proto, network, port, \"pattern\"), trailing parts "
                   "optional, or [!]network."),
@@ -62,7 +66,8 @@ CATALOGUE: dict[str, Entry] = {
     "E023": Entry("preprocessor failed", "The command given as preprocessor could not run or returned an error."),
     "E024": Entry("not a text", "The file holds a NUL byte; scripts are text."),
     # --- E1xx: names
-    "E101": Entry("unknown function", "No loaded module has a function of this name. When a module that comes with osip "
+    "E101": Entry("unknown function", "No loaded module has a function of this name. When a module that comes with "
+                  "osip "
                   "has it, the hint names the loadmodule line that is missing."),
     "E102": Entry("unknown variable", "No loaded module has a variable of this name. In format strings the name takes "
                   "every letter, digit, _ and . that follows: write $(ru).txt instead of $ru.txt."),
@@ -71,7 +76,8 @@ CATALOGUE: dict[str, Entry] = {
                   "only certain ones."),
     "E105": Entry("variable has no index", "Only variables that hold lists take an index; [append] is for assigning."),
     "E106": Entry("variable is read-only", "This variable cannot be assigned."),
-    "E107": Entry("unknown context", "A variable can be read of another message: $(<request>...) is the request of the "
+    "E107": Entry("unknown context", "A variable can be read of another message: $(<request>...) is the request of "
+                  "the "
                   "transaction, $(<reply>...) its reply. There are no other contexts."),
     "E108": Entry("wrong arguments of a transformation", "The transformation takes more or fewer arguments. They "
                   "follow its name, each behind a comma."),
@@ -88,11 +94,13 @@ CATALOGUE: dict[str, Entry] = {
     "E302": Entry("broken module", "The module was found and could not be loaded. Its own error follows."),
     "E303": Entry("unknown parameter", "The module has no parameter of this name."),
     "E304": Entry("wrong parameter value", "The value has the wrong type or is outside the parameter's range."),
-    "E305": Entry("modparam without its module", "modparam stands before the loadmodule line, or that line is missing."),
+    "E305": Entry("modparam without its module", "modparam stands before the loadmodule line, or that line is "
+                  "missing."),
     "E306": Entry("bad module pattern", "The first argument of modparam is a regular expression that must match whole "
                   "module names, such as usrloc|registrar."),
     "E307": Entry("module needs another one", "The module works only together with the one named: load that too."),
-    "E308": Entry("reload needs a restart", "A running server can take new routes and settings; modules that it has not "
+    "E308": Entry("reload needs a restart", "A running server can take new routes and settings; modules that it has "
+                  "not "
                   "loaded yet come with a restart only."),
     # --- E4xx: types and arguments
     "E401": Entry("wrong number of arguments", "The function takes more or fewer arguments."),
@@ -100,32 +108,37 @@ CATALOGUE: dict[str, Entry] = {
     "E403": Entry("bad regular expression", "The pattern cannot be compiled; the place inside it is marked."),
     "E404": Entry("argument must be a variable", "The function writes into this argument: pass a writable variable."),
     "E405": Entry("null refused", "This variable always has a value and cannot be cleared with null."),
-    "E406": Entry("unknown log level", "Levels are L_ALERT, L_CRIT, L_ERR, L_WARN, L_NOTICE, L_INFO and L_DBG; the third "
+    "E406": Entry("unknown log level", "Levels are L_ALERT, L_CRIT, L_ERR, L_WARN, L_NOTICE, L_INFO and L_DBG; the "
+                  "third "
                   "letter decides."),
     "E407": Entry("too many flags", "Message flags, branch flags and script flags have 32 places each. Every name "
                   "takes one."),
     # --- E5xx: settings and sockets
-    "E501": Entry("bad socket or alias", "The port, protocol or address of a socket or alias is not valid, or a socket "
+    "E501": Entry("bad socket or alias", "The port, protocol or address of a socket or alias is not valid, or a "
+                  "socket "
                   "is defined twice."),
     "E502": Entry("unknown setting", "No global setting has this name."),
     "E503": Entry("wrong value of a setting", "The value has the wrong type or is out of range."),
     "E504": Entry("transport not loaded", "Every transport is a module: without proto_udp nothing can listen on UDP, "
                   "without proto_tcp nothing on TCP."),
     "E505": Entry("no socket", "The script opens no socket, so no message could ever arrive. Add a socket line."),
-    "E506": Entry("forward against disable_stateless_fwd", "forward() relays without a transaction. Replies to that are "
+    "E506": Entry("forward against disable_stateless_fwd", "forward() relays without a transaction. Replies to that "
+                  "are "
                   "dropped when disable_stateless_fwd is yes. Take away one of the two."),
     "E507": Entry("unknown scaling profile", "use_auto_scaling_profile names a profile that no auto_scaling_profile "
                   "line defines."),
     # --- W6xx: flow and style
     "W601": Entry("assignment as condition", "A single = assigns; == compares. The condition is then true or false by "
                   "the value assigned, on every message."),
-    "W602": Entry("statement that can never run", "Whatever stands before it leaves the block by exit, drop, return or "
+    "W602": Entry("statement that can never run", "Whatever stands before it leaves the block by exit, drop, return "
+                  "or "
                   "break on every way."),
     "W603": Entry("unused route", "No call, no arming function and no text in the script names this route."),
     "W604": Entry("empty route", "The route does nothing. A main route that does nothing drops every request."),
     "W605": Entry("repeated case", "The switch has this label already; texts are compared without regard to case."),
     "W606": Entry("for without a list", "The source of a for needs the index [*]; without it the loop is skipped."),
-    "W607": Entry("text and number mixed", "An arithmetic operation on a text and a number has no value: the assignment "
+    "W607": Entry("text and number mixed", "An arithmetic operation on a text and a number has no value: the "
+                  "assignment "
                   "leaves its target as it was."),
     "W608": Entry("division by zero", "A division by zero has no value: the assignment leaves its target as it was."),
     "W609": Entry("module hides a built-in one", "A folder of mpath or an installed package has a module of the same "

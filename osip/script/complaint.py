@@ -22,7 +22,8 @@ _ARITHMETIC = frozenset("+-*/%&|^~") | {"<<", ">>"}
 _NAMES = {"LPAR": '"("', "RPAR": '")"', "LBRACE": '"{"', "RBRACE": '"}"', "LSQB": '"["', "RSQB": '"]"',
           "SEMICOLON": '";"', "COMMA": '","', "COLON": '":"', "EQUAL": '"="', "STR": "a quoted string",
           "NUM": "a number", "VAR": "a variable", "ID": "a name", "IN": '"in"', "NET": "an address",
-          "F_NAME": "a function call", "COMPARE_OP": "a comparison", "HOST": "a host name", "CASE": '"case"', "DEFAULT": '"default"'}
+          "F_NAME": "a function call", "COMPARE_OP": "a comparison", "HOST": "a host name",
+          "CASE": '"case"', "DEFAULT": '"default"'}
 
 
 class Scene:
@@ -127,7 +128,8 @@ def _odd_operator(scene: Scene) -> bool:
     if previous.type == "EQUAL" and previous.end == token.start and token.value in (">", "<", "!"):
         right = token.value + "="
         return scene.report("E001", f'"={token.value}" is no operator', f'did you mean "{right}"?')
-    if previous.type == "VAR" and token.value in "+-" and scene.reading.source.text[token.end:token.end + 1] == token.value:
+    text = scene.reading.source.text
+    if previous.type == "VAR" and token.value in "+-" and text[token.end:token.end + 1] == token.value:
         return scene.report("E001", f'"{token.value * 2}" is no operator', f"write {previous.value} {token.value}= 1")
     return False
 
@@ -344,6 +346,6 @@ def _did_you_mean(near: list[str]) -> str:
 
 
 RULES: tuple[Callable[[Scene], bool], ...] = (
-    _index_outside, _odd_operator, _argument, _arithmetic_in_condition, _left_side, _two_conditions, _no_operand, _single_equal,
-    _string_condition, _bare_word_condition, _assignment, _misplaced, _no_statement,
-    _value, _call_before_block, _misspelt_word, _setting, _unquoted, _call_brackets, _fallback)
+    _index_outside, _odd_operator, _argument, _arithmetic_in_condition, _left_side, _two_conditions, _no_operand,
+    _single_equal, _string_condition, _bare_word_condition, _assignment, _misplaced, _no_statement, _value,
+    _call_before_block, _misspelt_word, _setting, _unquoted, _call_brackets, _fallback)

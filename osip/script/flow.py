@@ -37,7 +37,7 @@ def result(value: Any) -> int:
 
 class Flow:
     """What the routes of one program share: the environment, the hooks and the routes found by computed names."""
-    __slots__ = ("env", "routes", "error", "log", "_hooks")
+    __slots__ = ("_hooks", "env", "error", "log", "routes")
 
     def __init__(self, env: Env, registry: Registry) -> None:
         self.env = env
@@ -190,7 +190,7 @@ class Flow:
         fresh.params = (note,) if note is not None else ()
         self.env.run_route(report, fresh)
 
-    # --- logs and assert ---------------------------------------------------------------------------------------------------
+    # --- logs and assert ---------------------------------------------------------------------------------------------
 
     def xlog(self, level: int, line: str) -> int:
         """Write an `xlog` line; -1 when it is too long."""
@@ -247,7 +247,7 @@ def _go_on(waiting: Any, step: Any) -> Generator[Any, Any, Any]:
         return done.value
 
 
-# --- results and logs -------------------------------------------------------------------------------------------------
+# --- results and logs ------------------------------------------------------------------------------------------------
 
 def set_flag(ctx: Ctx, mask: int) -> None:
     """Set message flags."""

@@ -1,8 +1,8 @@
 """Turn a script's text into its AST; never stop at the first fault.
 
 The tables are Lark's, built once per process from `osip.lark` and run by `automaton.py`; the tokens come from
-`lexer.py`, the nodes from `tree.py`. At a token that does not fit, `recovery.py` says what is wrong in an operator's words, mends the parser's
-stack at the nearest `;` or `}`, and reading goes on.
+`lexer.py`, the nodes from `tree.py`. At a token that does not fit, `recovery.py` says what is wrong in an operator's
+words, mends the parser's stack at the nearest `;` or `}`, and reading goes on.
 """
 from __future__ import annotations
 
@@ -57,6 +57,32 @@ def parse(source: Source, *, lenient: bool | None = None) -> tuple[nodes.Script,
     items = shape.check_items(items, reading, lenient)
     script = nodes.Script(source.path, tuple(items), dict(source.files))
     return script, _ordered(source.diagnostics + reading.diagnostics)
+
+
+class _Recorder(Automaton):
+    """Keep every token that is fed."""
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(tables)
+        self.tokens: list[Token] = []
+
+    def feed(self, token: Token) -> bool:
+        """Take a token and remember it; False when it does not fit."""
+        fits = super().feed(token)
+        if fits:
+            self.tokens.append(token)
+        return fits
+
+
+def parse_tokens(source: Source) -> tuple[nodes.Script, list[Token], list[Diagnostic]]:
+    """Return what `parse` returns and the tokens that the tree was made of, the last one `$END`."""
+    tables, vocabulary = grammar()
+    reading = Reading(source)
+    lexer = Lexer(reading, vocabulary)
+    recorder = _Recorder(tables)
+    items = shape.check_items(_run(recorder, lexer, Recovery(lexer, source.lenient)), reading, source.lenient)
+    script = nodes.Script(source.path, tuple(items), dict(source.files))
+    return script, recorder.tokens, _ordered(source.diagnostics + reading.diagnostics)
 
 
 def _run(automaton: Automaton, lexer: Lexer, recovery: Recovery) -> list[Any]:

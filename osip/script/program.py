@@ -19,8 +19,22 @@ _REMEMBERED = 512
 
 class Program:
     """One compiled script. A transaction keeps the routes that it armed, and with them the program they came from."""
-    __slots__ = ("path", "request", "reply", "error", "local", "startup", "timers", "events", "space", "_routes",
-                 "_count", "_unit", "_expanders", "_variables")
+    __slots__ = (
+        "_count",
+        "_expanders",
+        "_routes",
+        "_unit",
+        "_variables",
+        "error",
+        "events",
+        "local",
+        "path",
+        "reply",
+        "request",
+        "space",
+        "startup",
+        "timers",
+    )
 
     def __init__(self, path: str, unit: Unit) -> None:
         self.path = path
@@ -78,7 +92,9 @@ class Program:
             return text
         found = self._expanders.get(text)
         if found is None:
-            from osip.script.emit import route          # the emitter makes programs; only this needs it back
+            from osip.script.emit import (
+                route,  # the emitter makes programs; only this needs it back
+            )
             if len(self._expanders) >= _REMEMBERED:
                 self._expanders.clear()
             found = self._expanders[text] = route.expander(self._unit, text, _here(text))

@@ -25,7 +25,7 @@ DUMMIES = {"IF": (("NUM", "1"),), "WHILE": (("NUM", "1"),), "SWITCH": (_DUMMY,),
 _RESUMING = frozenset(("IF", "WHILE", "FOR", "SWITCH", "ROUTE", "RETURN", "EXIT", "DROP", "XLOG", "F_NAME", "VAR",
                        "CASE", "DEFAULT", "BREAK", "LOADMODULE", "MODPARAM",
                        "ROUTE_KIND"))
-_JUNK = re.compile(r"[A-Za-z][\w']*(?:[ \t,.:-]+[\w'/-]+)*[ \t.!?]*(?=\r?\n|\Z|#|//)")
+_JUNK = re.compile(r"[A-Za-z][\w']*+(?:[ \t,.:]++[\w'/-]++)*+[ \t,.:!?]*+(?=\r?\n|\Z|#|//)")
 _ITEM_WORD = re.compile(
     r"(?:onreply_route|failure_route|branch_route|error_route|local_route|startup_route|timer_route|event_route)\b"
     r"|loadmodule\s*[\"']|modparam\s*\(|route\s*(?:\[[^\]\n]*\]\s*)?\{|(?:socket|listen|mpath|alias)\s*=(?!=)")
@@ -65,7 +65,7 @@ class Recovery:
                            severity=Severity.WARNING)
         return end
 
-    # --- mending ------------------------------------------------------------------------------------------------------
+    # --- mending -----------------------------------------------------------------------------------------------------
 
     def mend(self, state: Automaton, token: Token, previous: Token | None) -> int:
         """Report why `token` does not fit, mend the stacks; return the offset to go on from."""
@@ -232,7 +232,7 @@ class Recovery:
         return self.previous is not None and self.previous.type in (
             "LPAR", "AND", "OR", "NOT", "COMPARE_OP", "EQUAL", "ASSIGN_OP")
 
-    # --- dropping a broken construct ----------------------------------------------------------------------------------
+    # --- dropping a broken construct ---------------------------------------------------------------------------------
 
     def _panic(self, state: Automaton, at: int, skip: bool = True) -> int:
         """Drop the construct at hand; return the offset behind it, with the stacks ready to go on."""
@@ -352,7 +352,7 @@ class Recovery:
             return True
         return token.type == "ID" and self.lexer.is_followed(token.end, "=")
 
-    # --- stacks -------------------------------------------------------------------------------------------------------
+    # --- stacks ------------------------------------------------------------------------------------------------------
 
     def _feed(self, state: Automaton, kind: str, at: int, text: str | None = None) -> bool:
         value = MARKS.get(kind, "") if text is None else text
@@ -360,7 +360,7 @@ class Recovery:
         self.previous = token
         return state.feed(token)
 
-    # --- the look of the text -----------------------------------------------------------------------------------------
+    # --- the look of the text ----------------------------------------------------------------------------------------
 
     def _begins_line(self, token: Token) -> bool:
         start = self.text.rfind("\n", 0, token.start) + 1

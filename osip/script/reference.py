@@ -133,7 +133,7 @@ def key_of(parse: Callable[[str], Any] | None, value: Value) -> Any:
         return None
 
 
-# --- other messages ---------------------------------------------------------------------------------------------------
+# --- other messages --------------------------------------------------------------------------------------------------
 
 def view_request(ctx: Ctx) -> Ctx | None:
     """Return a context over the transaction's request, None when there is none."""
@@ -173,11 +173,11 @@ def is_my_address(ctx: Ctx, address: Value) -> bool:
     return address is not None and bool(ctx.env.is_myself(str(address).strip("[]"), 0))
 
 
-# --- variables by reference -------------------------------------------------------------------------------------------
+# --- variables by reference ------------------------------------------------------------------------------------------
 
 class Reference:
     """A variable handed to a function: reads and assigns through two small emitted functions."""
-    __slots__ = ("name", "_get", "_set")
+    __slots__ = ("_get", "_set", "name")
 
     def __init__(self, name: str, get: Callable[[Ctx], Value], put: Callable[[Ctx, Value], bool] | None) -> None:
         self.name, self._get, self._set = name, get, put
@@ -193,7 +193,7 @@ class Reference:
 
 class Network:
     """An address or network literal, compared with the texts of variables."""
-    __slots__ = ("_net", "_parse", "_known")
+    __slots__ = ("_known", "_net", "_parse")
 
     def __init__(self, net: Any, parse: Callable[[str], Any]) -> None:
         self._net, self._parse = net, parse

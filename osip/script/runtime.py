@@ -53,7 +53,7 @@ def clash(what: str) -> int:
     return -1
 
 
-# --- numbers and text -------------------------------------------------------------------------------------------------
+# --- numbers and text ------------------------------------------------------------------------------------------------
 
 def text(value: Value) -> str:
     """Print a value in a format string."""
@@ -89,7 +89,7 @@ def wrap(value: int) -> int:
     return value - 0x100000000 if value > _INT_MAX else value
 
 
-# --- comparison -------------------------------------------------------------------------------------------------------
+# --- comparison ------------------------------------------------------------------------------------------------------
 
 def with_number(op: Callable[[Any, Any], bool], value: Value, literal: int, form: int = 0) -> bool | int:
     """Compare a variable with a number literal; -1 when the variable holds text."""
@@ -127,7 +127,7 @@ def matches(search: Callable[[str], Any], value: Value) -> bool:
 
 class Patterns:
     """Match against expressions held in variables; keep the last compiled ones."""
-    __slots__ = ("_known", "_compile")
+    __slots__ = ("_compile", "_known")
 
     def __init__(self, compile_one: Callable[[str], re.Pattern[str]]) -> None:
         self._known: dict[str, re.Pattern[str]] = {}
@@ -177,7 +177,7 @@ def flag(state: bool | int) -> Any:
     return ERR if state < 0 else 1 if state else 0
 
 
-# --- arithmetic -------------------------------------------------------------------------------------------------------
+# --- arithmetic ------------------------------------------------------------------------------------------------------
 
 def add(a: Any, b: Any, form: int = 0) -> Any:
     """Add integers or join texts: the left operand decides (dsl.md section 9.3). `form` is that of `b`."""
@@ -270,7 +270,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = MappingProxyType({
 """Operator of the language -> function `(a, b, form of b)`."""
 
 
-# --- values for calls, routes and indexes -----------------------------------------------------------------------------
+# --- values for calls, routes and indexes ----------------------------------------------------------------------------
 
 def code(value: Value) -> int:
     """Return the code that `return(value)` gives: NULL is -1, what is no integer 1."""

@@ -83,7 +83,7 @@ class Source:
         source._fill(text.removeprefix("\ufeff"), preprocessor, defines)
         return source
 
-    # --- positions ----------------------------------------------------------------------------------------------------
+    # --- positions ---------------------------------------------------------------------------------------------------
 
     def span(self, start: int, end: int) -> Span:
         """Return where the flat stretch `start` to `end` stands in its original file."""
@@ -130,7 +130,7 @@ class Source:
         file, base = self._origins[index]
         return file, base + offset - self._starts[index]
 
-    # --- building -----------------------------------------------------------------------------------------------------
+    # --- building ----------------------------------------------------------------------------------------------------
 
     def _fill(self, text: str, preprocessor: str | None, defines: Mapping[str, str] | None) -> None:
         self._starts.clear()

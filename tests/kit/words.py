@@ -6,8 +6,22 @@ import asyncio
 import re
 from typing import Annotated, Any
 
-from osip.api import Ctx, FailureRoute, FlagName, Hook, Module, Parse, Raw, Static, Value, Var
-from osip.api import function, hook, pvar, transform
+from osip.api import (
+    Ctx,
+    FailureRoute,
+    FlagName,
+    Hook,
+    Module,
+    Parse,
+    Raw,
+    Static,
+    Value,
+    Var,
+    function,
+    hook,
+    pvar,
+    transform,
+)
 from osip.core.exports.registry import Registry
 from osip.core.run.env import Env
 from osip.core.sip.message import parse as parse_message
@@ -193,12 +207,12 @@ class Words(Module):
         return key != "locked"
 
     @transform("s.twice")
-    def twice(value: str, times: str = "2") -> str:  # noqa: N805
+    def twice(value: str, times: str = "2") -> str:
         """Repeat a text."""
         return value * int(times)
 
     @transform("s.len")
-    def length(value: str) -> int:  # noqa: N805
+    def length(value: str) -> int:
         """Count characters."""
         return len(value)
 

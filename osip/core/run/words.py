@@ -10,6 +10,7 @@ from fnmatch import translate as glob_to_regex
 
 from osip.core.exports.declare import function
 from osip.core.run.ctx import Ctx
+from osip.core.sip.multipart import Part, bare_type, join, parts_of
 from osip.core.sip.names import METHOD_IDS
 from osip.core.sip.uri import Uri, parse_uri
 
@@ -72,6 +73,17 @@ class HeaderWords:
             return False
         return mime is None or bare_type(msg.content_type) == mime.strip().lower()
 
+    @function(REQUESTS)
+    def filter_body(self, ctx: Ctx, mime: str) -> bool:
+        """Leave of the body only the first part of a type (1.x; now remove_body_part with "revert")."""
+        parts = body_parts(ctx)
+        kept = [part for part in parts if part.is_a(mime)][:1]
+        if not kept:
+            return False
+        if len(kept) < len(parts):
+            set_body_parts(ctx, kept)
+        return True
+
 
 class UriWords:
     """Look at To and at the R-URI's parameters."""
@@ -122,9 +134,17 @@ class UriWords:
         return re.fullmatch(r"\+\d{2,15}", parse_uri(uri).user) is not None
 
 
-def bare_type(text: str | None) -> str:
-    """Return a media type without its parameters, in lower case; "" for none."""
-    return (text or "").partition(";")[0].strip().lower()
+def body_parts(ctx: Ctx) -> list[Part]:
+    """Return the body parts of the message as changed so far."""
+    changed = ctx.body_parts
+    return list(changed) if changed is not None else parts_of(ctx.msg.body, ctx.msg.content_type)
+
+
+def set_body_parts(ctx: Ctx, parts: list[Part]) -> None:
+    """Let the message leave with these body parts."""
+    ctx.body_parts = parts
+    body, mime = join(parts)
+    ctx.edit.set_body(body, mime or None)
 
 
 def _ruri(ctx: Ctx) -> Uri:

@@ -8,8 +8,8 @@ from fnmatch import translate as glob_to_regex
 
 import orjson
 
-from osip.api import (H_PRIVACY, Ctx, HeaderWords, Media, Module, ParseError, UriWords, Var, bare_type, function)
-from osip.modules.sipmsgops import body as bodies
+from osip.api import (H_PRIVACY, BodyPart, Ctx, HeaderWords, Media, Module, ParseError, UriWords, Var, body_parts,
+                      function, parts_of, set_body_parts)
 from osip.modules.sipmsgops import sdp
 from osip.modules.sipmsgops.validate import validate
 
@@ -140,39 +140,34 @@ class Sipmsgops(HeaderWords, UriWords, Module):
     @function(REQUESTS)
     def has_body_part(self, ctx: Ctx, mime: str | None = None) -> bool:
         """Say whether a body part (of a type) is there."""
-        return any(_is(part, mime) for part in bodies.parts_of(ctx.msg.body, ctx.msg.content_type))
+        return any(part.is_a(mime) for part in parts_of(ctx.msg.body, ctx.msg.content_type))
 
     @function(REQUESTS, aliases=("add_body",))
     def add_body_part(self, ctx: Ctx, body: str, mime: str, headers: str | None = None) -> int:
         """Add a body part; a message that has a body becomes multipart."""
         lines = _line(headers) if headers else b""
-        part = bodies.Part(mime, lines, body.encode("utf-8", "surrogateescape"))
-        _set_parts(ctx, [*self._parts(ctx), part])
+        part = BodyPart(mime, lines, body.encode("utf-8", "surrogateescape"))
+        set_body_parts(ctx, [*body_parts(ctx), part])
         return 1
 
-    @function(REQUESTS, aliases=("filter_body", "strip_body"))
+    @function(REQUESTS, aliases=("strip_body",))
     def remove_body_part(self, ctx: Ctx, mime: str | None = None, revert: str | None = None) -> bool:
         """Remove the parts of a type (all without one); with "revert" those of any other type."""
-        parts = self._parts(ctx)
-        kept = [part for part in parts if _is(part, mime) == bool(revert)]
+        parts = body_parts(ctx)
+        kept = [part for part in parts if part.is_a(mime) == bool(revert)]
         if len(kept) == len(parts):
             return False
-        _set_parts(ctx, kept)
+        set_body_parts(ctx, kept)
         return True
 
     @function(REQUESTS)
     def get_updated_body_part(self, ctx: Ctx, mime: str | None, out: Var) -> bool:
         """Put a body part, as changed so far, into a variable."""
-        for part in self._parts(ctx):
-            if _is(part, mime):
+        for part in body_parts(ctx):
+            if part.is_a(mime):
                 out.set(ctx, part.content.decode("utf-8", "surrogateescape"))
                 return True
         return False
-
-    def _parts(self, ctx: Ctx) -> list[bodies.Part]:
-        """Return the parts as changed so far by this module."""
-        changed = ctx.body_parts
-        return list(changed) if changed is not None else bodies.parts_of(ctx.msg.body, ctx.msg.content_type)
 
     # --- codecs and streams -------------------------------------------------------------------------------------------
 
@@ -236,8 +231,8 @@ class Sipmsgops(HeaderWords, UriWords, Module):
     @function(REQUESTS)
     def is_audio_on_hold(self, ctx: Ctx) -> int:
         """Say how audio is held: 1 null address, 2 sendonly or inactive, -1 not held."""
-        for part in self._parts(ctx):
-            if _is(part, SDP):
+        for part in body_parts(ctx):
+            if part.is_a(SDP):
                 try:
                     return sdp.hold_kind(part.content)
                 except ParseError:
@@ -245,8 +240,8 @@ class Sipmsgops(HeaderWords, UriWords, Module):
         return -1
 
     def _sdp(self, ctx: Ctx, test: Callable[[bytes], bool]) -> bool:
-        for part in self._parts(ctx):
-            if _is(part, SDP):
+        for part in body_parts(ctx):
+            if part.is_a(SDP):
                 try:
                     return test(part.content)
                 except ParseError:
@@ -254,9 +249,9 @@ class Sipmsgops(HeaderWords, UriWords, Module):
         return False
 
     def _change(self, ctx: Ctx, change: Callable[[bytes], bytes | None]) -> bool:
-        parts = self._parts(ctx)
+        parts = body_parts(ctx)
         for at, part in enumerate(parts):
-            if _is(part, SDP):
+            if part.is_a(SDP):
                 try:
                     new = change(part.content)
                 except ParseError:
@@ -264,7 +259,7 @@ class Sipmsgops(HeaderWords, UriWords, Module):
                 if new is None:
                     return False
                 parts[at] = part._replace(content=new)
-                _set_parts(ctx, parts)
+                set_body_parts(ctx, parts)
                 return True
         return False
 
@@ -278,16 +273,6 @@ def _reply_lines(ctx: Ctx) -> list[bytes]:
     if ctx.reply_edits is None:
         ctx.reply_edits = []
     return ctx.reply_edits
-
-
-def _is(part: bodies.Part, mime: str | None) -> bool:
-    return mime is None or bare_type(part.mime) == mime.strip().lower()
-
-
-def _set_parts(ctx: Ctx, parts: list[bodies.Part]) -> None:
-    ctx.body_parts = parts
-    body, mime = bodies.join(parts)
-    ctx.edit.set_body(body, mime or None)
 
 
 def _matching(names: re.Pattern[str]) -> sdp.Matches:

@@ -1,8 +1,6 @@
 """Emit assignments (dsl.md section 9.4) and variables handed over by reference."""
 from __future__ import annotations
 
-from typing import Any
-
 from osip.script import nodes as n
 from osip.script.emit import expr
 from osip.script.emit.unit import Pen, Unit, Val
@@ -82,16 +80,14 @@ def statement(pen: Pen, node: n.Assign) -> str:
 def reference(unit: Unit, var: n.VarRef) -> Reference:
     """Return an object through which a function reads and assigns a variable."""
     pen = Pen(unit, var.span)
-    get, put = unit.names.bind("get_reference", None), "set_reference"
+    get, put = "_get_reference", "_set_reference"
     with pen.block(f"def {get}(ctx):"):
         pen.line(f"return {expr.read(pen, var).code}")
     with pen.block(f"def {put}(ctx, value):"):
         pen.line(f"return {store(pen, var, 'value')}")
-    space: dict[str, Any] = {}
-    exec(pen.writer.compile(var.span.file or "<script>"), unit.names.space, space)
-    del unit.names.space[get]
+    space = unit.names.space
+    pen.writer.define(var.span.file or "<script>", space)
     spec = unit.registry.pvar(var.name)
     writable = var.name in ("var", "avp") or bool(spec and spec.setter)
-    return Reference(var.text, space[get], space[put] if writable and not var.transforms else None)
-
-
+    getter, setter = space.pop(get), space.pop(put)
+    return Reference(var.text, getter, setter if writable and not var.transforms else None)

@@ -96,7 +96,7 @@ def work(pen: Pen, node: n.Call) -> str:
     return f"(_refuse({node.name!r}) if {' or '.join(guards)} else {start})" if guards else start
 
 
-# --- arguments --------------------------------------------------------------------------------------------------------
+# --- arguments -------------------------------------------------------------------------------------------------------
 
 def arguments(pen: Pen, node: n.Call, spec: FunctionSpec) -> list[Given] | str:
     """Emit the arguments of a call; a text says why it can never be made."""
@@ -224,7 +224,7 @@ def _variable(pen: Pen, arg: Arg, written: Any) -> Given:
             written = parse_variable(text, written.span)
     if not isinstance(written, n.VarRef):
         return Given("None", "None")
-    from osip.script.emit import assign                 # a reference both reads and assigns
+    from osip.script.emit import assign  # a reference both reads and assigns
     return Given(pen.const(assign.reference(pen.unit, written), "VAR"))
 
 
@@ -244,7 +244,7 @@ _KINDS: dict[str, Callable[[Pen, Arg, Any], Given]] = {
     "var": _variable, "route": _string, "parsed": _parsed, "list": _any, "any": _any}
 
 
-# --- routes -----------------------------------------------------------------------------------------------------------
+# --- routes ----------------------------------------------------------------------------------------------------------
 
 def route_call(pen: Pen, node: n.RouteCall) -> Made:
     """Emit `route(NAME, ...)`."""

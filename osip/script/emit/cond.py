@@ -85,7 +85,7 @@ def as_value(pen: Pen, node: Any) -> Val:
     return Val(f"_flag({found.state})", "any", True, found.stops)
 
 
-# --- logic ------------------------------------------------------------------------------------------------------------
+# --- logic -----------------------------------------------------------------------------------------------------------
 
 def _binary(pen: Pen, node: n.Binary) -> Cond:
     left, right = cond(pen, node.left), cond(pen, node.right)
@@ -124,7 +124,7 @@ def _not(pen: Pen, node: n.Not) -> Cond:
     return replace(inner, test=f"(not {inner.lax})", lax=f"(not {inner.test})", state=state, open="")
 
 
-# --- leaves -----------------------------------------------------------------------------------------------------------
+# --- leaves ----------------------------------------------------------------------------------------------------------
 
 def _truth(pen: Pen, node: Any) -> Cond:
     """Emit a lone variable, number or bracketed arithmetic."""
@@ -146,7 +146,9 @@ def _call(pen: Pen, node: n.Call | n.RouteCall) -> Cond:
 
 def _action(pen: Pen, node: Any) -> Cond:
     """Emit an assignment as a condition: true when it could be made."""
-    from osip.script.emit import assign         # an assignment's right side may again be a condition
+    from osip.script.emit import (
+        assign,  # an assignment's right side may again be a condition
+    )
     code, stops = assign.test(pen, node)
     if pen.rc:
         code = f"_note(ctx, 1 if {code} else -1) > 0"
@@ -157,12 +159,13 @@ def _action(pen: Pen, node: Any) -> Cond:
 
 def _nested(pen: Pen, node: Any) -> Cond:
     """Emit a statement as a condition: it becomes a small route of its own."""
-    from osip.script.emit import route          # routes contain conditions
+    from osip.script.emit import route  # routes contain conditions
     name, is_async = route.nested(pen, node)
-    return from_call(pen, f"(await {name}(ctx))" if is_async else f"{name}(ctx)")
+    code = f"(await {name}(ctx))" if is_async else f"{name}(ctx)"
+    return from_call(pen, f"_note(ctx, {code})" if pen.rc else code)
 
 
-# --- comparisons ------------------------------------------------------------------------------------------------------
+# --- comparisons -----------------------------------------------------------------------------------------------------
 
 _ORDER = {"<": "lt", ">": "gt", "<=": "le", ">=": "ge", "==": "eq", "!=": "ne"}
 
@@ -281,7 +284,7 @@ def _network(pen: Pen, op: str, left: Val, text: str) -> Cond:
     return maybe(f"{pen.const(method, 'NET')}({left.code})")
 
 
-# --- old operands (dsl.md section 9.5) --------------------------------------------------------------------------------
+# --- old operands (dsl.md section 9.5) -------------------------------------------------------------------------------
 
 _VARIABLES = {"uri": ("ru", None), "from_uri": ("fu", None), "to_uri": ("tu", None), "method": ("rm", None),
               "src_ip": ("si", None), "dst_ip": ("socket_in", "ip"), "src_port": ("sp", None),

@@ -23,7 +23,7 @@ def value(pen: Pen, node: Any) -> Val:
     emit = _VALUES.get(type(node))
     if emit is not None:
         return emit(pen, node)
-    from osip.script.emit import cond           # conditions and values contain each other
+    from osip.script.emit import cond  # conditions and values contain each other
     return cond.as_value(pen, node)
 
 
@@ -37,7 +37,7 @@ def literal(pen: Pen, node: Any) -> Val:
     return Val(repr(text), "s")
 
 
-# --- variables --------------------------------------------------------------------------------------------------------
+# --- variables -------------------------------------------------------------------------------------------------------
 
 def read(pen: Pen, var: n.VarRef, *, at: str | None = None, plain: bool = False) -> Val:
     """Emit the reading of a variable; `at` is code for an index that replaces the written one.
@@ -191,7 +191,7 @@ def _cfg_file(pen: Pen, var: n.VarRef, ctx: str, at: str | None) -> Val | None:
 _SPECIAL = {"var": _var, "avp": _avp, "rc": _rc, "retcode": _rc, "cfg_line": _cfg_line, "cfg_file": _cfg_file}
 
 
-# --- format strings ---------------------------------------------------------------------------------------------------
+# --- format strings --------------------------------------------------------------------------------------------------
 
 def formatted(pen: Pen, form: n.Format) -> str:
     """Emit a format string as text; NULL prints as `<null>`. No length is checked."""
@@ -217,7 +217,7 @@ def bounded(pen: Pen, form: n.Format) -> tuple[str, bool]:
     return f"_bounded({pen.unit.env.config.pv_print_buf_size}, {code})", True
 
 
-# --- arithmetic -------------------------------------------------------------------------------------------------------
+# --- arithmetic ------------------------------------------------------------------------------------------------------
 
 def operation(pen: Pen, op: str) -> str:
     """Return the global of an arithmetic operator."""

@@ -37,10 +37,10 @@ class Live:
         return self._survey.rc and (self._always or id(node) in self._keep)
 
     def asks(self, node: n.Node) -> bool:
-        """Tell whether the codes of functions in the condition of `node` must be stored."""
+        """Tell whether the codes of functions in the condition or value of `node` must be stored."""
         return self._survey.rc and (self._always or id(node) in self._ask)
 
-    # --- the walk; each returns whether the code is live before ---------------------------------------------------------
+    # --- the walk; each returns whether the code is live before ------------------------------------------------------
 
     def _body(self, statements: Sequence[n.Stmt], live: bool, leave: bool) -> bool:
         """Walk statements from the last to the first; `leave` is what is live behind the loop or switch."""
@@ -65,8 +65,10 @@ class Live:
             case n.Return() | n.Exit() | n.Drop():
                 return self._reads(node)
         reads = self._reads(node)
-        if live or reads:
+        if live:
             self._keep.add(id(node))
+        if live or reads:                           # `$var(x) = f() + $rc` reads the code of its own call
+            self._ask.add(id(node))
         return reads or self._enters(node)
 
     def _if(self, node: n.If, live: bool, leave: bool) -> bool:
@@ -111,7 +113,7 @@ class Live:
             entered = entered or before
         return entered or self._reads(node.subject)
 
-    # --- facts ----------------------------------------------------------------------------------------------------------
+    # --- facts -------------------------------------------------------------------------------------------------------
 
     def _reads(self, node: Any) -> bool:
         """Tell whether `$rc` is read anywhere in a node, its format strings included."""

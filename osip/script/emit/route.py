@@ -59,7 +59,7 @@ def emit(unit: Unit, route: n.RouteDef, name: str) -> RouteFn:
     key = key_of(route)
     pen = pen_of(unit, route, name)
     space = unit.names.space
-    exec(pen.writer.compile(route.span.file or "<script>"), space)
+    pen.writer.define(route.span.file or "<script>", space)
     function: Any = space[name]
     shown = label(key)
     function.__code__ = function.__code__.replace(co_name=shown, co_qualname=shown)
@@ -75,7 +75,7 @@ def nested(pen: Pen, node: Any) -> tuple[str, bool]:
     name = unit.names.bind("block", Slot())
     inner = Pen(unit, node.span, pen.is_async)
     _function(inner, name, (node,))
-    exec(inner.writer.compile(node.span.file or "<script>"), unit.names.space)
+    inner.writer.define(node.span.file or "<script>", unit.names.space)
     return name, pen.is_async
 
 
@@ -85,7 +85,7 @@ def expander(unit: Unit, text: str, span: Span) -> RouteFn:
     name = unit.names.bind("expander", Slot())
     with pen.block(f"def {name}(ctx):"):
         pen.line(f"return {expr.formatted(pen, parse_format(text, span)[0])}")
-    exec(pen.writer.compile(span.file), unit.names.space)
+    pen.writer.define(span.file, unit.names.space)
     return unit.names.space.pop(name)
 
 

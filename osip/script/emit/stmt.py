@@ -62,7 +62,7 @@ def give(pen: Pen, dest: str, code: str) -> bool:
     return False
 
 
-# --- actions ----------------------------------------------------------------------------------------------------------
+# --- actions ---------------------------------------------------------------------------------------------------------
 
 def _call(pen: Pen, node: n.Call | n.RouteCall, dest: str) -> bool:
     made = call.call(pen, node) if isinstance(node, n.Call) else call.route_call(pen, node)
@@ -88,7 +88,9 @@ def _call(pen: Pen, node: n.Call | n.RouteCall, dest: str) -> bool:
 
 
 def _assign(pen: Pen, node: n.Assign, dest: str) -> bool:
+    keep, pen.rc = pen.rc, pen.unit.live.asks(node)
     code = assign.statement(pen, node)
+    pen.rc = keep
     if not code:
         return give(pen, dest, "1")
     if dest == DROP and not pen.rc:
@@ -144,7 +146,7 @@ def _assert(pen: Pen, node: n.Assert, dest: str) -> bool:
     return give(pen, dest, "1")
 
 
-# --- leaving ----------------------------------------------------------------------------------------------------------
+# --- leaving ---------------------------------------------------------------------------------------------------------
 
 def _return(pen: Pen, node: n.Return, dest: str) -> bool:
     if node.values and pen.unit.survey.returns:
@@ -199,7 +201,7 @@ def _route(pen: Pen, target: Any) -> str:
     return known if known is not None else f"_find({name!r})"
 
 
-# --- branches and loops -----------------------------------------------------------------------------------------------
+# --- branches and loops ----------------------------------------------------------------------------------------------
 
 def _if(pen: Pen, node: n.If, dest: str) -> bool:
     ends, word = True, "if"
@@ -256,8 +258,6 @@ def _no_branch(pen: Pen, dest: str, outcome: str, keep: bool) -> None:
 
 def loop_dest(pen: Pen, dest: str) -> str:
     """Return where the code of a loop's body goes: the last round's counts."""
-    if pen.rc:
-        pen.line("ctx.rc = 1")
     if dest == DROP:
         return DROP
     pen.line("r = 1")
@@ -265,6 +265,7 @@ def loop_dest(pen: Pen, dest: str) -> str:
 
 
 def loop_end(pen: Pen, dest: str) -> bool:
+    """Emit what follows a loop."""
     if dest == RETURN:
         pen.line("return r")
         return True
@@ -318,7 +319,7 @@ def _for(pen: Pen, node: n.For, dest: str) -> bool:
 
 
 def _switch(pen: Pen, node: n.Switch, dest: str) -> bool:
-    from osip.script.emit import switch             # its bodies are statements again
+    from osip.script.emit import switch  # its bodies are statements again
     return switch.switch(pen, node, dest)
 
 

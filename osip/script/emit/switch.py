@@ -1,4 +1,4 @@
-"""Emit `switch`: a chain of tests when every case leaves, else numbered bodies that fall through (dsl.md section 6)."""
+"""Emit `switch` (dsl.md section 6): a chain of tests when every case leaves, else numbered bodies."""
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ Group = tuple[list[Any], tuple[n.Stmt, ...], bool]
 
 
 def switch(pen: Pen, node: n.Switch, dest: str) -> bool:
+    """Emit a `switch`."""
     groups = _groups(node)
     subject, folded = pen.temp("v"), pen.temp("v")
     found = expr.read(pen, node.subject)
@@ -89,6 +90,9 @@ def _switch_fall(pen: Pen, node: n.Switch, dest: str, groups: list[Group], tests
         if tests[place] and not groups[place][2]:
             code = f"{place} if {tests[place]} else {code}"
     pen.line(f"{entry} = {code}")
+    if pen.rc and last == len(groups):
+        with pen.block(f"if {entry} == {last}:"):
+            pen.line("ctx.rc = 1")
     inner = stmt.loop_dest(pen, dest)
     with pen.block("while True:"):
         for place, (_, part, _) in enumerate(groups):

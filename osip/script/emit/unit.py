@@ -104,7 +104,7 @@ class Pen:
 
 class Block:
     """An indented block of a `Pen`."""
-    __slots__ = ("_pen", "_head")
+    __slots__ = ("_head", "_pen")
 
     def __init__(self, pen: Pen, head: str) -> None:
         self._pen, self._head = pen, head

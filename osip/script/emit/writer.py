@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from types import CodeType
+from typing import Any
 
 from osip.core.exports.diagnostic import Span
 
@@ -76,6 +77,10 @@ class Writer:
     def compile(self, file: str) -> CodeType:
         """Return the code object of the emitted text, under the script's file name."""
         return compile(self.tree(file), file, "exec", dont_inherit=True)
+
+    def define(self, file: str, space: dict[str, Any]) -> None:
+        """Run the emitted definitions in `space`: this is how a route comes to be."""
+        exec(self.compile(file), space)             # noqa: S102  the text is our own, constants are quoted by repr
 
 
 def _place(module: ast.Module, spans: list[Span]) -> None:

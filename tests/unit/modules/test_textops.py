@@ -76,6 +76,11 @@ def test_later_words_see_the_message_as_received(first: tuple[str, ...], then: t
     assert sent(first, then)[0][1] == sees
 
 
+def test_what_a_group_holds_is_not_read_again() -> None:
+    raw = request(headers="X-Name: a\\r\\nX-Evil: 1\r\n")
+    assert b"X-Copy: a\\r\\nX-Evil: 1\r\n" in sent(("subst", "/^X-Name: (.*)\r$/X-Copy: \\1\r/"), raw=raw)[1]
+
+
 def test_content_length_follows_the_body() -> None:
     for calls in ([("replace_body_all", "one", "a longer one")], [("strip_body",)], [("search_append_body", "v=0", "00")]):
         _, raw = sent(*calls)

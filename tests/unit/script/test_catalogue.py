@@ -4,7 +4,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import osip.script.catalogue as catalogue
+from osip.script import catalogue
 
 
 def test_codes_in_the_source_are_explained():

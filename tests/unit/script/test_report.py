@@ -6,7 +6,14 @@ import json
 import pytest
 
 from osip.core.exports.diagnostic import Diagnostic, Severity, Span
-from osip.script.report import CATALOGUE, explain, render, render_json, render_one, suggest
+from osip.script.report import (
+    CATALOGUE,
+    explain,
+    render,
+    render_json,
+    render_one,
+    suggest,
+)
 
 TEXT = "route {\n        t_rely();\n\tx();\n}\n"
 UNKNOWN = Diagnostic("E101", 'unknown function "t_rely"', Span("cfg/edge.cfg", 2, 9, 2, 15),

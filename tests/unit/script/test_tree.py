@@ -105,7 +105,7 @@ def test_arithmetic(text, expected):
     assert note(statements(f"$var(x) = {text};")[0]) == ("$var(x)", "=", expected)
 
 
-@pytest.mark.parametrize("op", "= := += -= *= /= %= &= |= ^= <<= >>=".split())
+@pytest.mark.parametrize("op", ["=", ":=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="])
 def test_assignment_operators(op):
     assert note(statements(f"$var(x){op}1;")[0]) == ("$var(x)", op, 1)
 
@@ -133,7 +133,8 @@ def test_else_belongs_to_the_nearest_if():
 
 
 @pytest.mark.parametrize(("text", "code", "values"), [
-    ("return;", None, []), ("return();", None, []), ("return 5;", 5, []), ("return -5;", -5, []), ("return($a);", "$a", []),
+    ("return;", None, []), ("return();", None, []), ("return 5;", 5, []), ("return -5;", -5, []),
+    ("return($a);", "$a", []),
     ("return(1, 'x', null);", 1, ["x", None]),
 ])
 def test_return(text, code, values):
@@ -160,7 +161,8 @@ def test_switch_and_loops():
 
 def test_own_statements():
     found = statements("""async(f(1), resume, 5); async(f(), "r"); launch(f()); launch(f(), report, "t");
-        log("a"); log(-1, "b"); xlog("a"); xlog("L_ERR", "a" "b"); xdbg("c"); error("x", "y"); assert($a == 1, "m");""")
+        log("a"); log(-1, "b"); xlog("a"); xlog("L_ERR", "a" "b"); xdbg("c"); error("x", "y");
+        assert($a == 1, "m");""")
     assert (note(found[0].call), note(found[0].resume), found[0].timeout.value) == (("f", 1), "<resume>", 5)
     assert (note(found[1].resume), found[1].timeout) == ("r", None)
     assert (found[2].report, found[3].text.value) == (None, "t")
@@ -180,7 +182,8 @@ def test_own_statements():
     ('socket = udp:"eth0":5060, 5062-5070', ("socket", "udp", "eth0", ((5060, 5060), (5062, 5070)), ())),
     ("socket = udp:a.b as c.d:5080 use_children 3 tag x anycast", (
         "socket", "udp", "a.b", (), (("as", ("c.d", 5080)), ("use_workers", 3), ("tag", "x"), ("anycast", True)))),
-    ("listen = udp:1.1.1.1 AS 2.2.2.2 tos 5", ("listen", "udp", "1.1.1.1", (), (("as", ("2.2.2.2", None)), ("tos", 5)))),
+    ("listen = udp:1.1.1.1 AS 2.2.2.2 tos 5", (
+        "listen", "udp", "1.1.1.1", (), (("as", ("2.2.2.2", None)), ("tos", 5)))),
 ])
 def test_sockets(text, expected):
     found = items(text)[0]
@@ -205,7 +208,8 @@ def test_aliases(text, expected):
 
 
 def test_blacklist():
-    found = items('dst_blacklist = g/expire,default : { (tcp, 10.0.0.0/8, 5060, "INV*"), !10.1.1.1, (any,::1), !(10.2.0.0/16) }')[0]
+    found = items('''dst_blacklist = g/expire,default :
+        { (tcp, 10.0.0.0/8, 5060, "INV*"), !10.1.1.1, (any,::1), !(10.2.0.0/16) }''')[0]
     assert (found.name, found.flags) == ("g", ("expire", "default"))
     assert [(rule.negated, rule.net, rule.proto, rule.port, rule.pattern) for rule in found.rules] == [
         (False, "10.0.0.0/8", "tcp", 5060, "INV*"), (True, "10.1.1.1", None, 0, ""), (False, "::1", None, 0, ""),
@@ -224,7 +228,8 @@ def test_other_items():
     assert found[2].name.value == "tm.so"
     assert (found[3].value.value, found[4].value.value) == ("ab", -1)
     assert (found[5].up, found[5].down) == ((6, 70, 4, 9), (2, 20, 10))
-    assert (found[6].keyword, found[6].host, found[6].port, len(found[6].settings)) == ("tls_server_domain", "10.0.0.1", 5061, 2)
+    assert (found[6].keyword, found[6].host, found[6].port, len(found[6].settings)) == (
+        "tls_server_domain", "10.0.0.1", 5061, 2)
     assert [(item.name, note(item.value), item.profile) for item in found[7:]] == [
         ("workers", 4, "P"), ("host", "<a.b>", None), ("net", "<10.0.0.1>", None), ("path", "</dev/poll>", None),
         ("flag", 0, None)]

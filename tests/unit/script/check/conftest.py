@@ -7,8 +7,22 @@ from typing import Annotated, Any
 
 import pytest
 
-from osip.api import (FailureRoute, FlagName, Module, Parse, Raw, ReplyRoute, RequestRoute, Static, Var, function,
-                      needs, param, pvar, transform)
+from osip.api import (
+    FailureRoute,
+    FlagName,
+    Module,
+    Parse,
+    Raw,
+    ReplyRoute,
+    RequestRoute,
+    Static,
+    Var,
+    function,
+    needs,
+    param,
+    pvar,
+    transform,
+)
 from osip.core.errors import ModuleError
 from osip.core.exports.diagnostic import Diagnostic
 from osip.core.exports.registry import Registry

@@ -16,8 +16,7 @@ route {
 route[X] { k_many(1, , 3); k_var($var(x)); return(1); }
 failure_route[F] { while ($var(n) < 3) { $var(n) += 1; } }
 '''
-PIECES = """( ) { } [ ] ; , " ' $ $( $var(x) route case default: if else 5 -1 = == =~ && ! null "$ru" "a$" # /* :
-modparam loadmodule socket return break k_many( [append]""".split()
+PIECES = ["(", ")", "{", "}", "[", "]", ";", ",", '"', "'", "$", "$(", "$var(x)", "route", "case", "default:", "if", "else", "5", "-1", "=", "==", "=~", "&&", "!", "null", '"$ru"', '"a$"', "#", "/*", ":", "modparam", "loadmodule", "socket", "return", "break", "k_many(", "[append]"]
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -130,10 +130,10 @@ def spell(tree: object) -> str:
 def test_random_conditions_follow_the_rules(seed: int) -> None:
     rng = random.Random(seed)
     trees = [grow(rng, 4) for _ in range(40)]
-    text = "\n".join(f'route[c{i}] {{ $var(n) = 5; $var(s) = "5"; if ({spell(tree)}) return(2); else return(3); }}'
-                     for i, tree in enumerate(trees))
-    # with and without $rc, which is kept inside conditions too
-    stage = Stage(text + ("\nroute { $var(z) = $rc; }" if seed % 2 else ""))
+    read = "$var(z) = $rc;" if seed % 2 else ""         # $rc is kept inside conditions too
+    text = "\n".join(f'route[c{i}] {{ $var(n) = 5; $var(s) = "5"; if ({spell(tree)}) {{ {read} return(2); }} '
+                     f"else {{ {read} return(3); }} }}" for i, tree in enumerate(trees))
+    stage = Stage(text)
     for i, tree in enumerate(trees):
         calls: list[str] = []
         expected = {"T": 2, "F": 3, "E": 3, "S": 0}[expect(tree, calls)]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from kit.words import INVITE, RINGING, Stage, run
+
 from osip.core.sip.message import parse as parse_message
 
 KEPT = "kept"

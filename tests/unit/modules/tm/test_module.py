@@ -1,0 +1,165 @@
+"""Words and management of tm that the call flows do not show."""
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from kit import message
+from kit.flows import flow, ringing, tm
+from osip.core.errors import MIError
+from osip.core.run.ctx import Ctx, Target
+from osip.modules.tm import Tm
+from osip.modules.tm.transaction import ON_CANCEL, ON_DONE, ON_FINAL, ON_REPLY
+
+
+def test_every_name_of_the_reference_is_there() -> None:
+    functions = {name for spec in Tm.spec.functions for name in (spec.name, *spec.aliases)}
+    assert {"t_newtran", "t_reply", "t_replicate", "t_relay", "t_on_failure", "t_on_reply", "t_on_branch",
+            "t_check_status", "t_flush_flags", "t_local_replied", "t_check_trans", "t_was_cancelled", "t_cancel_branch",
+            "t_add_hdrs", "t_reply_with_body", "t_new_request", "t_add_cancel_reason", "t_inject_branches",
+            "t_wait_for_new_branches", "t_wait_no_more_branches", "t_reply_by_callid", "t_get_branch_idx_by_attr",
+            "t_is_set", "t_is_canceled"} <= functions
+    assert Tm.spec.param("fr_timer") is Tm.spec.param("fr_timeout") and Tm.spec.param("T1_timer").default == 500
+
+
+def test_check_status_and_is_set() -> None:
+    seen: list[int] = []
+
+    def arm(t: Tm, ctx: Ctx) -> None:
+        seen.append(t.t_is_set(ctx, "failure_route"))
+        seen.append(t.t_on_failure(ctx, "missing"))
+        seen.append(t.t_on_failure(ctx, "F"))
+        seen.append(t.t_is_set(ctx, "failure_route"))
+
+    def failure(ctx: Ctx) -> int:
+        seen.append(tm(ctx).t_check_status(ctx, re.compile("4[0-9]{2}")))
+        seen.append(tm(ctx).t_check_status(ctx, re.compile("5..")))
+        return 1
+    flow("bob", arm=arm, F=failure).recv("INVITE").answer("bob", 486)
+    assert seen == [-1, -1, 1, 1, 1, -1]
+
+
+def test_body_in_a_reply() -> None:
+    def route(ctx: Ctx) -> int:
+        ctx.reply_edits = [b"Content-Type: text/plain\r\n"]
+        return tm(ctx).t_reply_with_body(ctx, 488, "No", "why")
+    flow(route=route).recv("INVITE").sent(100).sent(488).check(lambda m: m.body == b"why" and m.content_length == 3)
+
+
+def test_reply_by_callid() -> None:
+    codes: list[int] = []
+
+    def route(ctx: Ctx) -> int:
+        if ctx.msg.method == "INVITE":
+            return tm(ctx).t_newtran(ctx)
+        codes.append(tm(ctx).t_reply_by_callid(ctx, 480, "Gone", "call-1", "1 INVITE"))
+        codes.append(tm(ctx).t_reply_by_callid(ctx, 480, "Gone", "call-9", "1"))
+        return 1
+    flow(route=route).recv("INVITE").sent(100).recv("MESSAGE", call_id="else", branch="z9hG4bK-m").sent(480)
+    assert codes == [1, -1]
+
+
+def test_watchers() -> None:
+    seen: list[tuple[int, int]] = []
+
+    def arm(t: Tm, ctx: Ctx) -> None:
+        t.watch(ctx, ON_REPLY | ON_FINAL | ON_CANCEL | ON_DONE, lambda tx, what, status, _: seen.append((what, status)))
+    play = flow("bob", arm=lambda t, c: arm(t, c) if c.msg.method == "INVITE" else None).recv("INVITE")
+    play.answer("bob", 180).recv("CANCEL").answer("bob", 487).recv("ACK").advance(6).gone()
+    assert seen == [(ON_REPLY, 180), (ON_CANCEL, 0), (ON_REPLY, 487), (ON_FINAL, 487), (ON_DONE, 487)]
+
+
+def test_minor_branches_are_not_waited_for() -> None:
+    def arm(t: Tm, ctx: Ctx) -> None:
+        if ctx.targets:
+            ctx.targets[0].bflags = t.minor_mask
+    play = ringing("bob", "carol", arm=arm, params={"tm": {"minor_branch_flag": "MINOR"}})
+    play.answer("bob", 404).sent(404).sent("CANCEL", "carol")
+
+
+def test_injected_branches() -> None:
+    def route(ctx: Ctx) -> int:
+        t = tm(ctx)
+        t.t_newtran(ctx)
+        return t.t_wait_for_new_branches(ctx, 2)
+    play = flow(route=route).recv("INVITE").sent(100)
+    tx = next(iter(play.modules["tm"].table.servers.values()))
+    ctx = tx.make_ctx(1)
+    ctx.targets = [Target("sip:bob@10.0.0.2")]
+    assert play.modules["tm"].t_inject_branches(ctx, "msg") == 1
+    play.sent("INVITE", "bob").answer("bob", 486).quiet("alice")
+    ctx.targets = [Target("sip:carol@10.0.0.3")]
+    assert play.modules["tm"].t_inject_branches(ctx, "msg", "l") == 1
+    play.sent("INVITE", "carol").answer("carol", 404).sent(404)
+
+
+def test_waiting_for_branches_ends() -> None:
+    def route(ctx: Ctx) -> int:
+        tm(ctx).t_newtran(ctx)
+        return tm(ctx).t_wait_for_new_branches(ctx)
+    flow(route=route, params={"tm": {"fr_inv_timeout": 10}}).recv("INVITE").sent(100).advance(10.2).sent(408)
+
+
+def test_management() -> None:
+    play = ringing("bob")
+    t: Any = play.modules["tm"]
+    assert t.mi_hash() == [{"index": 0, "Current": 1, "Total": 1}]
+    with pytest.raises(MIError):
+        t.mi_uac_cancel("nothing", "1 INVITE")
+    with pytest.raises(MIError):
+        t.mi_reply(480, "x", "0:99", "tag")
+    assert t.mi_reply(480, "By hand", "0:1", "mytag") == "OK"
+    play.sent(480).check(lambda m: m.to_tag == "mytag" and m.reason == "By hand").sent("CANCEL", "bob")
+    play = ringing("bob")
+    assert play.modules["tm"].mi_uac_cancel("call-1", "1 INVITE") == "OK"
+    play.sent("CANCEL", "bob")
+
+
+def test_before_wait_makes_the_request_stateful_once() -> None:
+    codes: list[int] = []
+    play = flow(route=lambda ctx: codes.append(tm(ctx).before_wait(ctx)) or 1)
+    play.recv("INVITE").sent(100).recv("INVITE").sent(100).recv("ACK", branch="z9hG4bK-a")
+    assert codes == [1, 0, 1] and play.modules["tm"].drain() == 1
+
+
+def test_branch_found_by_attribute() -> None:
+    found: list[int] = []
+
+    class Holder:
+        name = "x"
+
+        def set(self, ctx: Ctx, value: Any) -> bool:
+            found.append(value)
+            return True
+
+    def arm(t: Tm, ctx: Ctx) -> None:
+        ctx.targets[0].attrs = {"kind": "home"}         # type: ignore[index]
+
+    def failure(ctx: Ctx) -> int:
+        assert tm(ctx).t_get_branch_idx_by_attr(ctx, "kind", "home", None, Holder()) == 1       # type: ignore[arg-type]
+        assert tm(ctx).t_get_branch_idx_by_attr(ctx, "kind", "work") == -1
+        return 1
+    play = flow("bob", "carol", arm=lambda t, c: (arm(t, c), t.t_on_failure(c, "F")), F=failure).recv("INVITE")
+    play.answer("bob", 404).answer("carol", 404)
+    assert found == [1]
+
+
+def test_statistics() -> None:
+    play = ringing("bob").answer("bob", 200)
+    stats = {stat.name: stat.read() for stat in play.env.stats.all() if stat.group == "tm"}
+    assert {name: stats[name] for name in ("UAS_transactions", "UAC_transactions", "received_replies", "relayed_replies",
+                                           "local_replies", "2xx_transactions", "inuse_transactions")} == {
+        "UAS_transactions": 1, "UAC_transactions": 1, "received_replies": 2, "relayed_replies": 2, "local_replies": 1,
+        "2xx_transactions": 1, "inuse_transactions": 1}
+
+
+def test_a_response_without_our_branch_is_left_alone() -> None:
+    play = flow()
+    assert not play.modules["tm"].on_response(Ctx(play.env, parsed(message.response(message.request(), 200)), None, 4))
+
+
+def parsed(raw: bytes) -> Any:
+    from osip.core.sip.message import parse
+    return parse(raw)

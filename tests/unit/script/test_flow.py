@@ -1,0 +1,96 @@
+"""What routes need to run: results, levels, waiting, sub-routes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from kit.words import Stage
+
+from osip.script import flow
+
+
+@pytest.mark.parametrize(("value", "code"), [(5, 5), (0, 0), (True, 1), (False, -1), (None, 1)])
+def test_results(value: Any, code: int) -> None:
+    assert flow.result(value) == code
+
+
+@pytest.mark.parametrize(("name", "level"), [("L_ALERT", -3), ("L_CRIT", -2), ("L_ERR", -1), ("L_WARN", 1), ("x_n", 2),
+                                             ("L_INFO", 3), ("L_DBG", 4), ("?", 4)])
+def test_levels(name: str, level: int) -> None:
+    assert flow.level_named(name) == level
+    assert flow.level_of(name) == level
+
+
+def test_level_numbers() -> None:
+    assert (flow.level_of(-2), flow.level_of(None)) == (-2, 4)
+
+
+def made() -> tuple[Stage, flow.Flow]:
+    """Return a stage and its flow."""
+    stage = Stage("route { } route[A] { return(7); }")
+    return stage, stage.program._unit.flow
+
+
+def test_routes_by_computed_name(caplog: pytest.LogCaptureFixture) -> None:
+    stage, found = made()
+    assert found.find("A")(stage.ctx()) == 7
+    assert found.find("none")(stage.ctx()) == -1
+    assert found.find(None)(stage.ctx()) == -1
+    assert "no such route" in caplog.text
+
+
+def test_params_are_restored_after_a_crash() -> None:
+    stage, found = made()
+    ctx = stage.ctx()
+    ctx.params = ("outer",)
+
+    def crash(ctx: Any) -> int:
+        raise RuntimeError(ctx.params)
+    with pytest.raises(RuntimeError, match="inner"):
+        found.params(ctx, crash, "inner")
+    assert ctx.params == ("outer",)
+
+
+async def test_waiting_passes_errors_and_cancels() -> None:
+    stage, found = made()
+    gone: list[str] = []
+
+    async def broken() -> int:
+        await asyncio.sleep(0)
+        raise KeyError("late")
+
+    async def endless() -> int:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            gone.append("closed")
+        return 1
+
+    async def run(work: Any) -> int:
+        return await found.wait(stage.ctx(), work)
+    with pytest.raises(KeyError):
+        await run(broken())
+    task = asyncio.create_task(run(endless()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert gone == ["closed"]
+    assert await run(3) == 3
+
+
+async def test_a_failing_async_function_resumes_with_minus_one(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage("route { } route[R] { tell($rc); }")
+    found = stage.program._unit.flow
+
+    async def broken() -> int:
+        await asyncio.sleep(0)
+        raise KeyError("late")
+    resume = stage.program.named("route", "R")
+    assert resume is not None
+    assert found.begin(stage.ctx(), broken, resume) == 0
+    await asyncio.gather(*stage.env._tasks)
+    assert stage.seen == ["wait", -1]
+    assert "late" in caplog.text
