@@ -83,7 +83,7 @@ class Httpd(Module):
     async def _serve(self, request: Any) -> Any:
         from aiohttp import web
 
-        if self.auth_username and not self._allowed(request.headers.get("Authorization", "")):
+        if (self.auth_username or self.auth_password) and not self._allowed(request.headers.get("Authorization", "")):
             return web.Response(status=401, headers={"WWW-Authenticate": f'Basic realm="{self.auth_realm}"'})
         root = request.match_info["path"].strip("/").partition("/")[0]
         serve = self._roots.get(root)

@@ -53,9 +53,9 @@ class MiFifo(Module):
 
     @timer(30)
     def watch(self) -> None:
-        """Make the pipe again when somebody removed it."""
+        """Make the pipe again when somebody removed it or put another one in its place."""
         try:
-            if stat.S_ISFIFO(os.stat(self.fifo_name).st_mode):
+            if self._fd >= 0 and os.path.samestat(os.lstat(self.fifo_name), os.fstat(self._fd)):
                 return
         except OSError:
             pass
@@ -115,7 +115,7 @@ class MiFifo(Module):
                 self.env.spawn(self._run(request), "mi_fifo")
 
     async def _run(self, request: bytes) -> None:
-        head, _, body = request.lstrip().partition(b"\n") if b"{" not in request else (request.lstrip(), b"", b"")
+        head, _, body = request.lstrip().partition(b"\n")
         parts = head.split(b":", 2)
         if len(parts) < 3 or parts[0]:
             _log.warning("bad request start=%r; write :reply_name:{json}", request[:40])

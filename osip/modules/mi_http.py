@@ -20,7 +20,7 @@ class MiHttp(Module):
 
     def mod_init(self) -> None:
         self.httpd.register(self.root, self._serve)
-        self.env.announcements.append(f"MI {self.httpd.url}/{self.root}")
+        self.env.announcements.append(f"MI {self.httpd.url}/{self.root.strip('/')}")
 
     async def _serve(self, request: Any) -> Any:
         from aiohttp import web

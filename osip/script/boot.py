@@ -19,6 +19,7 @@ from osip.script.check.params import Setting, check_params
 from osip.script.check.settings import Value, check_settings
 from osip.script.check.sockets import Listen, check_aliases, check_sockets
 from osip.script.parse import parse
+from osip.script.secret import fill
 from osip.script.source import Source
 
 
@@ -94,6 +95,9 @@ def compile_script(path_or_text: str | os.PathLike[str] | Source, registry: Regi
     broken = any(one.is_error for one in found)
     if broken and not script.items:
         return CheckResult(script, in_order(found, script))     # nothing could be read: one cause, one finding
+    script, unfilled, secrets = fill(script, os.environ)
+    found += unfilled
+    config.secrets |= secrets
     found += load_modules(script, registry, base_dir, load)
     found += apply_params(script, registry)
     found += check_needs(script, registry)

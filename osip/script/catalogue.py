@@ -102,6 +102,9 @@ CATALOGUE: dict[str, Entry] = {
     "E308": Entry("reload needs a restart", "A running server can take new routes and settings; modules that it has "
                   "not "
                   "loaded yet come with a restart only."),
+    "E309": Entry("environment variable not set", "A value asks for ${NAME}, which the environment does not have; "
+                  "${NAME:-default} gives a default."),
+    "E310": Entry("file of a value not readable", "A value written file:/path is the content of that file."),
     # --- E4xx: types and arguments
     "E401": Entry("wrong number of arguments", "The function takes more or fewer arguments."),
     "E402": Entry("wrong kind of argument", "The argument cannot be turned into what the function takes."),

@@ -1,4 +1,4 @@
-"""Run what emitted routes need beyond plain calls: sub-routes with parameters, waiting, async, launch, assert, logs."""
+"""Run what routes need beyond plain calls: sub-routes with parameters, waiting, async, launch, assert, logs."""
 from __future__ import annotations
 
 import asyncio

@@ -115,8 +115,7 @@ class _Printer:
         for note in gap.notes:
             broken = self._note(note, fresh, layout.depth_inside(token) if fresh else layout.continued)
         if fresh:
-            blank = layout.wants_blank(token, gap.newlines, bool(gap.notes))
-            self._new_line(layout.depth_of(token), blank)
+            self._new_line(layout.depth_of(token), layout.wants_blank(token, gap.newlines))
         elif broken or gap.newlines and not clings and layout.may_break(token):
             self._new_line(layout.continued, False)
         else:

@@ -38,13 +38,14 @@ class Frame:
 class Layout:
     """The state between two tokens: what is open, and whether the last token ended its line."""
     __slots__ = ("_brackets", "_header", "_item", "_label", "_sign", "_last", "frames", "ended", "opened",
-                 "closed_route", "_waiting")
+                 "closed_route", "_joins", "_waiting")
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
         self.ended = False              # the last token ended a line
         self.opened = False             # ... by opening a block: no blank line after it
         self.closed_route = False       # ... by closing a route: one blank line after it
+        self._joins = False             # the block just closed and the else that follows are of one if
         self._brackets = 0
         self._header = ""               # the if, while, for or switch whose condition is being read
         self._waiting = ""              # whose body the next brace opens
@@ -73,7 +74,7 @@ class Layout:
         """Say whether the token stays on the line that was ended: `} else`, `};`."""
         if gap.notes or self._last is None or self._last.value != "}" or self._last.type == "VAR":
             return False
-        return token.type == "ELSE" or token.type == "SEMICOLON"
+        return token.type == "ELSE" and self._joins or token.type == "SEMICOLON"
 
     def depth_of(self, token: Token) -> int:
         """Return the tabs before a token that begins a line."""
@@ -106,11 +107,9 @@ class Layout:
     def _width(frame: Frame) -> int:
         return 2 if frame.kind == "switch" else 1
 
-    def wants_blank(self, token: Token, newlines: int, noted: bool) -> bool:
+    def wants_blank(self, token: Token, newlines: int) -> bool:
         """Say whether a blank line comes before a token that begins a line."""
-        if mark_of(token) == "}" or self.opened and not noted:
-            return False
-        return newlines > 1 or self.closed_route and not noted
+        return mark_of(token) != "}" and not self.opened and (newlines > 1 or self.closed_route)
 
     def may_break(self, token: Token) -> bool:
         """Say whether a line end inside a statement is kept before this token."""
@@ -228,7 +227,8 @@ class Layout:
             return
         frame = self.frames.pop() if self.frames else Frame("block", "")
         self.ended = True
-        if not (frame.owner == "if" and following.type == "ELSE"):
+        self._joins = frame.owner == "if" and following.type == "ELSE"
+        if not self._joins:
             self._fold(following)
         self.closed_route = not self.frames and following.type != "SEMICOLON"
 

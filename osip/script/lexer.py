@@ -58,7 +58,7 @@ _TOKEN = re.compile(
 _IP4 = r"\d+\.\d+\.\d+\.\d+"
 _NET = re.compile(
     rf"{_IP4}(?:/(?:{_IP4}|\d+))?(?!\.?[\w])"
-    r"|(?=[0-9A-Fa-f]*:[0-9A-Fa-f]*:)[0-9A-Fa-f:]+(?:/(?:\d+|[0-9A-Fa-f:]+))?(?![\w])")
+    r"|(?!:[^:])(?=[0-9A-Fa-f]*:[0-9A-Fa-f]*:)[0-9A-Fa-f:]+(?:/(?:\d+|[0-9A-Fa-f:]+))?(?![\w])")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*")
 _PATH = re.compile(r"/[A-Za-z_][\w./-]*")
 _VAR_NAME = re.compile(r"[A-Za-z_][\w.]*")

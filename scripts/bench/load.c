@@ -13,7 +13,7 @@
 static const uint64_t SECOND = 1000000000u, PATIENCE = 2000000000u, REST = 20000;
 
 /* Wait a little without system calls.  Where two virtual cores are threads of one real core, a generator that polls
- * without a break takes a third of the speed from the server that it measures; one that sleeps would make the server
+ * without a break takes a fifth of the speed from the server that it measures; one that sleeps would make the server
  * pay for waking it. */
 static void rest(uint64_t until)
 {

@@ -22,7 +22,7 @@ def test_before_a_provisional_waits_for_it() -> None:
 
 
 def test_before_a_provisional_and_nothing_ever_comes() -> None:
-    play = flow("bob").recv("INVITE").sent(100).recv("CANCEL").sent(200).advance(31).sent(487)
+    flow("bob").recv("INVITE").sent(100).recv("CANCEL").sent(200).advance(31).sent(487)
 
 
 def test_cancel_crosses_the_200() -> None:
@@ -32,7 +32,7 @@ def test_cancel_crosses_the_200() -> None:
 
 
 def test_cancel_after_the_final_response() -> None:
-    play = ringing("bob").answer("bob", 200).sent(200).recv("CANCEL").sent(200).quiet()
+    ringing("bob").answer("bob", 200).sent(200).recv("CANCEL").sent(200).quiet()
 
 
 def test_repeated_cancels_are_answered_and_cancel_once() -> None:
@@ -48,7 +48,7 @@ def test_the_cancel_is_retransmitted() -> None:
 
 
 def test_after_cancel_64_t1_are_the_most() -> None:
-    play = ringing("bob").recv("CANCEL").sent(200).advance(32.3).sent(487)
+    ringing("bob").recv("CANCEL").sent(200).advance(32.3).sent(487)
 
 
 def test_cancel_without_transaction_goes_on_statelessly() -> None:
@@ -67,7 +67,7 @@ def test_all_branches_are_cancelled_wherever_the_request_uri_points_now() -> Non
 def test_nothing_forwarded_yet() -> None:
     def route(ctx: Ctx) -> int:
         return tm(ctx).t_newtran(ctx) if ctx.msg.method == "INVITE" else tm(ctx).t_relay(ctx)
-    play = flow(route=route).recv("INVITE").sent(100).recv("CANCEL").sent(200).sent(487).quiet()
+    flow(route=route).recv("INVITE").sent(100).recv("CANCEL").sent(200).sent(487).quiet()
 
 
 def test_failure_route_of_a_cancelled_call() -> None:

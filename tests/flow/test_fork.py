@@ -23,7 +23,7 @@ def test_6xx_cancels_but_waits() -> None:
 
 
 def test_2xx_after_6xx_still_wins() -> None:
-    play = ringing("bob", "carol").answer("bob", 603).answer("carol", 200).sent(200).sent("ACK", "bob")
+    ringing("bob", "carol").answer("bob", 603).answer("carol", 200).sent(200).sent("ACK", "bob")
 
 
 def test_all_must_answer_before_a_failure_is_passed() -> None:
@@ -323,3 +323,23 @@ async def _settle(play: object) -> None:
     for _ in range(5):
         await asyncio.sleep(0)
     await asyncio.gather(*play.env._tasks)              # type: ignore[attr-defined]
+
+
+def unsent(play: object, peer: str) -> None:
+    """Let the connection fail that carried the last message to a peer."""
+    address = {"bob": "10.0.0.2:5060", "carol": "10.0.0.3:5060"}[peer]
+    data = play.net.boxes[address][-1]                  # type: ignore[attr-defined]
+    play.worker.on_unsent(data, None)                   # type: ignore[attr-defined]
+
+
+def test_a_connection_that_fails_later() -> None:
+    play = flow("bob", "carol").recv("INVITE").sent(100).sent("INVITE", "bob").sent("INVITE", "carol")
+    unsent(play, "bob")
+    play.quiet("alice").answer("carol", 486).sent(486)
+    play = flow("bob").recv("INVITE").sent(100).sent("INVITE", "bob")
+    unsent(play, "bob")
+    play.sent(477)
+    play = named("10.0.0.2", "10.0.0.3").recv("INVITE").sent(100).sent("INVITE", "bob")
+    unsent(play, "bob")
+    play.sent("INVITE", "carol").answer("carol", 200).sent(200)
+    play.advance(6).gone()

@@ -110,8 +110,9 @@ class World:
         code = self.random.choice([200, 200, 404, 486, 401, 503, 603, 302, 0])
         if code:
             self.count += 1
-            heapq.heappush(self.queue, (self.play.clock.now + 1 + self.random.random() * 5, self.count, "final|" + name,
-                                        message.response(data, code, to_tag="t" + name)))
+            when = self.play.clock.now + 1 + self.random.random() * 5
+            final = message.response(data, code, to_tag="t" + name)
+            heapq.heappush(self.queue, (when, self.count, "final|" + name, final))
 
     def final(self, name: str, data: bytes) -> None:
         branch = parse(data).via1_branch

@@ -158,6 +158,7 @@ class Config:
         for spec in SETTINGS:
             setattr(self, spec.name, spec.default)
         self.aliases: list[tuple[str | None, str, int | None, bool]] = []
+        self.secrets: set[str] = set()          # values that no log line may show
         self.argv: dict[str, str] = {}
 
     def set(self, name: str, value: Any) -> None:

@@ -7,6 +7,7 @@ import logging.handlers
 import os
 import re
 import time
+from collections.abc import Iterable
 
 from osip.core.run.config import Config
 
@@ -14,6 +15,8 @@ LEVELS = {-3: "ALERT", -2: "CRITICAL", -1: "ERROR", 1: "WARNING", 2: "NOTICE", 3
 _PYTHON = {-3: 60, -2: logging.CRITICAL, -1: logging.ERROR, 0: logging.ERROR, 1: logging.WARNING, 2: 25,
            3: logging.INFO, 4: logging.DEBUG}
 ALERT, NOTICE = 60, 25
+MIN_SECRET = 4
+"""Shorter values are not blanked out: they would tear ordinary words apart."""
 
 _SECRET = re.compile(r'(?i)\b(response|password|passwd|ha1|nonce)\s*=\s*("[^"]*"|[^\s,;&]+)'
                      r"|(?<=://)([^/\s:@]+):([^@\s]+)(?=@)")
@@ -34,16 +37,23 @@ def redact(text: str) -> str:
 class Lines(logging.Formatter):
     """`key=value` text: time, level, logger, words."""
 
-    def __init__(self, prefix: str = "") -> None:
+    def __init__(self, prefix: str = "", secrets: Iterable[str] = ()) -> None:
         super().__init__()
         self._prefix = f"{prefix}:" if prefix else ""
+        self._secrets = sorted((secret for secret in secrets if len(secret) >= MIN_SECRET), key=len, reverse=True)
+
+    def clean(self, text: str) -> str:
+        """Blank out what looks secret and what the script's values say is."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return redact(text)
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(record.created))
-        text = redact(record.getMessage())
+        text = self.clean(record.getMessage())
         line = f"{stamp}.{int(record.msecs):03d} {record.levelname} {self._prefix}{record.name}[{os.getpid()}] {text}"
         if record.exc_info:
-            line += "\n" + redact(self.formatException(record.exc_info))
+            line += "\n" + self.clean(self.formatException(record.exc_info))
         return line
 
 
@@ -52,9 +62,9 @@ class JsonLines(Lines):
 
     def format(self, record: logging.LogRecord) -> str:
         line = {"time": record.created, "level": record.levelname, "module": record.name, "pid": os.getpid(),
-                "message": redact(record.getMessage())}
+                "message": self.clean(record.getMessage())}
         if record.exc_info:
-            line["traceback"] = redact(self.formatException(record.exc_info))
+            line["traceback"] = self.clean(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)
 
 
@@ -70,18 +80,18 @@ def set_up(config: Config) -> logging.Logger:
     logger.setLevel(python_level(config.log_level))
     if config.stderror_enabled:
         handler: logging.Handler = logging.StreamHandler()
-        _add(logger, handler, config.stderror_log_format, config.stderror_level_filter, config.log_prefix)
+        _add(logger, handler, config, config.stderror_log_format, config.stderror_level_filter)
     if config.syslog_enabled and os.path.exists("/dev/log"):
         facility = str(config.syslog_facility).removeprefix("LOG_").lower()
         handler = logging.handlers.SysLogHandler("/dev/log", logging.handlers.SysLogHandler.facility_names.get(
             facility, logging.handlers.SysLogHandler.LOG_DAEMON))
         handler.ident = f"{config.syslog_name or 'osip'}: "
-        _add(logger, handler, config.syslog_log_format, config.syslog_level_filter, config.log_prefix)
+        _add(logger, handler, config, config.syslog_log_format, config.syslog_level_filter)
     return logger
 
 
-def _add(logger: logging.Logger, handler: logging.Handler, form: str, limit: int, prefix: str) -> None:
-    handler.setFormatter(Lines(prefix) if form == "plain_text" else JsonLines(prefix))
+def _add(logger: logging.Logger, handler: logging.Handler, config: Config, form: str, limit: int) -> None:
+    handler.setFormatter((Lines if form == "plain_text" else JsonLines)(config.log_prefix, config.secrets))
     if limit:
         handler.setLevel(python_level(limit))
     logger.addHandler(handler)

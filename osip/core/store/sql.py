@@ -37,7 +37,7 @@ def translate(url: str) -> str:
 
 def hide(url: str) -> str:
     """Return a URL without its password, for logs."""
-    return re.sub(r"(://[^/:@]*):[^@]*@", r"\1:***@", url)
+    return re.sub(r"(://[^/:@]*):.*@", r"\1:***@", url, flags=re.DOTALL)
 
 
 class Sql:
@@ -80,6 +80,8 @@ class Sql:
             statement = text(statement)
 
         def work(connection: Any) -> Any:
+            if values is not None and not values and not isinstance(values, Mapping):
+                return [] if rows else 0            # nothing to write; an empty list would run the statement once
             result = connection.execute(statement, values) if values is not None else connection.execute(statement)
             return [row._mapping for row in result.fetchall()] if rows else result.rowcount
         return await self._guard(self._run(work))

@@ -87,3 +87,11 @@ def parse_list(text: str) -> frozenset[int]:
         return frozenset(int(part) for part in text.replace(";", ",").split(",") if part.strip())
     except ValueError:
         raise ValueError(f'"{text}" is no list of numbers') from None
+
+
+def parse_blacklist(text: str) -> tuple[str, frozenset[int]]:
+    """Parse `name=set,set`."""
+    name, equals, sets = text.partition("=")
+    if not equals or not name.strip():
+        raise ValueError(f'"{text}" is not name=set,set')
+    return name.strip(), parse_list(sets)

@@ -8,8 +8,8 @@ from osip.api import (Ctx, Env, Module, ModuleError, OsipError, Parse, Scope, St
                       check_version, create_tables, event, function, mi, needs, param, table, timer)
 from osip.modules.dispatcher import mi as bodies
 from osip.modules.dispatcher import probe, select, source
-from osip.modules.dispatcher.flag import (SelectFlags, parse_algorithms, parse_flags, parse_list, parse_partition,
-                                          parse_sets, parse_state, parse_states)
+from osip.modules.dispatcher.flag import (SelectFlags, parse_algorithms, parse_blacklist, parse_flags, parse_list,
+                                          parse_partition, parse_sets, parse_state, parse_states)
 from osip.modules.dispatcher.state import ACTIVE, INACTIVE, PROBING, WORDS, Destination, Group, Partition
 
 Sets = Annotated[Any, Parse(parse_sets)]
@@ -60,7 +60,8 @@ class Dispatcher(Module):
     ds_probing_sock = param("", doc="Socket of probes.")
     ds_probing_list = param(frozenset(), kind=(str, int), parse=lambda v: parse_list(str(v)),
                             doc="Sets that are probed; all without it.")
-    ds_define_blacklist = param((), kind=str, multiple=True, doc='Destination blacklist "name=set,set"; accepted.')
+    ds_define_blacklist = param((), kind=str, multiple=True, parse=parse_blacklist,
+                                doc='Destination blacklist of the addresses of sets: "name=set,set".')
     persistent_state = param(1, ge=0, le=1, doc="Write states to the database.")
     fetch_freeswitch_stats = param(0, ge=0, le=1, doc="Weights from FreeSWITCH; accepted.")
     max_freeswitch_weight = param(100, ge=1, doc="Largest such weight; accepted.")
@@ -154,6 +155,19 @@ class Dispatcher(Module):
             groups = source.from_rows(await self.env.sql(partition.db_url).fetch(read), self.env)
         partition.replace(groups, inherit)
         await probe.resolve_all(self, partition)
+        self._define_blacklists()
+
+    def _define_blacklists(self) -> None:
+        """Fill the blacklists with the addresses of their sets, those of the default partition."""
+        words, default = self.env.modules.get("core_blacklist"), self.partitions.get("default")
+        if words is None or default is None:
+            return
+        for name, numbers in self.ds_define_blacklist:
+            words.define(name, [], dynamic=True)
+            for group, destination in default.all():
+                if group.id in numbers:
+                    for host, port in destination.addresses:
+                        words.add_blacklist_rule(None, name, host, port)
 
     # --- states ---------------------------------------------------------------------------------------------------------
 

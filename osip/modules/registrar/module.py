@@ -27,7 +27,7 @@ class Registrar(Module):
     default_expires = param(3600, ge=0, doc="Seconds of a contact that asks for no time.")
     default_q = param(-1, ge=-1, le=1000, doc="q of a contact that names none, in thousandths; -1 none.")
     case_sensitive = param(1, ge=0, le=1, doc="Compare the user part of AoRs as written.")
-    tcp_persistent_flag = param("", kind=(str, int), doc="Message flag: keep the connection open; accepted.")
+    tcp_persistent_flag = param("", kind=(str, int), doc="Message flag: keep the connection of the REGISTER open.")
     realm_prefix = param("", doc="Stripped from the domain of AoRs.")
     min_expires = param(60, ge=0, doc="Shortest life of a contact in seconds, 0 for any.")
     max_expires = param(0, ge=0, doc="Longest life of a contact in seconds, 0 for any.")
@@ -68,6 +68,8 @@ class Registrar(Module):
             raise ModuleError("registrar: GRUUs are not there yet; leave disable_gruu at 1")
         if self.max_expires and self.max_expires < self.min_expires:
             raise ModuleError(f"registrar: max_expires {self.max_expires} is below min_expires {self.min_expires}")
+        flag = str(self.tcp_persistent_flag)
+        self.tcp_flag = self.env.message_flags.bit(flag) if flag else 0
 
     @gauge("max_expires")
     def shown_max_expires(self) -> int:

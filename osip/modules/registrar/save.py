@@ -34,6 +34,8 @@ def save(reg: Registrar, ctx: Ctx, table: str, flags: SaveFlags, aor: str | None
     except ParseError as error:
         return _refuse(reg, ctx, flags, Refusal(400, f"Bad Request: {error.reason}"))
     reg.accepted_regs += 1
+    if touched and reg.tcp_flag and ctx.flags & reg.tcp_flag:
+        _hold_connection(ctx, max(contact.expires for contact in touched))
     if not flags.no_reply:
         contacts = touched if flags.only_request and touched is not None else domain.valid(key, reg.env.now)
         _answer(reg, ctx, 200, "OK", _lines(reg, contacts) + _path_echo(ctx, flags, path))
@@ -48,6 +50,15 @@ def _answer(reg: Registrar, ctx: Ctx, code: int, reason: str, headers: bytes) ->
         ctx.reply_edits = [*(before or ()), headers]
     reg.signaling.send_reply(ctx, code, reason)
     ctx.reply_edits = before
+
+
+def _hold_connection(ctx: Ctx, until: float) -> None:
+    """Keep the connection open for as long as the contacts that came on it live."""
+    source = ctx.source
+    table = getattr(source.socket.transport, "connections", None) if source is not None and source.conn else None
+    connection = table.get(source.conn) if table is not None else None      # type: ignore[union-attr]
+    if connection is not None:
+        connection.hold_until = max(connection.hold_until, until)
 
 
 def _refuse(reg: Registrar, ctx: Ctx, flags: SaveFlags, refusal: Refusal) -> int:

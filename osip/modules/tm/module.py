@@ -1,19 +1,19 @@
-"""Declare tm: parameters, script functions, statistics and management; the work is done in the files beside it.
+"""Declare tm: parameters, script functions and statistics; the work is done in the files beside it.
 
 Longer than 400 lines because the module exports some thirty functions and twenty-five parameters.
 """
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Annotated, Any
 
-from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, Ctx, FailureRoute, Hook, MIError, Module, Parse,
-                      ReplyRoute, Response, Route, Target, Var, function, gauge, hook, mi, param, pvar, slot, stat)
+from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, Ctx, Dest, FailureRoute, Hook, Module, Parse, ReplyRoute,
+                      Route, Target, Var, function, gauge, hook, param, slot, stat)
 from osip.modules.tm import answer, cancel, relay, response, uac
-from osip.modules.tm.branch import CANCEL_SENT, Branch
+from osip.modules.tm.branch import Branch
 from osip.modules.tm.machine import Times
 from osip.modules.tm.match import Table
+from osip.modules.tm.mi import Management
 from osip.modules.tm.transaction import Plan, RouteFn, Transaction, Watcher
 from osip.modules.tm.variable import Variables
 
@@ -23,7 +23,7 @@ _FINALS = ("", "", "finals_2xx", "finals_3xx", "finals_4xx", "finals_5xx", "fina
 _CLUSTER = "used with clusterer only"
 
 
-class Tm(Variables, Module):
+class Tm(Variables, Management, Module):
     """Transactions: stateful relaying, forking, retransmission, local replies and own requests."""
 
     ruri_matching = param(1, ge=0, le=1, doc="Match requests without RFC 3261 branch by R-URI as well.")
@@ -114,6 +114,11 @@ class Tm(Variables, Module):
     def on_response(self, ctx: Ctx) -> bool:
         """Take a response that belongs to a transaction."""
         return response.on_response(self, ctx)
+
+    @hook(Hook.UNSENT)
+    def on_unsent(self, data: bytes, dest: Dest) -> None:
+        """Take a message that was lost with its connection."""
+        response.on_unsent(self, data)
 
     @hook(Hook.BEFORE_WAIT, order=50)
     def before_wait(self, ctx: Ctx) -> int:
@@ -459,6 +464,11 @@ class Tm(Variables, Module):
             tx.phony = 0 if "l" in flags else max(tx.phony - sent, 0)
         return 1 if sent else -1
 
+    @function(routes=Route.REQUEST)
+    def t_anycast_replicate(self, ctx: Ctx) -> int:
+        """Hand an unmatched ACK or CANCEL to the other nodes; -1, as there is no cluster."""
+        return -1
+
     @function(routes="*")
     def t_new_request(self, ctx: Ctx, method: str, ruri: str, from_: str, to: str, body: str | None = None,
                       ctx_value: str | None = None) -> int:
@@ -486,70 +496,6 @@ class Tm(Variables, Module):
                 return 1
         return -1
 
-    @pvar("tm.branch.uri", index=True)
-    def branch_uri(self, ctx: Ctx, index: int | str | None) -> str | None:
-        """Request-URI of a branch of the transaction."""
-        tx = ctx.tx
-        number = index if isinstance(index, int) else max(ctx.branch_index, 0)
-        if not isinstance(tx, Transaction) or not 0 <= number < len(tx.branches):
-            return None
-        return tx.branches[number].target.uri or (tx.request.ruri if tx.request is not None else None)
-
-    # --- management ----------------------------------------------------------------------------------------------
-
-    @mi("hash", aliases=("t_hash",))
-    def mi_hash(self) -> list[dict[str, int]]:
-        """Count the transactions: now, and since the start."""
-        return [{"index": 0, "Current": len(self.table.servers), "Total": self._labels}]
-
-    @mi("uac_cancel", aliases=("t_uac_cancel",))
-    def mi_uac_cancel(self, callid: str, cseq: str) -> str:
-        """Cancel an INVITE of our own or a relayed one; cseq as "1 INVITE"."""
-        number = cseq.split()[0] if cseq.split() else ""
-        for branch in list(self.table.clients.values()):
-            tx = branch.tx
-            known = (tx.call_id, str(tx.cseq)) if tx.is_local else \
-                (tx.request.call_id, str(tx.request.cseq)) if tx.request is not None else ("", "")
-            if known == (callid, number) and tx.method_id == M_INVITE and branch.cancelling != CANCEL_SENT:
-                cancel.cancel_branch(branch)
-                return "OK"
-        raise MIError(481, "No such transaction")
-
-    @mi("reply", aliases=("t_reply",), named_only=True)
-    def mi_reply(self, code: int, reason: str, trans_id: str, to_tag: str, new_headers: str = "",
-                 body: str = "") -> str:
-        """Reply to a pending request; trans_id is `$T_id`."""
-        label = trans_id.rpartition(":")[2]
-        tx = next((tx for tx in self.table.servers.values() if str(tx.label) == label), None)
-        if tx is None or tx.request is None:
-            raise MIError(404, "Transaction not found")
-        ctx = tx.make_ctx(REQUEST)
-        if not answer.send(self, tx, ctx, code, reason, new_headers.encode(), body.encode(), to_tag):
-            raise MIError(400, "Transaction already answered")
-        return "OK"
-
-    @mi("uac_dlg", aliases=("t_uac_dlg",), named_only=True)
-    async def mi_uac_dlg(self, method: str, ruri: str, headers: str, next_hop: str = "", socket: str = "",
-                         body: str = "") -> dict[str, str]:
-        """Send a request and wait for its final response; From and To stand in the headers."""
-        given, rest = _split_headers(headers)
-        if "from" not in given or "to" not in given or (body and b"content-type:" not in rest.lower()):
-            raise MIError(400, "From, To and (with a body) Content-Type are mandatory")
-        done: asyncio.Future[tuple[int, Response | None]] = asyncio.get_running_loop().create_future()
-
-        def finished(status: int, msg: Response | None) -> None:
-            if not done.done():
-                done.set_result((status, msg))
-        where = next((s for s in self.env.sockets if s.text == socket), None)
-        cseq = given.get("cseq", "").split()
-        self.request(method, ruri, given["from"], given["to"], headers=rest, body=body.encode(),
-                     next_hop=next_hop or None, socket=where, call_id=given.get("call-id", ""),
-                     cseq=int(cseq[0]) if cseq else 0, callback=finished)
-        status, msg = await done
-        if msg is None:
-            raise MIError(500, "No response" if status == 408 else "Request not sent")
-        return {"Status": f"{msg.status} {msg.reason}", "Message": msg.raw.decode("utf-8", "replace")}
-
 
 async def _after(waits: Any, then: Any) -> None:
     await waits
@@ -562,20 +508,6 @@ def _address(text: str) -> str:
         return text
     display, _, uri = text.rpartition(" ")
     return f'"{display}" <{uri}>' if display else f"<{uri}>"
-
-
-def _split_headers(text: str) -> tuple[dict[str, str], bytes]:
-    """Take From, To, Call-ID and CSeq out of header lines; return them and the rest."""
-    own: dict[str, str] = {}
-    rest = []
-    for line in text.replace("\r\n", "\n").split("\n"):
-        name, _, value = line.partition(":")
-        key = {"f": "from", "t": "to", "i": "call-id"}.get(name.strip().lower(), name.strip().lower())
-        if key in ("from", "to", "call-id", "cseq"):
-            own[key] = value.strip()
-        elif line.strip():
-            rest.append(line.strip())
-    return own, "".join(line + "\r\n" for line in rest).encode("utf-8", "surrogateescape")
 
 
 def _event_targets(ctx: Ctx) -> list[Target]:

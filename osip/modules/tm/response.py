@@ -1,18 +1,21 @@
 """Pass responses on and decide when all branches failed: the response context of RFC 3261 section 16.7."""
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from osip.api import M_CANCEL, M_INVITE, Ctx, Edits, Response, Route, forward, reason_phrase
-from osip.modules.tm import cancel
+from osip.modules.tm import cancel, relay
 from osip.modules.tm.branch import CANCEL_SENT, CANCEL_WANTED, Branch, challenges, pick
-from osip.modules.tm.machine import LATE, PASS_UP, PROCEEDING, R1XX, R2XX, RFAIL, SEND_ACK, TERMINATED, TIMER_C
+from osip.modules.tm.machine import (FAULT, LATE, PASS_UP, PROCEEDING, R1XX, R2XX, RFAIL, SEND_ACK, TERMINATED,
+                                     TIMER_C)
 from osip.modules.tm.transaction import ON_FAILURE, ON_FINAL, ON_REPLY, Transaction
 
 if TYPE_CHECKING:
     from osip.modules.tm.module import Tm
 
 FAILURE = int(Route.FAILURE)
+_BRANCH = re.compile(rb";branch=([^;,\s]+)")
 LATE_408 = 5.0
 """Seconds before 64*T1 from which on a 408 to a non-INVITE is not sent (RFC 4320 section 4.2)."""
 
@@ -173,6 +176,26 @@ def on_timeout(tm: Tm, branch: Branch, event: int) -> None:
         return
     branch.status = 487 if tx.cancelled else 408
     collect(tm, tx)
+
+
+def on_unsent(tm: Tm, data: bytes) -> None:
+    """Take a message whose connection failed after it was accepted: a request counts as answered with 503 (16.9)."""
+    found = _BRANCH.search(data)
+    branch = tm.table.clients.get(found.group(1).decode("ascii", "replace")) if found is not None else None
+    if branch is None or data[:8] == b"SIP/2.0 " or data[:7] == b"CANCEL " or data[:4] == b"ACK ":
+        return
+    if not branch.step(FAULT, None, tm.env.now):
+        return
+    tx = branch.tx
+    if tx.is_local:
+        branch.local = True
+        tx.on_reply_in(branch, None)
+        return
+    branch.local = True
+    if branch.dests and not tx.cancelled and not tx.is_answered and fail_over(tm, branch):
+        return
+    relay.give_up(tm, branch, relay.UNSENT)
+    tx.reap()
 
 
 def fail_over(tm: Tm, branch: Branch) -> bool:

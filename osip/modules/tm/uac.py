@@ -87,7 +87,7 @@ class Outbound:
 def send(tm: Tm, method: str, ruri: str, from_: str, to: str, *, headers: bytes = b"", body: bytes = b"",
          call_id: str = "", cseq: int = 0, next_hop: str | None = None, socket: LocalSocket | None = None,
          routes: tuple[str, ...] = (), callback: Callback | None = None, avps: dict[str, Any] | None = None,
-         contact: str | None = None, provisional: bool = False) -> Outbound | None:
+         contact: str | None = None, provisional: bool = False, max_forwards: int = 70) -> Outbound | None:
     """Send a request; None (after the callback) when it cannot be built or sent at once. Runs local_route before.
 
     `from_` and `to` are header values; From gets a tag unless it has one. `headers` are whole lines.
@@ -101,7 +101,7 @@ def send(tm: Tm, method: str, ruri: str, from_: str, to: str, *, headers: bytes 
     if agent:
         headers += agent.encode() + b"\r\n"
     raw = build_request(method, ruri, from_, to, call_id or env.ids.call_id(), cseq or 10, b"", contact, routes,
-                        headers, body)
+                        headers, body, max_forwards)
     ctx = Ctx(env, parse(raw), None, LOCAL)
     ctx.target.du, ctx.target.socket = next_hop, socket
     ctx.avps, ctx.request = avps, ctx.msg

@@ -115,6 +115,112 @@ class Variables:
             setattr(armed, name, number)
         return True
 
+    # --- $tm.branch.* -----------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _nth(ctx: Ctx, index: int | str | None) -> Branch | None:
+        """Return a branch by number (`n/active` counts in the present round), else the current one."""
+        tx = ctx.tx
+        if not isinstance(tx, Transaction):
+            return None
+        number, first = max(ctx.branch_index, 0), 0
+        if isinstance(index, int):
+            number = index
+        elif index is not None:
+            digits, _, where = str(index).partition("/")
+            if not digits.strip().isdigit():
+                return None
+            number, first = int(digits), tx.round_start if where.strip() == "active" else 0
+        found = tx.branches[first:]
+        return found[number] if -len(found) <= number < len(found) else None
+
+    @pvar("tm.branch.uri", index=True)
+    def branch_uri(self, ctx: Ctx, index: int | str | None) -> str | None:
+        """Request-URI of a branch of the transaction."""
+        branch = self._nth(ctx, index)
+        if branch is None:
+            return None
+        request = ctx.tx.request
+        return branch.target.uri or (request.ruri if request is not None else None)
+
+    @pvar("tm.branch.duri", index=True)
+    def branch_duri(self, ctx: Ctx, index: int | str | None) -> str | None:
+        """Destination URI of a branch."""
+        branch = self._nth(ctx, index)
+        return branch.target.du if branch is not None else None
+
+    @pvar("tm.branch.path", index=True)
+    def branch_path(self, ctx: Ctx, index: int | str | None) -> str | None:
+        """Path of a branch."""
+        branch = self._nth(ctx, index)
+        return branch.target.path if branch is not None else None
+
+    @pvar("tm.branch.q", index=True, type="i")
+    def branch_q(self, ctx: Ctx, index: int | str | None) -> int | None:
+        """q of a branch in thousandths; NULL when it has none."""
+        branch = self._nth(ctx, index)
+        return branch.target.q if branch is not None and branch.target.q >= 0 else None
+
+    @pvar("tm.branch.flags", index=True)
+    def branch_flags(self, ctx: Ctx, index: int | str | None) -> str | None:
+        """Names of the branch flags that are set."""
+        branch = self._nth(ctx, index)
+        return ctx.env.branch_flags.listing(branch.target.bflags) if branch is not None else None
+
+    @pvar("tm.branch.socket", index=True)
+    def branch_socket(self, ctx: Ctx, index: int | str | None) -> str | None:
+        """Socket that a branch was sent from."""
+        branch = self._nth(ctx, index)
+        socket = branch.dest.socket if branch is not None and branch.dest is not None else None
+        return socket.text if socket is not None else None
+
+    @pvar("tm.branch.last_received", index=True, type="i")
+    def branch_last_received(self, ctx: Ctx, index: int | str | None) -> int | None:
+        """Last code received on a branch."""
+        branch = self._nth(ctx, index)
+        return branch.status if branch is not None else None
+
+    @pvar("tm.branch.type", index=True)
+    def branch_type(self, ctx: Ctx, index: int | str | None) -> str | None:
+        """`sip`; phony branches are not counted among the branches here."""
+        return "sip" if self._nth(ctx, index) is not None else None
+
+    @pvar("tm.branch.attr", key="required", index=True, type="any")
+    def branch_attr(self, ctx: Ctx, key: str, index: int | str | None) -> Value:
+        """A free attribute of a branch, set with $msg.branch.attr before."""
+        branch = self._nth(ctx, index)
+        value: Value = (branch.target.attrs or {}).get(key) if branch is not None else None
+        return value
+
+    @branch_attr.setter
+    def set_branch_attr(self, ctx: Ctx, key: str, index: int | str | None, value: Value) -> bool:
+        """Set it; null removes it."""
+        branch = self._nth(ctx, index)
+        if branch is None:
+            return False
+        attrs = branch.target.attrs = branch.target.attrs or {}
+        attrs.pop(key, None)
+        if value is not None:
+            attrs[key] = value
+        return True
+
+    @pvar("tm.branch.flag", key="required", index=True, type="i")
+    def branch_flag(self, ctx: Ctx, key: str, index: int | str | None) -> int | None:
+        """1 when a branch flag is set, else 0."""
+        branch = self._nth(ctx, index)
+        return int(bool(branch.target.bflags & ctx.env.branch_flags.bit(key))) if branch is not None else None
+
+    @branch_flag.setter
+    def set_branch_flag(self, ctx: Ctx, key: str, index: int | str | None, value: Value) -> bool:
+        """Set or reset it."""
+        branch = self._nth(ctx, index)
+        if branch is None:
+            return False
+        bit = ctx.env.branch_flags.bit(key)
+        branch.target.bflags = branch.target.bflags | bit if value not in (None, 0, "0", "") else \
+            branch.target.bflags & ~bit
+        return True
+
     # --- $bavp ---------------------------------------------------------------------------------------------------
 
     @pvar("bavp", type="is", key="required", index=True)

@@ -12,6 +12,7 @@ from osip.core.exports.spec import ParamSpec, Spec
 from osip.script import nodes
 from osip.script.check.loading import failed_modules
 from osip.script.check.word import did_you_mean, suggest
+from osip.script.secret import is_filled
 
 
 class Setting(NamedTuple):
@@ -92,6 +93,8 @@ def _value(item: nodes.ModParam, param: ParamSpec) -> Diagnostic | Setting:
     value, span = item.value.value, item.value.span
     if param.removed:
         return Setting(param, value)
+    if isinstance(value, str) and str not in param.kinds and is_filled(item.value) and re.fullmatch(r"-?\d+", value):
+        value = int(value)                      # a number from the environment has no other way to be written
     if type(value) not in param.kinds:
         if isinstance(value, int):
             return Diagnostic("E304", f'parameter "{param.name}" wants a string', span, hint=f'write "{value}"')

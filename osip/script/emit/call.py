@@ -156,7 +156,7 @@ def _string(pen: Pen, arg: Arg, written: Any) -> Given:
     if isinstance(written, n.Str):
         code, limited = expr.bounded(pen, expr.format_of(written))
         return Given(code, "None") if limited else Given(code)
-    return Given(repr(constant(written)))
+    return Given(repr(str(written.value) if isinstance(written, n.Num) else constant(written)))
 
 
 def _any(pen: Pen, arg: Arg, written: Any) -> Given:

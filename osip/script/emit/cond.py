@@ -8,7 +8,7 @@ Otherwise a condition is kept in three forms of which the cheapest that is right
 - `lax`: Python truth, in which an error or stop counts as true (for use under `!`);
 - `state`: 1, 0 or -1 (error or stop).
 
-The code of the last function is kept in the local `c`, which is 1 at first: after the condition, `c == 0` tells a stop.
+The code of the last function is kept in the local `c`, which is 1 at first: `c == 0` tells a stop afterwards.
 """
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from osip.script.reference import Network
 
 @dataclass(frozen=True, slots=True)
 class Cond:
-    """A condition in its three forms; `errs` and `stops` say what can happen in it; `open`: `test` without brackets."""
+    """A condition in its three forms. `errs` and `stops`: what can happen in it; `open`: `test` without brackets."""
     test: str
     lax: str
     state: str

@@ -8,7 +8,8 @@ from kit.words import Stage
 
 
 def test_named_and_names() -> None:
-    program = Stage("route { } failure_route[A] { ok(); } failure_route[B] { ok(); } branch_route[A] { ok(); }").program
+    program = Stage("route { } failure_route[A] { ok(); } failure_route[B] { ok(); } "
+                    "branch_route[A] { ok(); }").program
     assert program.names("failure_route") == ["A", "B"]
     assert program.named("failure_route", "A") is not program.named("branch_route", "A")
     assert program.named("onreply_route", "A") is None

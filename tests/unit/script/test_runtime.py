@@ -14,7 +14,8 @@ from osip.script.runtime import BARE, DUAL, ERR, OPERATIONS
 ADD: list[tuple[Any, Any, int, Any]] = [
     (1, 2, 0, 3), (1, None, 0, 1), (1, "2", 0, ERR), (1, "2", DUAL, 3), (2147483647, 1, 0, -2147483648),
     ("a", "b", 0, "ab"), ("a", 1, 0, "a1"), ("a", 1, BARE, ERR), ("a", None, 0, "a"), (None, "b", 0, "b"),
-    (None, None, 0, ""), (None, 5, 0, "5"), (None, 5, BARE, ERR), (ERR, 1, 0, ERR), (1, ERR, 0, ERR), ("a", ERR, 0, ERR),
+    (None, None, 0, ""), (None, 5, 0, "5"), (None, 5, BARE, ERR), (ERR, 1, 0, ERR), (1, ERR, 0, ERR),
+    ("a", ERR, 0, ERR),
 ]
 
 
@@ -26,7 +27,8 @@ def test_add(left: Any, right: Any, form: int, value: Any) -> None:
 INTEGER = [
     ("-", 1, 2, -1), ("*", 65536, 65536, 0), ("/", -7, 2, -3), ("/", 7, -2, -3), ("%", -7, 3, -1), ("%", 7, -3, 1),
     ("/", 1, 0, ERR), ("%", 1, 0, ERR), ("<<", 1, 31, -2147483648), (">>", -8, 1, -4), ("&", 6, 3, 2), ("|", 6, 1, 7),
-    ("^", 6, 3, 5), ("-", "a", 1, ERR), ("-", None, 1, ERR), ("-", 5, None, 5), ("*", 5, "x", ERR), ("&", "ab", "AB", "AB"),
+    ("^", 6, 3, 5), ("-", "a", 1, ERR), ("-", None, 1, ERR), ("-", 5, None, 5), ("*", 5, "x", ERR),
+    ("&", "ab", "AB", "AB"),
     ("|", "a", "bc", ERR), ("&", "a", 1, ERR), ("-", ERR, 1, ERR), ("/", -2147483648, -1, -2147483648),
 ]
 
@@ -37,7 +39,8 @@ def test_integer_operations(op: str, left: Any, right: Any, value: Any) -> None:
 
 
 BOTH: list[tuple[Any, Any, Any, int, int, Any]] = [
-    (operator.eq, None, None, 0, 0, True), (operator.ne, None, None, 0, 0, False), (operator.lt, None, None, 0, 0, False),
+    (operator.eq, None, None, 0, 0, True), (operator.ne, None, None, 0, 0, False),
+    (operator.lt, None, None, 0, 0, False),
     (operator.eq, None, 1, 0, 0, False), (operator.ne, "a", None, 0, 0, True), (operator.gt, "a", None, 0, 0, False),
     (operator.eq, "A", "a", 0, 0, True), (operator.lt, "a", "B", 0, 0, True), (operator.eq, 5, 5, 0, 0, True),
     (operator.eq, 5, "5", 0, 0, True), (operator.eq, 5, "5", BARE, 0, -1), (operator.lt, "10", 9, DUAL, 0, False),
@@ -61,7 +64,8 @@ def test_patterns_keep_few_and_report_bad(caplog: pytest.LogCaptureFixture) -> N
     assert len(patterns._known) <= 64
 
 
-PARSED = [("5", 5), ("-5", -5), ("0x1F", 31), ("010", 8), (" 7 ", 7), ("", None), ("x", None), ("08", None), (None, None),
+PARSED = [("5", 5), ("-5", -5), ("0x1F", 31), ("010", 8), (" 7 ", 7), ("", None), ("x", None), ("08", None),
+    (None, None),
           ("1.5", None)]
 
 

@@ -92,3 +92,25 @@ def test_last_reply_codes() -> None:
     play = flow("bob", "carol", arm=lambda t, c: t.t_on_failure(c, "F"), F=failure).recv("INVITE")
     play.answer("bob", 404).answer("carol", 486)
     assert seen == [404, 404, 486, None, "0:1"]
+
+
+def test_branches_of_the_transaction() -> None:
+    seen: list[Any] = []
+
+    def failure(ctx: Ctx) -> int:
+        t = tm(ctx)
+        assert t.set_branch_attr(ctx, "kind", 1, "home") and t.set_branch_flag(ctx, "NAT", 1, 1)
+        seen.extend([t.branch_uri(ctx, 1), t.branch_duri(ctx, 0), t.branch_path(ctx, 0), t.branch_q(ctx, 0),
+                     t.branch_q(ctx, 1), t.branch_socket(ctx, 0), t.branch_last_received(ctx, -1),
+                     t.branch_type(ctx, None), t.branch_uri(ctx, 5), t.branch_flags(ctx, 1),
+                     t.branch_flag(ctx, "NAT", 1), t.branch_flag(ctx, "NAT", 0), t.branch_attr(ctx, "kind", 1)])
+        assert t.set_branch_attr(ctx, "kind", 1, None) and t.set_branch_flag(ctx, "NAT", 1, 0)
+        seen.extend([t.branch_attr(ctx, "kind", 1), t.branch_flag(ctx, "NAT", 1), t.branch_uri(ctx, "0/active")])
+        return 1
+
+    def arm(t: Any, ctx: Ctx) -> None:
+        ctx.target.du, ctx.target.q = "sip:10.0.0.2", 700
+        t.t_on_failure(ctx, "F")
+    flow("bob", "carol", arm=arm, F=failure).recv("INVITE").answer("bob", 404).answer("carol", 486)
+    assert seen == ["sip:carol@10.0.0.3", "sip:10.0.0.2", None, 700, None, "udp:10.0.0.9:5060", 486, "sip", None, "NAT",
+                    1, 0, "home", None, 0, "sip:bob@10.0.0.2"]

@@ -33,7 +33,8 @@ AVP: list[tuple[str, list[Any] | None]] = [
     ("$avp(x) = 1; $avp(x) = 2; $(avp(x)[*]) = null;", []), ("$avp(x) = 1; $avp(x) = 2; $(avp(x)[*]) = 7;", [7]),
     ("$avp(x) = 1; $avp(x) = 2; $(avp(x)[append]) = 7;", [7, 1, 2]), ("$avp(x) = null;", None),
     ("$avp(x) = 1; $avp(x) += 4;", [1, 5]), ("$avp(x) = 1; $(avp(x)[0]) += 4;", [5]), ("$avp(i:x) = 1;", [1]),
-    ('$var(n) = "x"; $avp($var(n)) = 1;', [1]), ("$var(i) = 1; $avp(x) = 1; $avp(x) = 2; $(avp(x)[$var(i)]) = 8;", [8, 2]),
+    ('$var(n) = "x"; $avp($var(n)) = 1;', [1]),
+    ("$var(i) = 1; $avp(x) = 1; $avp(x) = 2; $(avp(x)[$var(i)]) = 8;", [8, 2]),
     ('$avp(x) = 1; $(avp(x)[$var(none)]) = 8;', [1]), ('$avp(x) = 1 + "a";', None), ('$avp(x) := 1 + "a";', None),
 ]
 
@@ -47,7 +48,8 @@ def test_avp(body: str, values: list[Any] | None) -> None:
 
 
 BOX: list[tuple[str, list[Any], int]] = [
-    ("$box(a) = 1;", [("a", None, 1)], 1), ("$(box(a)[2]) = 1;", [("a", 2, 1)], 1), ("$box(a) := 1;", [("a", "*", 1)], 1),
+    ("$box(a) = 1;", [("a", None, 1)], 1), ("$(box(a)[2]) = 1;", [("a", 2, 1)], 1),
+    ("$box(a) := 1;", [("a", "*", 1)], 1),
     ("$(box(a)[append]) = 1;", [("a", "append", 1)], 1), ("$box(locked) = 1;", [("locked", None, 1)], -1),
     ("$box(a) = null;", [], -1), ("$box(a) = $var(none);", [], -1), ('$box(a) += "x";', [("a", None, "a:Nonex")], 1),
     ('$box(a) = 1 + "a";', [], -1), ("$box($var(none)) = 1;", [], -1), ("$(box(a)[$var(none)]) = 1;", [], -1),

@@ -36,7 +36,8 @@ ARGUMENTS: list[tuple[str, tuple[int, list[Any]]]] = [
     ('half("$var(n)0");', (1, [50])), ("half($var(none));", REFUSED), ('half("$rU");', REFUSED),
     # flag, route, variadic
     ('named(NAT, "F");', (1, [("NAT", "F")])), ('named("NAT", "x$var(n)");', (1, [("NAT", "x5")])),
-    ("named(22, \"\");", (1, [("22", "")])), ("many();", (1, [()])), ('many("a", "$rU", $var(n));', (1, [("a", "bob", "5")])),
+    ("named(22, \"\");", (1, [("22", "")])), ("many();", (1, [()])),
+    ('many("a", "$rU", $var(n));', (1, [("a", "bob", "5")])),
     ('many("a", $var(none));', REFUSED), ("nobody();", REFUSED),
 ]
 
@@ -46,7 +47,8 @@ def test_arguments(body: str, expected: tuple[int, list[Any]]) -> None:
     assert run(f'$var(n) = 5; $var(s) = "5"; {body}') == expected
 
 
-PATTERNS = [("^CD", "ok"), ("^cd$$", "ok"), ("b.c", "fail"), ("[^x]b$$", "ok"), ("$var(re)", "ok"), ("^$var(re)", "fail"),
+PATTERNS = [("^CD", "ok"), ("^cd$$", "ok"), ("b.c", "fail"), ("[^x]b$$", "ok"), ("$var(re)", "ok"),
+    ("^$var(re)", "fail"),
             ("$var(bad)", "fail"), ("([", "fail")]
 
 
@@ -72,7 +74,8 @@ def test_a_refused_call_is_logged_with_its_place(caplog: pytest.LogCaptureFixtur
 
 ROUTES: list[tuple[str, list[Any]]] = [
     ("route(A);", ["A"]), ('route("A");', ["A"]), ("route(5);", ["five"]), ('$var(r) = "A"; route($var(r));', ["A"]),
-    ('$var(r) = 5; route($var(r));', ["five"]), ('$var(r) = "A"; route("$var(r)");', ["A"]), ('route("x_$rU");', ["x"]),
+    ('$var(r) = 5; route($var(r));', ["five"]), ('$var(r) = "A"; route("$var(r)");', ["A"]),
+    ('route("x_$rU");', ["x"]),
     ('$var(r) = "none"; if (route($var(r))) ok(); else fail();', ["fail"]),
     ('route(P, "a $rU", 2, $rU, null);', ["a $rU", 2, "bob"]),
     ('route(P, "1"); route(P);', ["1"]), ('route(Q, "out"); ', ["in", "out"]), ("route(N, 3, 2);", [2]),
@@ -82,7 +85,8 @@ ROUTES: list[tuple[str, list[Any]]] = [
 @pytest.mark.parametrize(("body", "seen"), ROUTES, ids=[case[0] for case in ROUTES])
 def test_route_calls(body: str, seen: list[Any]) -> None:
     assert run(body, 'route[A] { mark("A"); } route[5] { mark("five"); } route[x_bob] { mark("x"); } '
-                     "route[P] { tell($param(1)); tell($param(2)); tell($param(3)); tell($param(4)); tell($param(9)); }"
+                     "route[P] { tell($param(1)); tell($param(2)); tell($param(3)); tell($param(4)); "
+                     "tell($param(9)); }"
                      'route[Q] { route(P, "in"); tell($param(1)); } route[N] { tell($param($param(2))); }')[1] == seen
 
 

@@ -46,10 +46,12 @@ def test_truth(condition: str, expected: str) -> None:
 
 COMPARE = [
     # strings ignore case; NULL is equal to null only
-    ('$rU == "BOB"', "YES"), ('$rU != "BOB"', "NO"), ('$rU < "c"', "YES"), ('$rU > "BOC"', "NO"), ('$rU >= "Bob"', "YES"),
+    ('$rU == "BOB"', "YES"), ('$rU != "BOB"', "NO"), ('$rU < "c"', "YES"), ('$rU > "BOC"', "NO"),
+    ('$rU >= "Bob"', "YES"),
     ('$var(none) == "x"', "NO"), ('$var(none) != "x"', "YES"), ('$var(none) < "x"', "NO"), ("$var(none) == 1", "NO"),
     ("$var(none) != 1", "YES"), ("$var(none) < 1", "NO"), ("$var(none) == null", "YES"), ("$var(none) != null", "NO"),
-    ("$rU == null", "NO"), ("$rU != null", "YES"), ("$var(none) == $var(nope)", "YES"), ("$var(none) != $var(nope)", "NO"),
+    ("$rU == null", "NO"), ("$rU != null", "YES"), ("$var(none) == $var(nope)", "YES"),
+    ("$var(none) != $var(nope)", "NO"),
     ("$var(none) == $rU", "NO"), ("$var(none) != $rU", "YES"), ("$rU < $var(none)", "NO"), ('$var(none) =~ "x"', "NO"),
     ('$var(none) !~ "x"', "YES"), ("$var(none) =~ $var(nope)", "YES"), ("$var(none) !~ $var(nope)", "NO"),
     # integers, dual values, clashes
@@ -63,7 +65,8 @@ COMPARE = [
     ('$ru =~ "BOB@"', "YES"), ('$ru !~ "BOB@"', "NO"), ('$ru =~ "^bob"', "NO"), ('$var(lines) =~ "a.b"', "YES"),
     ('$var(lines) =~ "^b"', "NO"), ('$var(lines) =~ "a$"', "NO"), ('$rU =~ "b$"', "YES"), ('$status =~ "^2"', "YES"),
     ('$bare =~ "7"', "NO"), ('$bare !~ "8"', "NO"), ("$rU =~ $var(re)", "YES"), ("$rU !~ $var(re)", "NO"),
-    ("$rU =~ $var(bad)", "NO"), ("$rU !~ $var(bad)", "NO"), ('$rU =~ "[[:alpha:]]{3}"', "YES"), ('$rU =~ "[$o]b"', "YES"),
+    ("$rU =~ $var(bad)", "NO"), ("$rU !~ $var(bad)", "NO"), ('$rU =~ "[[:alpha:]]{3}"', "YES"),
+    ('$rU =~ "[$o]b"', "YES"),
     # networks
     ("$address == 10.0.0.0/8", "YES"), ("$address != 10.0.0.0/8", "NO"), ("$address == 10.1.2.3", "YES"),
     ('$address == "10.1.2.3"', "YES"), ("$address == 192.168.0.0/255.255.0.0", "NO"), ("$rU == 10.0.0.0/8", "NO"),

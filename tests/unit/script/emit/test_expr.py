@@ -30,7 +30,8 @@ ARITHMETIC: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("expression", "value"), ARITHMETIC, ids=[case[0] for case in ARITHMETIC])
 def test_arithmetic(expression: str, value: Any) -> None:
-    seen = run(f'$var(n) = 5; $var(s) = "5"; $var(x) = "kept"; if ($var(x) = {expression}) mark("1"); else mark("-1"); '
+    seen = run(f'$var(n) = 5; $var(s) = "5"; $var(x) = "kept"; '
+               f'if ($var(x) = {expression}) mark("1"); else mark("-1"); '
                "put($var(x), \"\");", "route[A] { return(4); }")[1]
     assert [item for item in seen if item not in ("fail",)] == ["-1" if value == KEPT else "1", value]
 
@@ -45,11 +46,13 @@ READ: list[tuple[str, Any]] = [
     ("$(hdr(X-List)[-1])", "two"), ("$(hdr(X-List)[*])", "one, two"), ("$(hdr(X-List)[9])", None),
     ("$hdr($var(h))", "one"), ("$(hdr($var(h))[$var(i)])", "two"), ("$hdr($var(none))", None),
     ("$(hdr(X-List)[$var(none)])", None), ("$(hdr(X-List)[$var(h)])", None),
-    ("$(rU{s.len})", 3), ("$(rU{s.twice})", "bobbob"), ("$(rU{s.twice,3}{s.len})", 9), ("$(rU{s.twice,$var(i)})", "bob"),
+    ("$(rU{s.len})", 3), ("$(rU{s.twice})", "bobbob"), ("$(rU{s.twice,3}{s.len})", 9),
+    ("$(rU{s.twice,$var(i)})", "bob"),
     ("$(status{s.len})", 3), ("$(hdr(Nope){s.len})", None), ("$(rU{s.twice,x})", None), ("$(rU{s.nothing})", None),
     ("$nothing", None), ("$nothing(key)", None), ("$cfg_line", 3), ("$cfg_file", "test.cfg"), ("$rc", 1),
     ("$avp(a)", "new"), ("$(avp(a)[0])", "new"), ("$(avp(a)[1])", "old"), ("$(avp(a)[-1])", "old"),
-    ("$(avp(a)[*])", "new, old"), ("$(avp(a)[2])", None), ("$(avp(a)[$var(i)])", "old"), ("$(avp(a)[$var(none)])", None),
+    ("$(avp(a)[*])", "new, old"), ("$(avp(a)[2])", None), ("$(avp(a)[$var(i)])", "old"),
+    ("$(avp(a)[$var(none)])", None),
     ("$avp(s:a)", "new"), ("$avp($var(name))", "new"), ("$avp(none)", None), ("$var($var(name))", "letter"),
     ("$(<request>rU)", "bob"), ("$(<reply>rs)", None), ("$(<nowhere>rU)", None), ("$(box(k)[*])", "k:*"),
     ("$(rU{s.eval})", "bob"), ("$(var(f){s.eval})", "to bob"),
@@ -58,7 +61,8 @@ READ: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("variable", "value"), READ, ids=[case[0] for case in READ])
 def test_reading_a_variable(variable: str, value: Any) -> None:
-    seen = run('$avp(a) = "old"; $avp(a) = "new"; $var(h) = "X-List"; $var(i) = 1; $var(name) = "a"; $var(a) = "letter"; '
+    seen = run('$avp(a) = "old"; $avp(a) = "new"; '
+               '$var(h) = "X-List"; $var(i) = 1; $var(name) = "a"; $var(a) = "letter"; '
                f'$var(f) = "to $rU";\nput($var(x), "{variable}"); $var(y) = {variable}; put($var(y), "");')[1]
     assert seen[-1] == value
 

@@ -9,7 +9,8 @@ import pytest
 from osip.script.emit.names import Namespace, literal
 
 
-@pytest.mark.parametrize(("wanted", "name"), [("t_relay", "t_relay"), ("exec", "f_exec"), ("if", "f_if"), ("ctx", "f_ctx"),
+@pytest.mark.parametrize(("wanted", "name"), [("t_relay", "t_relay"), ("exec", "f_exec"), ("if", "f_if"),
+    ("ctx", "f_ctx"),
                                               ("r", "f_r"), ("a1", "f_a1"), ("_x", "f__x"), ("9", "f_9"),
                                               ("err.rcode", "err_rcode"), ("é", "f__"), ("", "f_")])
 def test_bind(wanted: str, name: str) -> None:
