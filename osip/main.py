@@ -16,6 +16,7 @@ from osip.core.run.config import Config
 from osip.core.run.env import Env
 from osip.core.run.management import CoreCommands
 from osip.core.run.master import Master
+from osip.core.run.reload import apply, check_modules
 from osip.core.run.worker import Worker
 from osip.script.boot import CheckResult, compile_script
 from osip.script.builtins import BUILTINS
@@ -53,24 +54,32 @@ class Server:
         return Master(self.worker, self.reload, grace=options.grace, pid_file=options.pid_file,
                       user=options.user or config.user, group=options.group or config.group, ready=ready)
 
-    def reload(self) -> list[Diagnostic]:
-        """Check and compile the script again and swap it in; with errors the old program stays."""
-        checked = new_registry()
-        result = check(self.options, checked, Config())
+    def reload(self, dry_run: bool = False) -> list[Diagnostic]:
+        """Check and compile the script again and swap it in, parameters, settings and new sockets included.
+
+        With errors nothing changes; with `dry_run` nothing changes in any case.
+        """
+        checked, config = new_registry(), Config()
+        result = check(self.options, checked, config)
         running = self.worker.registry
-        found = list(result.diagnostics)
-        if result.ok and set(checked.classes) - set(running.classes):
-            new = ", ".join(sorted(set(checked.classes) - set(running.classes)))
-            found.append(Diagnostic("E308", f"the new script loads further modules ({new}): that needs a restart"))
+        found = list(result.diagnostics) + (check_modules(running, checked) if result.ok else [])
+        if not any(d.is_error for d in found):
+            program = emit(result.script, running, self.worker.env)
+            for instance in running.instances.values():
+                found += instance.reload_check(program)
         errors = [d for d in found if d.is_error]
         if errors:
             _log.error("reload refused errors=%d first=%s:%d:%d %s %s", len(errors), errors[0].span.file,
                        errors[0].span.line, errors[0].span.col, errors[0].code, errors[0].message)
             return found
-        program = emit(result.script, running, self.worker.env)
-        for instance in running.instances.values():
-            found += instance.reload_check(program)
-        if any(d.is_error for d in found):
+        if dry_run:
+            return found
+        override(self.options, config)
+        try:
+            found += apply(self.worker, checked, config, listen_sockets(self.options, result, config))
+        except OsipError as error:
+            found.append(Diagnostic("E311", str(error)))
+            _log.error("reload refused error=%s", error)
             return found
         self.worker.set_program(program)
         self.result = result
@@ -96,12 +105,7 @@ def build(options: Options) -> Server:
     result = check(options, registry, config)
     if not result.ok:
         raise ScriptError(f"{options.path} has {len(result.errors)} error(s)", result.diagnostics)
-    if options.debug:
-        config.set("debug_mode", 1)
-    if options.log_level is not None:
-        config.log_level = options.log_level
-    if options.stderr:
-        config.stderror_enabled = 1
+    override(options, config)
     log.set_up(config)
     sockets = listen_sockets(options, result, config)
     registry.create()
@@ -113,6 +117,16 @@ def build(options: Options) -> Server:
     server = Server(options, result, worker)
     env.reload = server.reload
     return server
+
+
+def override(options: Options, config: Config) -> None:
+    """Let the command line have the last word."""
+    if options.debug:
+        config.set("debug_mode", 1)
+    if options.log_level is not None:
+        config.log_level = options.log_level
+    if options.stderr:
+        config.stderror_enabled = 1
 
 
 def listen_sockets(options: Options, result: CheckResult, config: Config) -> list[LocalSocket]:

@@ -95,10 +95,11 @@ def uptime(obj: tuple[str, str]) -> None:
 
 
 @osipctl.command("reload")
+@click.option("--dry-run", is_flag=True, help="Only check.")
 @click.pass_obj
-def reload_(obj: tuple[str, str]) -> None:
+def reload_(obj: tuple[str, str], dry_run: bool) -> None:
     """Read the script again; with errors the old one stays."""
-    run("reload_routes", (), *obj)
+    run("reload_routes", ("1",) if dry_run else (), *obj)
 
 
 @osipctl.command("get_statistics")

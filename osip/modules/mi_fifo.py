@@ -45,25 +45,30 @@ class MiFifo(Module):
         self._open()
 
     async def destroy(self) -> None:
+        mine = self._is_there()
         self._close()
-        try:
-            os.unlink(self.fifo_name)
-        except OSError:
-            pass
+        if mine:
+            try:
+                os.unlink(self.fifo_name)
+            except OSError:
+                pass
 
     @timer(30)
     def watch(self) -> None:
         """Make the pipe again when somebody removed it or put another one in its place."""
-        try:
-            if self._fd >= 0 and os.path.samestat(os.lstat(self.fifo_name), os.fstat(self._fd)):
-                return
-        except OSError:
-            pass
+        if self._is_there():
+            return
         self._close()
         try:
             self._open()
         except ModuleError as error:
             _log.error("pipe not made again error=%s", error)
+
+    def _is_there(self) -> bool:
+        try:
+            return self._fd >= 0 and os.path.samestat(os.lstat(self.fifo_name), os.fstat(self._fd))
+        except OSError:
+            return False
 
     def _open(self) -> None:
         try:

@@ -105,6 +105,8 @@ CATALOGUE: dict[str, Entry] = {
     "E309": Entry("environment variable not set", "A value asks for ${NAME}, which the environment does not have; "
                   "${NAME:-default} gives a default."),
     "E310": Entry("file of a value not readable", "A value written file:/path is the content of that file."),
+    "E311": Entry("reload failed", "The new script is right, but something that it asks for (a socket, for example) "
+                  "could not be had. The old script stays."),
     # --- E4xx: types and arguments
     "E401": Entry("wrong number of arguments", "The function takes more or fewer arguments."),
     "E402": Entry("wrong kind of argument", "The argument cannot be turned into what the function takes."),
@@ -147,6 +149,8 @@ CATALOGUE: dict[str, Entry] = {
     "W609": Entry("module hides a built-in one", "A folder of mpath or an installed package has a module of the same "
                   "name as a built-in one, and comes first."),
     "W610": Entry("module loaded twice", "The second loadmodule line of a module changes nothing."),
+    "W641": Entry("change needs a restart", "The value is read only while the server starts; the running server keeps "
+                  "the old one."),
     "W620": Entry("import_file without a file", "import_file forgives a missing file; include_file does not."),
     # --- N7xx: compatibility
     "N701": Entry("text from a web page repaired", "Typographic quotes, HTML entities and <br> outside strings were "

@@ -78,14 +78,15 @@ class ParamDecl(Declaration):
 
 def param(default: Any = None, *, kind: Any = None, ge: int | None = None, le: int | None = None,
           choices: tuple[Any, ...] = (), parse: Callable[[Any], Any] | None = None, multiple: bool = False,
-          name: str = "", aliases: tuple[str, ...] = (), removed: str = "", doc: str = "") -> Any:
+          name: str = "", aliases: tuple[str, ...] = (), removed: str = "", live: bool = False, doc: str = "") -> Any:
     """Declare a parameter that `modparam` sets; on the instance the attribute is its value.
 
     The type is that of the default, or `kind` (int, str or a tuple of both). `parse` converts a value (ValueError with
-    words when it is bad). With `multiple`, each `modparam` adds to a list. `removed` accepts it without effect.
+    words when it is bad). With `multiple`, each `modparam` adds to a list. `removed` accepts it without effect. `live`
+    says that the value is read at each use, so that a reload may change it.
     """
     return ParamDecl(default, kind=kind, ge=ge, le=le, choices=choices, parse=parse, multiple=multiple, name=name,
-                     aliases=aliases, removed=removed, doc=doc)
+                     aliases=aliases, removed=removed, live=live, doc=doc)
 
 
 class PvarDecl(_Marked):

@@ -46,6 +46,13 @@ class Module:
     async def destroy(self) -> None:
         """Close what `child_init` opened."""
 
+    def reload_params(self, changes: dict[str, Any]) -> set[str]:
+        """Take over changed parameters (name -> new value) on a reload; return the names of those that now hold.
+
+        Parameters declared `live` need nothing here: they are set before.
+        """
+        return set()
+
     def reload_check(self, program: Any) -> list[Diagnostic]:
         """Say what in a new program this running module cannot accept."""
         return []

@@ -100,6 +100,19 @@ class Registry:
                 return value
         return next((spec.default for spec in self.classes[module].spec.params if spec.attr == name), None)
 
+    def configured(self, spec: ParamSpec) -> Any:
+        """Return what the script sets a parameter to: its value, the list of its values, or the default."""
+        values = [value for one, value in self._params if (one.module, one.attr) == (spec.module, spec.attr)]
+        if spec.multiple:
+            return [*(spec.default or ()), *values]
+        return values[-1] if values else spec.default
+
+    def take_param(self, module: str, attr: str, value: Any) -> None:
+        """Note that a running module holds a new value since a reload."""
+        spec = next(one for one in self.classes[module].spec.params if one.attr == attr)
+        kept = [(one, old) for one, old in self._params if (one.module, one.attr) != (module, attr)]
+        self._params = kept + [(spec, one) for one in (value if spec.multiple else [value])]
+
     def create(self) -> None:
         """Make the instances, apply the parameters and inject what each module needs."""
         for name, cls in self.classes.items():

@@ -71,6 +71,7 @@ class ParamSpec:
     multiple: bool = False
     aliases: tuple[str, ...] = ()
     removed: str = ""               # why it has no effect any more; accepted with a notice
+    live: bool = False              # read at each use: a reload may change it
 
 
 @dataclass(frozen=True, slots=True)

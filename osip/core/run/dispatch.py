@@ -55,6 +55,10 @@ class Dispatch:
         self.env.stats.register("core", name, lambda: getattr(self, name), StatKind.COUNTER,
                                 lambda: setattr(self, name, 0))
 
+    def refresh(self) -> None:
+        """Look at the settings again, after a reload."""
+        self._threshold = self.env.config.exec_msg_threshold
+
     # --- in ---------------------------------------------------------------------------------------------------------
 
     def receive(self, raw: bytes, source: Source) -> None:

@@ -19,7 +19,8 @@ MIN_SECRET = 4
 """Shorter values are not blanked out: they would tear ordinary words apart."""
 
 _SECRET = re.compile(r'(?i)\b(response|password|passwd|ha1|nonce)\s*=\s*("[^"]*"|[^\s,;&]+)'
-                     r"|(?<=://)([^/\s:@]+):([^@\s]+)(?=@)")
+                     r"|(?<=://)([^/\s:@]*):([^@\s]+)(?=@)")
+_CONTROL = re.compile(r"(\x1b\[[0-9;]*m)|\r?\n|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def python_level(level: int) -> int:
@@ -91,7 +92,8 @@ def set_up(config: Config) -> logging.Logger:
 
 
 def _add(logger: logging.Logger, handler: logging.Handler, config: Config, form: str, limit: int) -> None:
-    handler.setFormatter((Lines if form == "plain_text" else JsonLines)(config.log_prefix, config.secrets))
+    handler.setFormatter(Lines(config.log_prefix, config.log_msg_buf_size) if form == "plain_text"
+                         else JsonLines(config.log_prefix, config.log_json_buf_size))
     if limit:
         handler.setLevel(python_level(limit))
     logger.addHandler(handler)

@@ -78,9 +78,10 @@ class CoreCommands(Module):
         return {"WD": os.getcwd()}
 
     @mi(aliases=("reload_routes",), scope=Scope.EACH)
-    def reload_routes(self) -> None:
-        """Read the script again and swap it in at once; with errors the old one stays."""
-        errors = [d for d in self.env.reload() if d.is_error]
+    def reload_routes(self, dry_run: int | None = None) -> dict[str, Any] | None:
+        """Read the script again and swap it in at once; with errors the old one stays. dry_run 1 only checks."""
+        found = self.env.reload(bool(dry_run))
+        errors = [d for d in found if d.is_error]
         if errors:
             first = errors[0]
             raise MIError(500, f"script has {len(errors)} error(s), the old one stays",

@@ -6,7 +6,7 @@ from hashlib import md5
 from typing import TYPE_CHECKING, Final
 
 from osip import __version__
-from osip.core.net.endpoint import DEFAULT_PORTS, Dest
+from osip.core.net.endpoint import DEFAULT_PORTS, Dest, is_ip
 from osip.core.run.ctx import FORCE_RPORT, REPLY_TO_VIA, Ctx
 from osip.core.sip.build import build_reply
 from osip.core.sip.names import reason_phrase
@@ -57,7 +57,7 @@ def dest(env: Env, request: Request, source: Source, via_flags: int = 0) -> Dest
     if socket.reliable:
         # The port counts only when the connection is gone and a new one must be made (18.2.2).
         return Dest(socket.proto, source.host, via.port or DEFAULT_PORTS[socket.proto], socket, source.conn)
-    if via_flags & REPLY_TO_VIA or env.config.reply_to_via:
+    if (via_flags & REPLY_TO_VIA or env.config.reply_to_via) and is_ip(via.host):   # a name would have to be asked for
         return Dest(socket.proto, via.host, via.port or DEFAULT_PORTS[socket.proto], socket)
     if via.rport is not None or via_flags & FORCE_RPORT:
         return Dest(socket.proto, source.host, source.port, socket)

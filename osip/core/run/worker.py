@@ -147,6 +147,12 @@ class Worker:
             raise OsipError(f"cannot listen on {socket.text}: {error.strerror or error}. Is another server using this "
                             f"port? Choose another one with -l {socket.proto}:{socket.host}:PORT") from error
 
+    def add_socket(self, socket: LocalSocket) -> None:
+        """Listen on one more socket while running; OsipError when it cannot be opened."""
+        self._open(socket, asyncio.get_running_loop())
+        socket.index = len(self.env.sockets)
+        self.env.sockets.append(socket)
+
     def stop(self, drain: bool = False, grace: float = 10.0) -> None:
         """Stop serving; with `drain` first finish what is in flight, at most `grace` seconds long."""
         if self._stop is None or self._stop.is_set():

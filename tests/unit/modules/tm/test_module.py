@@ -17,7 +17,8 @@ from osip.modules.tm.transaction import ON_CANCEL, ON_DONE, ON_FINAL, ON_REPLY
 def test_every_name_of_the_reference_is_there() -> None:
     functions = {name for spec in Tm.spec.functions for name in (spec.name, *spec.aliases)}
     assert {"t_newtran", "t_reply", "t_replicate", "t_relay", "t_on_failure", "t_on_reply", "t_on_branch",
-            "t_check_status", "t_flush_flags", "t_local_replied", "t_check_trans", "t_was_cancelled", "t_cancel_branch",
+            "t_check_status", "t_flush_flags", "t_local_replied", "t_check_trans", "t_was_cancelled",
+            "t_cancel_branch",
             "t_add_hdrs", "t_reply_with_body", "t_new_request", "t_add_cancel_reason", "t_inject_branches",
             "t_wait_for_new_branches", "t_wait_no_more_branches", "t_reply_by_callid", "t_get_branch_idx_by_attr",
             "t_is_set", "t_is_canceled"} <= functions
@@ -65,7 +66,8 @@ def test_watchers() -> None:
     seen: list[tuple[int, int]] = []
 
     def arm(t: Tm, ctx: Ctx) -> None:
-        t.watch(ctx, ON_REPLY | ON_FINAL | ON_CANCEL | ON_DONE, lambda tx, what, status, _: seen.append((what, status)))
+        mask = ON_REPLY | ON_FINAL | ON_CANCEL | ON_DONE
+        t.watch(ctx, mask, lambda tx, what, status, _: seen.append((what, status)))
     play = flow("bob", arm=lambda t, c: arm(t, c) if c.msg.method == "INVITE" else None).recv("INVITE")
     play.answer("bob", 180).recv("CANCEL").answer("bob", 487).recv("ACK").advance(6).gone()
     assert seen == [(ON_REPLY, 180), (ON_CANCEL, 0), (ON_REPLY, 487), (ON_FINAL, 487), (ON_DONE, 487)]
@@ -138,7 +140,7 @@ def test_branch_found_by_attribute() -> None:
         ctx.targets[0].attrs = {"kind": "home"}         # type: ignore[index]
 
     def failure(ctx: Ctx) -> int:
-        assert tm(ctx).t_get_branch_idx_by_attr(ctx, "kind", "home", None, Holder()) == 1       # type: ignore[arg-type]
+        assert tm(ctx).t_get_branch_idx_by_attr(ctx, "kind", "home", None, Holder()) == 1    # type: ignore[arg-type]
         assert tm(ctx).t_get_branch_idx_by_attr(ctx, "kind", "work") == -1
         return 1
     play = flow("bob", "carol", arm=lambda t, c: (arm(t, c), t.t_on_failure(c, "F")), F=failure).recv("INVITE")
@@ -149,10 +151,9 @@ def test_branch_found_by_attribute() -> None:
 def test_statistics() -> None:
     play = ringing("bob").answer("bob", 200)
     stats = {stat.name: stat.read() for stat in play.env.stats.all() if stat.group == "tm"}
-    assert {name: stats[name] for name in ("UAS_transactions", "UAC_transactions", "received_replies", "relayed_replies",
-                                           "local_replies", "2xx_transactions", "inuse_transactions")} == {
-        "UAS_transactions": 1, "UAC_transactions": 1, "received_replies": 2, "relayed_replies": 2, "local_replies": 1,
-        "2xx_transactions": 1, "inuse_transactions": 1}
+    expected = {"UAS_transactions": 1, "UAC_transactions": 1, "received_replies": 2, "relayed_replies": 2,
+                "local_replies": 1, "2xx_transactions": 1, "inuse_transactions": 1}
+    assert {name: stats[name] for name in expected} == expected
 
 
 def test_a_response_without_our_branch_is_left_alone() -> None:

@@ -104,7 +104,8 @@ async def test_mi_uac_dlg() -> None:
     task = asyncio.ensure_future(tm.mi_uac_dlg("OPTIONS", "sip:bob@10.0.0.2",
                                                "From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nX-A: 1\r\n"))
     await asyncio.sleep(0)
-    play.sent("OPTIONS", "bob").check(lambda m: m.get("X-A") == "1" and m.from_tag == "1").answer("bob", 200, "OPTIONS")
+    play.sent("OPTIONS", "bob").check(lambda m: m.get("X-A") == "1" and m.from_tag == "1")
+    play.answer("bob", 200, "OPTIONS")
     assert (await task)["Status"] == "200 OK"
     with pytest.raises(MIError):
         await tm.mi_uac_dlg("OPTIONS", "sip:bob@10.0.0.2", "From: <sip:a@b>\r\n")

@@ -112,5 +112,5 @@ def test_branches_of_the_transaction() -> None:
         ctx.target.du, ctx.target.q = "sip:10.0.0.2", 700
         t.t_on_failure(ctx, "F")
     flow("bob", "carol", arm=arm, F=failure).recv("INVITE").answer("bob", 404).answer("carol", 486)
-    assert seen == ["sip:carol@10.0.0.3", "sip:10.0.0.2", None, 700, None, "udp:10.0.0.9:5060", 486, "sip", None, "NAT",
-                    1, 0, "home", None, 0, "sip:bob@10.0.0.2"]
+    assert seen == ["sip:carol@10.0.0.3", "sip:10.0.0.2", None, 700, None, "udp:10.0.0.9:5060", 486, "sip", None,
+                    "NAT", 1, 0, "home", None, 0, "sip:bob@10.0.0.2"]

@@ -1,0 +1,250 @@
+"""Follow every way through the routes: a relay after a final reply, a header read after it was edited.
+
+What is followed is kept small: where a final reply may have been sent, and which headers may have been edited. Ways
+join after an `if`; a way that leaves the script ends. A called route is followed with what is known at the call, and
+its results are kept apart by sign, so that `if (!route(CHECK)) exit;` is understood.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from osip.core.exports.diagnostic import Diagnostic, Severity, Span
+from osip.core.exports.registry import Registry
+from osip.script import nodes
+from osip.script.check.reference import FORMATS, arg_of
+from osip.script.check.unit import Unit
+
+REPLIES = frozenset(("sl_send_reply", "send_reply", "t_reply", "t_reply_with_body", "sl_reply_error"))
+RELAYS = frozenset(("t_relay", "forward"))
+_ADDS = frozenset(("append_hf", "insert_hf"))
+_REMOVES = frozenset(("remove_hf",))
+_READS = frozenset(("is_present_hf",))
+_DEPTH = 40
+
+
+class State(NamedTuple):
+    """What may have happened on the ways to one place."""
+    replied: Span | None = None
+    edited: frozenset[tuple[str, Span]] = frozenset()
+
+
+Ways = State | None
+"""A state, or None where no way leads."""
+
+
+def join(first: Ways, second: Ways) -> Ways:
+    """Return what may have happened on either of two ways."""
+    if first is None or second is None:
+        return second if first is None else first
+    return State(first.replied or second.replied, first.edited | second.edited)
+
+
+class Both(NamedTuple):
+    """The states behind a condition that held and one that did not."""
+    yes: Ways
+    no: Ways
+
+
+class Frame:
+    """What leaves a route, and what breaks out of its loops."""
+    __slots__ = ("breaks", "yes", "no")
+
+    def __init__(self) -> None:
+        self.breaks: Ways = None
+        self.yes: Ways = None
+        self.no: Ways = None
+
+
+def check_course(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
+    """Warn of requests relayed after a final reply, and of headers read after they were edited."""
+    walk = Walk(unit, registry)
+    for route in unit.routes:
+        if route.kind != "route" or route.name in (None, "0"):
+            walk.route(route, State())
+    yield from walk.found.values()
+
+
+class Walk:
+    """One walk over all routes; `found` holds each finding once, by its place."""
+
+    def __init__(self, unit: Unit, registry: Registry) -> None:
+        self.unit, self.registry = unit, registry
+        self.found: dict[tuple[str, Span], Diagnostic] = {}
+        self._known: dict[tuple[int, State], Both] = {}
+        self._depth = 0
+
+    # --- routes and blocks ------------------------------------------------------------------------------------------
+
+    def route(self, route: nodes.RouteDef, state: State) -> Both:
+        """Follow a route; return the states behind a positive and a negative result."""
+        key = (id(route), state)
+        if key in self._known:
+            return self._known[key]
+        if self._depth >= _DEPTH:
+            return Both(state, state)
+        self._known[key] = Both(state, state)           # for a route that calls itself
+        self._depth += 1
+        frame = Frame()
+        end = self.body(route.body, state, frame)
+        self._depth -= 1
+        self._known[key] = Both(join(frame.yes, end), join(frame.no, end))
+        return self._known[key]
+
+    def body(self, body: tuple[nodes.Stmt, ...], state: Ways, frame: Frame) -> Ways:
+        """Follow statements one after the other."""
+        for statement in body:
+            if state is None:
+                return None
+            state = self.statement(statement, state, frame)
+        return state
+
+    def statement(self, node: nodes.Node, state: State, frame: Frame) -> Ways:
+        """Follow one statement."""
+        if isinstance(node, nodes.Block):
+            return self.body(node.body, state, frame)
+        if isinstance(node, nodes.If):
+            yes, no = self.condition(node.cond, state)
+            then = None if yes is None else self.statement(node.then, yes, frame)
+            other = no if no is None or node.orelse is None else self.statement(node.orelse, no, frame)
+            return join(then, other)
+        if isinstance(node, (nodes.While, nodes.For, nodes.Switch)):
+            return self._loop(node, state, frame)
+        if isinstance(node, (nodes.Exit, nodes.Drop, nodes.Return, nodes.Break, nodes.Async)):
+            return self._leave(node, state, frame)
+        if isinstance(node, nodes.RouteCall):
+            yes, no = self.condition(node, state)
+            if yes is not None and no is not None and (yes.replied is None or no.replied is None):
+                return join(yes, no)._replace(replied=state.replied)       # type: ignore[union-attr]
+            return join(yes, no)
+        return join(*self.condition(node, state))
+
+    def _leave(self, node: nodes.Node, state: State, frame: Frame) -> None:
+        if isinstance(node, nodes.Break):
+            frame.breaks = join(frame.breaks, state)
+        elif isinstance(node, nodes.Return):
+            code = node.code.value if isinstance(node.code, nodes.Num) else 1 if node.code is None else None
+            if code is None or code > 0:
+                frame.yes = join(frame.yes, state)
+            if code is None or code < 0:
+                frame.no = join(frame.no, state)
+
+    def _loop(self, node: nodes.While | nodes.For | nodes.Switch, state: State, frame: Frame) -> Ways:
+        outer, frame.breaks = frame.breaks, None
+        end: Ways = state
+        if isinstance(node, nodes.Switch):
+            fallen: Ways = None
+            for case in node.cases:
+                fallen = self.body(case.body, join(state, fallen), frame)
+                end = fallen if case.label is None else end
+            end = join(end, fallen)
+        elif isinstance(node, nodes.While):
+            yes, end = self.condition(node.cond, state)
+            end = join(end, None if yes is None else self.statement(node.body, yes, frame))
+        else:
+            end = join(end, self.statement(node.body, state, frame))
+        end = join(end, frame.breaks)
+        frame.breaks = outer
+        return end
+
+    # --- conditions and calls ---------------------------------------------------------------------------------------
+
+    def condition(self, node: nodes.Node, state: State) -> Both:
+        """Follow an expression; return the states behind true and false."""
+        if isinstance(node, nodes.Not):
+            yes, no = self.condition(node.operand, state)
+            return Both(no, yes)
+        if isinstance(node, nodes.Binary):
+            return self._binary(node, state)
+        if isinstance(node, nodes.RouteCall):
+            route = self.unit.defined("route").get(self._name(node))
+            self._reads(node, state)
+            return Both(state, state) if route is None else self.route(route, state)
+        self._reads(node, state)
+        after = state
+        for inner in self.unit.walk(node):
+            if isinstance(inner, nodes.Call):
+                after = self._call(inner, after)
+        return Both(after, after)
+
+    def _binary(self, node: nodes.Binary, state: State) -> Both:
+        left = self.condition(node.left, state)
+        go_on, stay = (left.yes, left.no) if node.op == "and" else (left.no, left.yes)
+        if go_on is None:
+            return Both(None, stay) if node.op == "and" else Both(stay, None)
+        right = self.condition(node.right, go_on)
+        if node.op == "and":
+            return Both(right.yes, join(stay, right.no))
+        return Both(join(stay, right.yes), right.no)
+
+    def _name(self, node: nodes.RouteCall) -> str:
+        if isinstance(node.target, nodes.Str):
+            return self.unit.constant(node.target) or ""
+        return str(getattr(node.target, "name", getattr(node.target, "value", "")))
+
+    def _call(self, call: nodes.Call, state: State) -> State:
+        name = call.name
+        if name in RELAYS and state.replied is not None:
+            self._warn("W631", f"{name}() after a final reply", call.name_span,
+                       f'the reply at line {state.replied.line} is not followed by "exit" on every way')
+        if name in REPLIES and (name == "sl_reply_error" or self._status(call) >= 200):
+            return state._replace(replied=state.replied or call.name_span)
+        if name in _ADDS or name in _REMOVES:
+            header = self._header(call, name in _ADDS)
+            if header:
+                return state._replace(edited=state.edited | {(header, call.name_span)})
+        return state
+
+    def _status(self, call: nodes.Call) -> int:
+        first = call.args[0] if call.args else None
+        if isinstance(first, nodes.Num):
+            return first.value
+        return int(first.value) if isinstance(first, nodes.Str) and first.value.isdecimal() else 0
+
+    def _header(self, call: nodes.Call, is_line: bool) -> str:
+        first = call.args[0] if call.args else None
+        if not isinstance(first, nodes.Str):
+            return ""
+        name = first.value.partition(":")[0] if is_line else first.value
+        return "" if "$" in name or is_line and ":" not in first.value else name.strip().lower()
+
+    # --- reads ------------------------------------------------------------------------------------------------------
+
+    def _reads(self, node: nodes.Node, state: State) -> None:
+        """Warn of headers that an expression reads although they were edited before it."""
+        if not state.edited:
+            return
+        edits = dict(sorted(state.edited, key=lambda item: (item[1].line, item[1].col), reverse=True))
+        for name, span in self._headers(node):
+            if name.lower() in edits:
+                self._warn("W635", f'"{name}" is read as it was received', span,
+                           f"the edit at line {edits[name.lower()].line} shows only in what is sent")
+
+    def _headers(self, node: nodes.Node) -> Iterator[tuple[str, Span]]:
+        for inner in self.unit.walk(node):
+            if isinstance(inner, nodes.VarRef):
+                yield from _header_of(inner)
+            elif isinstance(inner, nodes.Xlog):
+                yield from self._in_text(inner.text)
+            elif isinstance(inner, nodes.Call):
+                if inner.name in _READS and inner.args and isinstance(inner.args[0], nodes.Str):
+                    yield inner.args[0].value, inner.args[0].span
+                spec = self.registry.function(inner.name)
+                for place, given in enumerate(inner.args if spec else ()):
+                    arg = arg_of(spec, place)                           # type: ignore[arg-type]
+                    if arg is not None and arg.kind in FORMATS and isinstance(given, nodes.Str):
+                        yield from self._in_text(given)
+
+    def _in_text(self, text: nodes.Str) -> Iterator[tuple[str, Span]]:
+        if "$" in text.value:
+            for part in self.unit.format(text)[0].parts:
+                if isinstance(part, nodes.VarRef):
+                    yield from _header_of(part)
+
+    def _warn(self, code: str, message: str, span: Span, hint: str) -> None:
+        self.found.setdefault((code, span), Diagnostic(code, message, span, Severity.WARNING, hint))
+
+
+def _header_of(var: nodes.VarRef) -> Iterator[tuple[str, Span]]:
+    if var.name == "hdr" and var.key and var.key_var is None and var.context is None:
+        yield var.key, var.span

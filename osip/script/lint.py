@@ -1,0 +1,28 @@
+"""Run the opinionated rules over a script that was compiled, and mend old spellings."""
+from __future__ import annotations
+
+from osip.core.exports.diagnostic import Diagnostic
+from osip.core.exports.registry import Registry
+from osip.script import nodes
+from osip.script.boot import CheckResult, in_order
+from osip.script.check import Rule
+from osip.script.check.course import check_course
+from osip.script.check.deprecated import apply_edits, check_deprecated, old_spellings
+from osip.script.check.style import check_constant, check_never_set, check_order, check_relaying, check_secrets
+from osip.script.check.unit import Unit
+
+STYLE_RULES: tuple[Rule, ...] = (check_never_set, check_course, check_relaying, check_secrets, check_deprecated,
+                                 check_constant, check_order)
+
+
+def lint(result: CheckResult, registry: Registry) -> list[Diagnostic]:
+    """Return the findings of the checker and of the style rules, in order of position."""
+    unit = Unit(result.script, registry, bool(result.errors))
+    more = [found for rule in STYLE_RULES for found in rule(unit, registry)]
+    return in_order([*result.diagnostics, *more], result.script)
+
+
+def mend(script: nodes.Script, registry: Registry) -> dict[str, str]:
+    """Return the files of a script that have old spellings, each with the new ones put in."""
+    unit = Unit(script, registry, False)
+    return apply_edits(script.files, [edit for old in old_spellings(unit, registry) for edit in old.edits])
