@@ -21,22 +21,26 @@ from osip.core.run.words import HeaderWords, UriWords, body_parts, set_body_part
 from osip.core.sip.auth import Auth, find_credentials, parse_auth
 from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
 from osip.core.sip.build import build_ack, build_cancel, build_reply, build_request
+from osip.core.sip.digest import answer_challenge, digest_ha1, is_known_algorithm
 from osip.core.sip.edits import Edits, merge, splice
 from osip.core.sip.message import Message, Request, Response, check, parse
 from osip.core.sip.multipart import Part as BodyPart
 from osip.core.sip.multipart import bare_type, parts_of
-from osip.core.sip.names import (H_SUPPORTED, H_USER_AGENT, H_ACCEPT, H_ALLOW, H_CALL_ID, H_CONTACT, H_CONTENT_LENGTH, H_CONTENT_TYPE, H_CSEQ,
+from osip.core.sip.names import (H_AUTHORIZATION, H_DIVERSION, H_PROXY_AUTHORIZATION, H_RACK,
+                                 H_SUPPORTED, H_USER_AGENT, H_ACCEPT, H_ALLOW, H_CALL_ID, H_CONTACT, H_CONTENT_LENGTH, H_CONTENT_TYPE, H_CSEQ,
                                  H_EXPIRES, H_FROM, H_MIN_EXPIRES, H_PATH, H_PRIVACY, H_UNSUPPORTED,
                                  H_MAX_FORWARDS, H_PROXY_AUTHENTICATE, H_PROXY_REQUIRE, H_REASON, H_RECORD_ROUTE,
                                  H_ROUTE, H_TO, H_VIA, H_WWW_AUTHENTICATE, M_ACK, M_BYE, M_CANCEL, M_INVITE, M_OPTIONS,
                                  M_OTHER, M_PRACK, M_REGISTER, METHOD_IDS, canonical_name, header_id, reason_phrase)
-from osip.core.sip.params import find_param
+from osip.core.sip.params import find_param, is_token, parse_params, quote
 from osip.core.sip.sdp import Media, Sdp, parse_sdp
 from osip.core.sip.uri import unescape_user, Uri, parse_uri, uri_equal
 from osip.core.run.variable import avp_name
 from osip.core.store.tables import check_version, create_tables
 
 __all__ = [
+    "H_AUTHORIZATION", "H_DIVERSION", "H_PROXY_AUTHORIZATION", "H_RACK", "answer_challenge", "digest_ha1",
+    "is_known_algorithm", "is_token", "parse_params", "quote",
     "check_version",
     "create_tables",
     "avp_name",

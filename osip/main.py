@@ -1,6 +1,7 @@
 """Wire a script into a running server. The single file that knows every floor; it holds no logic of its own."""
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from osip.core.run.config import Config
 from osip.core.run.env import Env
 from osip.core.run.management import CoreCommands
 from osip.core.run.master import Master
+from osip.core.run.program import Program
 from osip.core.run.reload import apply, check_modules
 from osip.core.run.worker import Worker
 from osip.script.boot import CheckResult, compile_script
@@ -43,48 +45,68 @@ class Options:
 
 
 @dataclass(slots=True)
+class Prepared:
+    """A new script, ready to take the place of the running one; without a program when it has errors."""
+    result: CheckResult
+    registry: Registry
+    config: Config
+    program: Program | None
+    found: list[Diagnostic]
+
+
+@dataclass(slots=True)
 class Server:
     """A server that is ready to run."""
     options: Options
     result: CheckResult
     worker: Worker
+    reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def master(self, ready: Callable[[], None]) -> Master:
         config, options = self.worker.env.config, self.options
         return Master(self.worker, self.reload, grace=options.grace, pid_file=options.pid_file,
                       user=options.user or config.user, group=options.group or config.group, ready=ready)
 
-    def reload(self, dry_run: bool = False) -> list[Diagnostic]:
+    async def reload(self, dry_run: bool = False) -> list[Diagnostic]:
         """Check and compile the script again and swap it in, parameters, settings and new sockets included.
 
-        With errors nothing changes; with `dry_run` nothing changes in any case.
+        The work is done beside the packet path, the swap in one step. With errors nothing changes; with `dry_run`
+        nothing changes in any case.
         """
+        async with self.reloading:
+            new = await asyncio.to_thread(self._prepare)
+            errors = [d for d in new.found if d.is_error]
+            if errors:
+                _log.error("reload refused errors=%d first=%s:%d:%d %s %s", len(errors), errors[0].span.file,
+                           errors[0].span.line, errors[0].span.col, errors[0].code, errors[0].message)
+            elif not dry_run:
+                self._swap(new)
+            return new.found
+
+    def _prepare(self) -> Prepared:
         checked, config = new_registry(), Config()
         result = check(self.options, checked, config)
         running = self.worker.registry
         found = list(result.diagnostics) + (check_modules(running, checked) if result.ok else [])
+        program = None
         if not any(d.is_error for d in found):
             program = emit(result.script, running, self.worker.env)
             for instance in running.instances.values():
                 found += instance.reload_check(program)
-        errors = [d for d in found if d.is_error]
-        if errors:
-            _log.error("reload refused errors=%d first=%s:%d:%d %s %s", len(errors), errors[0].span.file,
-                       errors[0].span.line, errors[0].span.col, errors[0].code, errors[0].message)
-            return found
-        if dry_run:
-            return found
         override(self.options, config)
+        return Prepared(result, checked, config, program, found)
+
+    def _swap(self, new: Prepared) -> None:
         try:
-            found += apply(self.worker, checked, config, listen_sockets(self.options, result, config))
+            new.found += apply(self.worker, new.registry, new.config,
+                               listen_sockets(self.options, new.result, new.config))
         except OsipError as error:
-            found.append(Diagnostic("E311", str(error)))
+            new.found.append(Diagnostic("E311", str(error)))
             _log.error("reload refused error=%s", error)
-            return found
-        self.worker.set_program(program)
-        self.result = result
-        _log.info("script reloaded path=%s routes=%d", self.options.path, program.route_count())
-        return found
+            return
+        self.worker.set_program(new.program)        # type: ignore[arg-type]
+        self.result = new.result
+        _log.info("script reloaded path=%s routes=%d", self.options.path, new.program.route_count())
 
 
 def new_registry() -> Registry:

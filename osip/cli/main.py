@@ -7,8 +7,11 @@ import click
 
 from osip import __version__
 from osip.cli.check import check, explain
+from osip.cli.fmt import fmt
+from osip.cli.lint import lint
 from osip.cli.mi import mi
 from osip.cli.modules import modules
+from osip.cli.new import new
 from osip.cli.start import start, start_short
 
 
@@ -23,7 +26,7 @@ def osip() -> None:
     """A SIP server whose behaviour is an OpenSIPS-language script."""
 
 
-for command in (start, check, explain, modules, mi):
+for command in (start, check, lint, fmt, new, explain, modules, mi):
     osip.add_command(command)
 
 

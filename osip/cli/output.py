@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-FAILED, USAGE, UNREACHABLE, MI_FAILED, LINT_ERRORS = 1, 2, 3, 4, 5
+FAILED, USAGE, UNREACHABLE, MI_FAILED, LINT_ERRORS, LINT_WARNINGS = 1, 2, 3, 4, 5, 6
 FORMATS = ("table", "json", "csv")
 
 format_option = click.option("-o", "--output", type=click.Choice(FORMATS), default="table",
@@ -53,15 +53,24 @@ def show_rows(titles: Sequence[str], rows: Sequence[Sequence[Any]], form: str = 
 
 
 def show_value(value: Any, form: str = "table") -> None:
-    """Print an MI result: JSON, or indented `name: value` lines."""
+    """Print an MI result: JSON, CSV, a table where rows fit one, or indented `name: value` lines."""
     if form == "json":
         show_json(value)
     elif isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
         titles = list(dict.fromkeys(k for row in value for k in row))
         show_rows(titles, [[row.get(t, "") for t in titles] for row in value], form)
+    elif form == "csv":
+        table = isinstance(value, dict)
+        rows = value.items() if table else value if isinstance(value, list) else [value]
+        show_rows(("name", "value") if table else ("value",),
+                  [[_cell(cell) for cell in (row if table else (row,))] for row in rows], form)
     else:
         for line in lines(value):
             click.echo(line)
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list)) else value
 
 
 def lines(value: Any, indent: str = "") -> list[str]:
@@ -77,7 +86,7 @@ def lines(value: Any, indent: str = "") -> list[str]:
     if isinstance(value, list):
         out = []
         for item in value:
-            block = lines(item, indent + "  ")
+            block = lines(item, indent + "  " if isinstance(item, (dict, list)) else indent)
             if isinstance(item, dict) and block:
                 block[0] = f"{indent}- {block[0].strip()}"
             out += block

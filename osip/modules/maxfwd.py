@@ -7,7 +7,7 @@ from osip.api import Ctx, Module, ParseError, Route, function, param
 class Maxfwd(Module):
     """Max-Forwards checks."""
 
-    max_limit = param(256, ge=1, le=256, doc="Cap for the value put into outgoing requests.")
+    max_limit = param(256, ge=1, le=256, live=True, doc="Cap for the value put into outgoing requests.")
 
     @function(routes=Route.REQUEST)
     def mf_process_maxfwd_header(self, ctx: Ctx, max_value: int) -> int:

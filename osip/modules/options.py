@@ -1,6 +1,8 @@
 """Answer OPTIONS requests that are meant for this server (RFC 3261 section 11.2)."""
 from __future__ import annotations
 
+from typing import Any
+
 from osip.api import M_OPTIONS, Ctx, Module, ParseError, Route, function, needs, param, parse_uri
 
 
@@ -19,6 +21,13 @@ class Options(Module):
         pairs = (("Accept", self.accept), ("Accept-Encoding", self.accept_encoding),
                  ("Accept-Language", self.accept_language), ("Supported", self.support))
         self._lines = [f"{name}: {value}\r\n".encode() for name, value in pairs if value]
+
+    def reload_params(self, changes: dict[str, Any]) -> set[str]:
+        """Take every change: the headers are built anew."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.mod_init()
+        return set(changes)
 
     @function(routes=Route.REQUEST)
     def options_reply(self, ctx: Ctx) -> int:

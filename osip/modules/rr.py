@@ -41,8 +41,10 @@ class Rr(Module):
 
     def mod_init(self) -> None:
         """Start without listeners."""
-        # Called as (ctx, route parameters) each time loose_route consumed a Route of ours (dialog, uac).
+        # Called as (ctx, route parameters) when loose_route has consumed a Route of ours and set the next hop.
         self.watchers: list[Callable[[Ctx, str], Any]] = []
+        # Called as (ctx) when a Record-Route is written; they return more parameters for it (`;name=value`) or "".
+        self.tails: list[Callable[[Ctx], str]] = []
 
     # --- recording -----------------------------------------------------------------------------------------------
 
@@ -89,7 +91,8 @@ class Rr(Module):
         user = self._user(ctx) if self.add_username else ""
         scheme = "sips" if (out.target.uri or ctx.msg.ruri)[:5].lower() == "sips:" else "sip"
         tag = f";ftag={ctx.msg.from_tag}" if self.append_fromtag and ctx.msg.from_tag else ""
-        tail = f";lr{tag}{''.join(state.params)}>\r\n"
+        more = "".join([write(ctx) for write in self.tails])
+        tail = f";lr{tag}{''.join(state.params)}{more}>\r\n"
         came, left = out.socket_in, out.socket_out
         double = bool(self.enable_double_rr) and came is not left and \
             (came.proto != left.proto or came.adv_host != left.adv_host or came.adv_port != left.adv_port)
@@ -126,10 +129,16 @@ class Rr(Module):
             routes = Routes(ctx, at)
             uri = parse_uri(ctx.ruri or "")
             if msg.to_tag and self._is_recorded(uri):
-                return self._after_strict(ctx, routes, uri)
-            return self._after_loose(ctx, routes)
+                code = self._after_strict(ctx, routes, uri)
+            else:
+                code = self._after_loose(ctx, routes)
         except ParseError:
             return -1
+        params = self.route_params(ctx)
+        if params is not None:
+            for watcher in self.watchers:
+                watcher(ctx, params)
+        return code
 
     def _is_ours(self, uri: Uri) -> bool:
         if not uri.is_sip or (self.ignore_user is not None and uri.user == self.ignore_user):
@@ -204,8 +213,6 @@ class Rr(Module):
         text = str(uri).partition("?")[0].partition("@")
         params = (text[2] or text[0]).partition(";")[2]
         self._recorded(ctx).route = params
-        for watcher in self.watchers:
-            watcher(ctx, params)
 
     def route_params(self, ctx: Ctx) -> str | None:
         """Return the parameters of the Route of ours that was consumed; None before loose_route."""

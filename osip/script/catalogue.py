@@ -152,6 +152,26 @@ CATALOGUE: dict[str, Entry] = {
     "W641": Entry("change needs a restart", "The value is read only while the server starts; the running server keeps "
                   "the old one."),
     "W620": Entry("import_file without a file", "import_file forgives a missing file; include_file does not."),
+    "W630": Entry("variable read but never set", "Nothing in the script sets the variable: it is a slip of the pen, or "
+                  "always NULL. An AVP is named only when one of nearly the same name is set, since modules set AVPs too."),
+    "W631": Entry("relayed after a final reply", "On some way through the routes a final reply was sent before. The "
+                  "caller then gets two answers, or none of the second. Most often an exit is missing."),
+    "W632": Entry("relayed without record_route", "Without a Record-Route header of this server, ACK, BYE and further "
+                  "requests of a call go from phone to phone and are not seen here: no accounting, no NAT help."),
+    "W633": Entry("record_route without loose_route", "Requests within a call arrive with a Route header of this server. "
+                  "loose_route() takes it away and finds the next hop; without it they come back again and again."),
+    "W634": Entry("CANCEL never looked at", "A CANCEL runs through the main route like any request. When replies, "
+                  "look-ups or new destinations come before t_relay(), it may be answered by mistake or not find its "
+                  "call. Relay it early."),
+    "W635": Entry("header read after it was edited", "Edits of headers take place when the message is sent. Until then a "
+                  "script reads each header as it was received. Read first, or keep the value in a variable."),
+    "W636": Entry("password in the script", "Scripts are copied, shown and kept under version control. Values of "
+                  "modparam and of settings may say \"${NAME}\", \"${NAME:-default}\" or \"file:/path\" instead."),
+    "W637": Entry("old spelling", "The word works and has a newer name of the same meaning. osip lint --fix writes it."),
+    "W638": Entry("condition that is always the same", "One branch can never run. \"$x != a || $x != b\" is true for "
+                  "every x, \"$x == a && $x == b\" for none: the other operator was meant."),
+    "W639": Entry("and mixed with or", "&& and || have one rank and are read from left to right: \"a || b && c\" is "
+                  "\"(a || b) && c\", unlike in most languages. Brackets say what is meant."),
     # --- N7xx: compatibility
     "N701": Entry("text from a web page repaired", "Typographic quotes, HTML entities and <br> outside strings were "
                   "turned into what they stand for."),

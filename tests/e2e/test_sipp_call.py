@@ -8,21 +8,13 @@ import pytest
 from kit.peer import SippCounts, free_port, sipp
 from kit.relay import Toll, lossy_relay
 from kit.server import Running
+from kit.user import register
 
 pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
 
-SCENARIOS = Path(__file__).parent / "sipp"
 CALLS, RATE = 1000, 100
 PATIENCE = 90
 """Seconds for ten seconds of calls, SIPp's four of listening after the last one, and retransmissions under loss."""
-
-
-def register(folder: Path, server: str, contact_port: int) -> None:
-    """Register bob with SIPp."""
-    with sipp(folder, server, "-sf", SCENARIOS / "register.xml", "-s", "bob", "-m", 1,
-              "-key", "contact_port", contact_port, name="register") as client:
-        counts = client.finish(20)
-    assert (counts.successful, counts.failed) == (1, 0), counts.errors
 
 
 def call(folder: Path, server: str, caller_port: int, callee_port: int, *,

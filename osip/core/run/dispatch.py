@@ -27,14 +27,33 @@ _log = logging.getLogger("osip.core")
 
 COUNTERS = ("rcv_requests", "rcv_replies", "fwd_requests", "fwd_replies", "drop_requests", "drop_replies",
             "err_requests", "err_replies", "bad_URIs_rcvd", "bad_msg_hdr", "slow_messages")
-BAD_LOG_EVERY = 1.0
-"""Seconds between log lines about bad messages: a peer must not be able to fill the log."""
+BAD_LINES, FAILURE_LINES = 1, 20
+"""Log lines a second about bad messages, and about routes that failed: a peer must not be able to fill the log."""
+
+
+class Quota:
+    """Bound how often something is logged: so many times a second, the rest is counted."""
+    __slots__ = ("_most", "_second", "_used", "muted")
+
+    def __init__(self, most: int) -> None:
+        self._most, self._second, self._used, self.muted = most, float("-inf"), 0, 0
+
+    def take(self, now: float) -> int:
+        """Return how many were muted before this one; -1 when this one is muted too."""
+        if now - self._second >= 1.0:
+            self._second, self._used = now, 0
+        if self._used >= self._most:
+            self.muted += 1
+            return -1
+        self._used += 1
+        muted, self.muted = self.muted, 0
+        return muted
 
 
 class Dispatch:
     """The one door for messages of a worker; its counters are the `core:` statistics."""
     __slots__ = (*COUNTERS, "env", "program", "draining", "_request_hooks", "_response_hooks", "_end_hooks",
-                 "_bad_logged", "_bad_muted", "_threshold", "_number")
+                 "_bad_quota", "_failure_quota", "_threshold", "_number")
 
     def __init__(self, env: Env, registry: Registry) -> None:
         self.env = env
@@ -45,7 +64,7 @@ class Dispatch:
         self._request_hooks = hooks(registry, Hook.REQUEST)
         self._response_hooks = hooks(registry, Hook.RESPONSE)
         self._end_hooks = hooks(registry, Hook.SCRIPT_END)
-        self._bad_logged, self._bad_muted = float("-inf"), 0
+        self._bad_quota, self._failure_quota = Quota(BAD_LINES), Quota(FAILURE_LINES)
         self._threshold = env.config.exec_msg_threshold
         self._number = 0
         for name in COUNTERS:
@@ -157,16 +176,28 @@ class Dispatch:
             hook(ctx)
 
     def failed(self, ctx: Ctx, error: BaseException) -> None:
-        """Report an exception out of a route: one line, a count, and a 500 when the request can still have one."""
-        self.err_requests += 1
-        self._log_failure(ctx, error)
+        """Report an exception out of a route: one line, a count, and a 500 when the request can still have one.
+
+        A header that could not be read is the peer's fault when the message as received has one: that is a 400.
+        """
+        code, reason = 500, "Server Internal Error"
+        fault = check(ctx.msg, True) if isinstance(error, ParseError) and ctx.source is not None else None
+        if fault is not None:
+            self._count_bad(ctx.msg.raw, ctx.source, fault, ctx.msg)        # type: ignore[arg-type]
+            code, reason = fault.code, reply.REASON_OF_BAD.get(fault.code, "Bad Request")
+        else:
+            self.err_requests += 1
+            self._log_failure(ctx, error)
         if ctx.kind == 1 and ctx.msg is not None and ctx.msg.is_request and ctx.msg.method_id != M_ACK:
             try:
-                self.env.reply(ctx, 500, "Server Internal Error")
+                self.env.reply(ctx, code, reason)
             except Exception as second:                         # the failure may have broken what replying needs
                 _log.error("no reply sent after a failure error=%r", second)
 
     def _log_failure(self, ctx: Ctx | None, error: BaseException) -> None:
+        muted = self._failure_quota.take(self.env.now)
+        if muted < 0:
+            return
         where = script_position(error)
         call_id = ""
         if ctx is not None and ctx.msg is not None:
@@ -174,27 +205,30 @@ class Dispatch:
                 call_id = ctx.msg.call_id
             except ParseError:
                 call_id = "?"
-        _log.error("route failed at=%s function=%s error=%r call_id=%s", where[0], where[1], error, call_id,
-                   exc_info=error if _log.isEnabledFor(logging.DEBUG) else None)
+        _log.error("route failed at=%s function=%s error=%r call_id=%s more_since_last=%d", where[0], where[1], error,
+                   call_id, muted, exc_info=error if _log.isEnabledFor(logging.DEBUG) else None)
 
     # --- bad input --------------------------------------------------------------------------------------------------
 
     def _bad(self, raw: bytes, source: Source, error: ParseError, msg: Any = None) -> None:
         msg = msg if msg is not None else error.partial
+        self._count_bad(raw, source, error, msg)
+        if msg is None or not msg.is_request:
+            return
+        self._answer_bad(msg, source, error)
+
+    def _count_bad(self, raw: bytes, source: Source, error: ParseError, msg: Any) -> None:
         if raw[:8] == b"SIP/2.0 " or (msg is not None and not msg.is_request):
             self.err_replies += 1
         else:
             self.err_requests += 1
         self.bad_msg_hdr += 1
-        now = self.env.now
-        if now - self._bad_logged >= BAD_LOG_EVERY:
+        muted = self._bad_quota.take(self.env.now)
+        if muted >= 0:
             _log.warning("bad message reason=%s from=%s:%s:%d offset=%d more_since_last=%d start=%r", error.reason,
-                         source.socket.proto, source.host, source.port, error.offset, self._bad_muted, raw[:60])
-            self._bad_logged, self._bad_muted = now, 0
-        else:
-            self._bad_muted += 1
-        if msg is None or not msg.is_request:
-            return
+                         source.socket.proto, source.host, source.port, error.offset, muted, raw[:60])
+
+    def _answer_bad(self, msg: Any, source: Source, error: ParseError) -> None:
         ctx = Ctx(self.env, msg, source, ERROR)
         ctx.error = (1, 3, error.reason, error.code, reply.REASON_OF_BAD.get(error.code, "Bad Request"))
         if self.program is not None and self.program.error is not None:

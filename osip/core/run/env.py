@@ -112,7 +112,7 @@ class Env:
         self.bus: Bus = None                # type: ignore[assignment]
         self.dispatch: Dispatch = None      # type: ignore[assignment]
         self.announcements: list[str] = []  # lines that `start` shows once the server is ready
-        self.reload: Callable[..., list[Any]] = _not_started    # (dry_run) -> diagnostics; errors: nothing changed
+        self.reload: Callable[..., Awaitable[list[Any]]] = _not_started   # (dry_run) -> diagnostics; errors: no change
         self.shutdown: Callable[[bool], None] = _not_started    # True: drain first
         self.sql: Callable[[str], Any] = _not_started           # url ("" = db_default_url) -> core.store.sql.Sql
         self.cache: Callable[[str], Any] = _not_started

@@ -35,11 +35,23 @@ def redact(text: str) -> str:
     return _SECRET.sub(hide, text) if ("=" in text or "://" in text) else text
 
 
-class Lines(logging.Formatter):
-    """`key=value` text: time, level, logger, words."""
+def safe(text: str) -> str:
+    """Return text that cannot pass for a line of its own: further lines are indented, control characters shown.
 
-    def __init__(self, prefix: str = "", secrets: Iterable[str] = ()) -> None:
+    Bytes that are no UTF-8 are shown too. Colours that a script asked for stay.
+    """
+    def show(match: re.Match[str]) -> str:
+        return match[1] or ("\n\t" if match[0].endswith("\n") else f"\\x{ord(match[0]):02x}")
+    text = _CONTROL.sub(show, text.rstrip("\r\n"))
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+class Lines(logging.Formatter):
+    """`key=value` text: time, level, logger, words; without its traceback at most `longest` characters."""
+
+    def __init__(self, prefix: str = "", secrets: Iterable[str] = (), longest: int = 4096) -> None:
         super().__init__()
+        self._longest = longest
         self._prefix = f"{prefix}:" if prefix else ""
         self._secrets = sorted((secret for secret in secrets if len(secret) >= MIN_SECRET), key=len, reverse=True)
 
@@ -51,8 +63,9 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(record.created))
-        text = self.clean(record.getMessage())
+        text = self.clean(safe(record.getMessage()))
         line = f"{stamp}.{int(record.msecs):03d} {record.levelname} {self._prefix}{record.name}[{os.getpid()}] {text}"
+        line = line[:self._longest]
         if record.exc_info:
             line += "\n" + self.clean(self.formatException(record.exc_info))
         return line
@@ -63,10 +76,15 @@ class JsonLines(Lines):
 
     def format(self, record: logging.LogRecord) -> str:
         line = {"time": record.created, "level": record.levelname, "module": record.name, "pid": os.getpid(),
-                "message": self.clean(record.getMessage())}
+                "message": self.clean(safe(record.getMessage()))}
+        text = json.dumps(line, ensure_ascii=False)
+        while len(text) > self._longest and line["message"]:
+            line["message"] = line["message"][:self._longest - len(text)]
+            text = json.dumps(line, ensure_ascii=False)
         if record.exc_info:
             line["traceback"] = self.clean(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False)
+            text = json.dumps(line, ensure_ascii=False)
+        return text
 
 
 def set_up(config: Config) -> logging.Logger:
@@ -92,8 +110,8 @@ def set_up(config: Config) -> logging.Logger:
 
 
 def _add(logger: logging.Logger, handler: logging.Handler, config: Config, form: str, limit: int) -> None:
-    handler.setFormatter(Lines(config.log_prefix, config.log_msg_buf_size) if form == "plain_text"
-                         else JsonLines(config.log_prefix, config.log_json_buf_size))
+    make, longest = (Lines, config.log_msg_buf_size) if form == "plain_text" else (JsonLines, config.log_json_buf_size)
+    handler.setFormatter(make(config.log_prefix, config.secrets, longest))
     if limit:
         handler.setLevel(python_level(limit))
     logger.addHandler(handler)

@@ -78,14 +78,16 @@ class CoreCommands(Module):
         return {"WD": os.getcwd()}
 
     @mi(aliases=("reload_routes",), scope=Scope.EACH)
-    def reload_routes(self, dry_run: int | None = None) -> dict[str, Any] | None:
+    async def reload_routes(self, dry_run: int | None = None) -> dict[str, Any] | None:
         """Read the script again and swap it in at once; with errors the old one stays. dry_run 1 only checks."""
-        found = self.env.reload(bool(dry_run))
+        found = await self.env.reload(bool(dry_run))
         errors = [d for d in found if d.is_error]
         if errors:
             first = errors[0]
             raise MIError(500, f"script has {len(errors)} error(s), the old one stays",
                           f"{first.span.file}:{first.span.line}:{first.span.col}: {first.code} {first.message}")
+        warnings = [f"{d.code} {d.message}" for d in found if d.severity == "warning"]
+        return {"Status": "OK", "Warnings": warnings} if warnings else None
 
     @mi(aliases=("uptime",))
     def uptime(self) -> dict[str, str]:

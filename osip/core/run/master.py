@@ -7,8 +7,9 @@ import logging
 import os
 import pwd
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -24,7 +25,7 @@ class Master:
     `grace` is how long a drain may take (seconds); `user` and `group` are taken on once the sockets are open.
     """
 
-    def __init__(self, worker: Worker, reload: Callable[[], object], *, grace: float = 10.0, pid_file: str = "",
+    def __init__(self, worker: Worker, reload: Callable[[], Coroutine[Any, Any, object]], *, grace: float = 10.0, pid_file: str = "",
                  user: str = "", group: str = "", ready: Callable[[], None] = lambda: None) -> None:
         self.worker, self._reload, self._grace = worker, reload, grace
         self._pid_file, self._user, self._group, self._ready = pid_file, user, group, ready
@@ -37,7 +38,7 @@ class Master:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
         loop.add_signal_handler(signal.SIGINT, self.worker.stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         loop.add_signal_handler(signal.SIGUSR1, self._dump)
         self.worker.env.shutdown = self._shutdown
         try:
@@ -45,6 +46,9 @@ class Master:
         finally:
             if self._pid_file:
                 Path(self._pid_file).unlink(missing_ok=True)
+
+    def _hang_up(self) -> None:
+        self.worker.env.spawn(self._reload(), "reload")
 
     def _terminate(self) -> None:
         _log.info("stopping: finishing what is in flight, at most %g seconds", self._grace)

@@ -6,6 +6,7 @@ from hashlib import md5
 from typing import TYPE_CHECKING, Final
 
 from osip import __version__
+from osip.core.errors import ParseError
 from osip.core.net.endpoint import DEFAULT_PORTS, Dest, is_ip
 from osip.core.run.ctx import FORCE_RPORT, REPLY_TO_VIA, Ctx
 from osip.core.sip.build import build_reply
@@ -66,7 +67,10 @@ def dest(env: Env, request: Request, source: Source, via_flags: int = 0) -> Dest
 
 def totag(env: Env, request: Request) -> str:
     """Return the To tag of stateless replies: the same for every copy of a request, so that its ACK is known again."""
-    text = f"{env.tag_secret}{request.call_id}{request.from_tag}{request.cseq}{request.via1.branch}"
+    try:
+        text = f"{env.tag_secret}{request.call_id}{request.from_tag}{request.cseq}{request.via1.branch}"
+    except ParseError:                  # a message that is answered because it is bad
+        text = env.tag_secret + request.raw.decode("utf-8", "surrogateescape")
     return md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest() + ".osip"
 
 

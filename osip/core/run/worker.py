@@ -263,14 +263,18 @@ class Worker:
             self._repeat(route.interval, run, f"timer_route[{route.name}]", self._generation)
 
     def _repeat(self, every: float, run: Callable[[], Any], what: str, generation: int) -> None:
+        due = self.env.now + every
+
         def fire() -> None:
+            nonlocal due
             if generation and generation != self._generation:   # the program was replaced
                 return
-            self.env.timers.call_at(self.env.now + every, fire)
+            due = max(due + every, self.env.now)                # from when it was due: a tick's delay adds up otherwise
+            self.env.timers.call_at(due, fire)
             result = run()
             if inspect.iscoroutine(result):
                 self.env.spawn(result, what)
-        self.env.timers.call_at(self.env.now + every, fire)
+        self.env.timers.call_at(due, fire)
 
     def _run_startup_route(self) -> None:
         program = self.env.program

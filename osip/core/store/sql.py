@@ -53,7 +53,8 @@ class Sql:
         """Run a statement (Core or text) and return its rows as mappings."""
         return await self._timed(statement, values, rows=True)      # type: ignore[return-value]
 
-    async def execute(self, statement: Any, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None) -> int:
+    async def execute(self, statement: Any, values: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None
+                      ) -> int:
         """Run a statement in a transaction of its own and return the number of rows that it touched."""
         return await self._timed(statement, values, rows=False)     # type: ignore[return-value]
 
@@ -71,7 +72,7 @@ class Sql:
                 engine.dispose()
                 self._threads.shutdown(wait=False)
 
-    # --- inside -------------------------------------------------------------------------------------------------------
+    # --- inside -----------------------------------------------------------------------------------------------------
 
     async def _timed(self, statement: Any, values: Any, rows: bool) -> Any:
         from sqlalchemy import text

@@ -85,7 +85,9 @@ async def check_version(sql: Sql, spec: TableSpec, name: str = "", version_table
 
     versions = sa.table(version_table, sa.column("table_name"), sa.column("table_version"))
     wanted = name or spec.name
-    rows = await sql.fetch(sa.select(versions.c.table_version).where(versions.c.table_name == wanted))
+    present = await sql.run(lambda connection: sa.inspect(connection).has_table(version_table))
+    rows = await sql.fetch(sa.select(versions.c.table_version).where(versions.c.table_name == wanted)) \
+        if present else ()
     found = rows[0]["table_version"] if rows else None
     if found != spec.version:
         raise StoreError(f'table "{wanted}" has version {found}, version {spec.version} is needed: run '

@@ -44,22 +44,24 @@ class Dispatcher(Module):
     sock_avp = param("ds_sock_failover", kind=str, parse=avp_or_none, doc="AVP with their sockets.")
     attrs_avp = param("", parse=avp_or_none, doc="AVP that gets the attributes of a destination.")
     script_attrs_avp = param("", parse=avp_or_none, doc="AVP that gets the attributes that scripts set.")
-    algo_route = param("", doc="Route of algorithm 10: what it returns for a destination is its score.")
-    hash_pvar = param("", doc="Text that algorithm 7 hashes.")
-    setid_pvar = param("", doc="Variable that ds_is_in_list sets to the id of the set.")
-    pvar_algo_pattern = param("", doc="Variable of algorithm 9; %u is the URI, %i the index of a destination.")
+    algo_route = param("", live=True, doc="Route of algorithm 10: what it returns for a destination is its score.")
+    hash_pvar = param("", live=True, doc="Text that algorithm 7 hashes.")
+    setid_pvar = param("", live=True, doc="Variable that ds_is_in_list sets to the id of the set.")
+    pvar_algo_pattern = param("", live=True,
+                              doc="Variable of algorithm 9; %u is the URI, %i the index of a destination.")
     ds_probing_threshold = param(3, ge=1, aliases=("ds_probing_threshhold",),
-                                 doc="Failures in a row after which a destination is taken out.")
-    ds_ping_method = param("OPTIONS", doc="Method of probes.")
-    ds_ping_from = param("sip:dispatcher@localhost", doc="From of probes.")
+                                 live=True, doc="Failures in a row after which a destination is taken out.")
+    ds_ping_method = param("OPTIONS", live=True, doc="Method of probes.")
+    ds_ping_from = param("sip:dispatcher@localhost", live=True, doc="From of probes.")
     ds_ping_interval = param(0, ge=0, doc="Seconds between probes, 0 for none.")
-    ds_ping_maxfwd = param(-1, ge=-1, le=255, doc="Max-Forwards of probes, -1 for the usual one.")
-    ds_probing_mode = param(0, ge=0, le=1, doc="0 probe those that failed, 1 all that are not switched off.")
+    ds_ping_maxfwd = param(-1, ge=-1, le=255, live=True, doc="Max-Forwards of probes, -1 for the usual one.")
+    ds_probing_mode = param(0, ge=0, le=1, live=True,
+                            doc="0 probe those that failed, 1 all that are not switched off.")
     options_reply_codes = param(frozenset(), kind=(str, int), parse=lambda v: parse_list(str(v)),
-                                doc="Codes besides 2xx that mean alive.")
-    ds_probing_sock = param("", doc="Socket of probes.")
+                                live=True, doc="Codes besides 2xx that mean alive.")
+    ds_probing_sock = param("", live=True, doc="Socket of probes.")
     ds_probing_list = param(frozenset(), kind=(str, int), parse=lambda v: parse_list(str(v)),
-                            doc="Sets that are probed; all without it.")
+                            live=True, doc="Sets that are probed; all without it.")
     ds_define_blacklist = param((), kind=str, multiple=True, parse=parse_blacklist,
                                 doc='Destination blacklist of the addresses of sets: "name=set,set".')
     persistent_state = param(1, ge=0, le=1, doc="Write states to the database.")
@@ -68,8 +70,8 @@ class Dispatcher(Module):
     cluster_id = param(0, ge=0, doc="Cluster that shares states; accepted.")
     cluster_sharing_tag = param("", doc="Tag of the node that probes; accepted.")
     cluster_probing_mode = param("all", choices=("all", "by-shtag", "distributed"), doc="Who probes; accepted.")
-    flags = param(0, ge=0, doc="1.x: 1 hash the user part only, 2 keep the rest for failover.")
-    use_default = param(0, ge=0, le=1, doc="1.x: the last destination of a set is a last resort.")
+    flags = param(0, ge=0, live=True, doc="1.x: 1 hash the user part only, 2 keep the rest for failover.")
+    use_default = param(0, ge=0, le=1, live=True, doc="1.x: the last destination of a set is a last resort.")
     force_dst = param(1, removed="a set destination is always replaced")
     setid_col = param("setid", doc="Column of the set.")
     destination_col = param("destination", doc="Column of the URI.")
@@ -118,7 +120,7 @@ class Dispatcher(Module):
                 raise ModuleError(f'dispatcher: partition "{name}": {error}') from None
         return made
 
-    # --- loading --------------------------------------------------------------------------------------------------------
+    # --- loading ----------------------------------------------------------------------------------------------------
 
     async def child_init(self, env: Env) -> None:
         """Read all sets."""
@@ -141,8 +143,7 @@ class Dispatcher(Module):
         self._statements[partition.name] = source.statements(self, partition)
 
     async def load(self, partition: Partition, inherit: bool) -> None:
-        """Read the sets of a partition again and put them in place at once; StoreError or ModuleError: nothing changed.
-        """
+        """Read the sets of a partition and put them in place at once; StoreError, ModuleError: nothing changed."""
         if partition.list_file:
             path = source.find_file(partition.list_file, self.env)
             try:
@@ -169,7 +170,7 @@ class Dispatcher(Module):
                     for host, port in destination.addresses:
                         words.add_blacklist_rule(None, name, host, port)
 
-    # --- states ---------------------------------------------------------------------------------------------------------
+    # --- states -----------------------------------------------------------------------------------------------------
 
     def set_state(self, partition: Partition, group: Group, destination: Destination, state: int,
                   at_once: bool = False) -> None:
@@ -225,7 +226,7 @@ class Dispatcher(Module):
         """Write what is still to be written."""
         await self.flush()
 
-    # --- script functions -----------------------------------------------------------------------------------------------
+    # --- script functions -------------------------------------------------------------------------------------------
 
     def _named(self, name: str | None, default: str = "") -> Partition | None:
         found = self.partitions.get(name or default or "default")
@@ -312,7 +313,7 @@ class Dispatcher(Module):
             return -1
         return 1 if out_attrs.set(ctx, destination.script_attrs) else -1
 
-    # --- management -----------------------------------------------------------------------------------------------------
+    # --- management -------------------------------------------------------------------------------------------------
 
     @mi("set_state", aliases=("ds_set_state",))
     def mi_set_state(self, state: str, group: str, address: str) -> None:

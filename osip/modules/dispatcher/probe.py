@@ -33,8 +33,8 @@ def ask(ds: Dispatcher, partition: Partition, group: Group, destination: Destina
     socket = destination.socket or (find_socket(ds.env, ds.ds_probing_sock) if ds.ds_probing_sock else None)
     try:
         ds.tm.request(partition.ping_method or ds.ds_ping_method, destination.uri,
-                      f"<{partition.ping_from or ds.ds_ping_from}>", f"<{destination.uri}>", socket=socket, max_forwards=hops,
-                      callback=partial(_answered, ds, partition.name, group.id, destination.uri))
+                      f"<{partition.ping_from or ds.ds_ping_from}>", f"<{destination.uri}>", socket=socket,
+                      max_forwards=hops, callback=partial(_answered, ds, partition.name, group.id, destination.uri))
     except OsipError as error:
         ds.env.log.error("dispatcher: no probe sent destination=%s error=%s", destination.uri, error)
         on_answer(ds, partition, group, destination, 477)

@@ -23,7 +23,7 @@ def grouped(rows: list[tuple[int, Destination]]) -> dict[int, Group]:
     return {number: Group(number, found) for number, found in sets.items()}
 
 
-# --- text file ------------------------------------------------------------------------------------------------------------
+# --- text file -----------------------------------------------------------------------------------------------------
 
 def find_file(name: str, env: Env) -> Path:
     """Return the path of a list: from the working folder, else from the folder of the script."""
@@ -79,7 +79,7 @@ def find_socket(env: Env, text: str) -> Any:
     return found
 
 
-# --- SQL ------------------------------------------------------------------------------------------------------------------
+# --- SQL -----------------------------------------------------------------------------------------------------------
 
 def statements(ds: Dispatcher, partition: Partition) -> tuple[Any, Any]:
     """Build the two statements of a partition once: read all rows, write one state."""

@@ -11,6 +11,8 @@ _SAVE_LETTERS = re.compile(
     r"|(?P<path_received>v)|(?P<only_request>o)|(?P<sock_hdr>s)|e(?P<min_expires>\d+)|E(?P<max_expires>\d+)")
 _SAVE_WORDS = {"memory-only": "memory", "no-reply": "no_reply", "force-registration": "force",
                "path-received": "path_received", "only-request-contacts": "only_request", "socket-header": "sock_hdr"}
+_SAVE_MASK = {1: "memory", 2: "no_reply"}
+_HEX = re.compile(r"0[xX]0*([0-3])")
 _SAVE_NUMBERS = {"max-contacts": "max_contacts", "min-expires": "min_expires", "max-expires": "max_expires"}
 _LOOKUP_WORDS = {"no-branches": "no_branches", "to-branches-only": "to_branches", "branch": "branch",
                  "method-filtering": "methods", "global": "everywhere", "sort-by-latency": "sort_latency"}
@@ -48,7 +50,8 @@ class SaveFlags:
 
 class LookupFlags:
     """How one `lookup` works; `agent` is the User-Agent filter."""
-    __slots__ = ("no_branches", "to_branches", "branch", "methods", "everywhere", "sort_latency", "max_latency", "agent")
+    __slots__ = ("no_branches", "to_branches", "branch", "methods", "everywhere", "sort_latency", "max_latency",
+                 "agent")
 
     def __init__(self) -> None:
         self.no_branches = self.to_branches = self.branch = self.methods = self.everywhere = False
@@ -63,7 +66,12 @@ def parse_save(text: str) -> SaveFlags:
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         name, equals, value = part.partition("=")
         name = name.strip()
-        if name in _SAVE_WORDS and not equals:
+        mask = _HEX.fullmatch(part)
+        if mask is not None:                            # 1.x: a number, one bit for each flag
+            for bit, word in _SAVE_MASK.items():
+                if int(mask[1]) & bit:
+                    flags.set(word, "")
+        elif name in _SAVE_WORDS and not equals:
             flags.set(_SAVE_WORDS[name], "")
         elif name in PATH_MODES and not equals:
             flags.path = PATH_MODES[name]

@@ -1,7 +1,7 @@
 """Process REGISTER requests and look up where users are (RFC 3261 section 10)."""
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from osip.api import (Ctx, Module, ModuleError, Parse, Static, Var, avp_name, function, gauge, needs, param,
                       stat)
@@ -24,28 +24,32 @@ def avp_or_none(text: str) -> str:
 class Registrar(Module):
     """Save, look up, remove and ask for registrations."""
 
-    default_expires = param(3600, ge=0, doc="Seconds of a contact that asks for no time.")
-    default_q = param(-1, ge=-1, le=1000, doc="q of a contact that names none, in thousandths; -1 none.")
-    case_sensitive = param(1, ge=0, le=1, doc="Compare the user part of AoRs as written.")
+    default_expires = param(3600, ge=0, live=True, doc="Seconds of a contact that asks for no time.")
+    default_q = param(-1, ge=-1, le=1000, live=True,
+                      doc="q of a contact that names none, in thousandths; -1 none.")
+    case_sensitive = param(1, ge=0, le=1, live=True, doc="Compare the user part of AoRs as written.")
     tcp_persistent_flag = param("", kind=(str, int), doc="Message flag: keep the connection of the REGISTER open.")
-    realm_prefix = param("", doc="Stripped from the domain of AoRs.")
-    min_expires = param(60, ge=0, doc="Shortest life of a contact in seconds, 0 for any.")
-    max_expires = param(0, ge=0, doc="Longest life of a contact in seconds, 0 for any.")
-    received_param = param("received", doc="Contact parameter of the 200 that shows the source behind NAT.")
-    received_avp = param("", parse=avp_or_none, doc="AVP with the source behind NAT, as nathelper sets it.")
-    retry_after = param(0, ge=0, doc="Seconds in Retry-After of 5xx replies, 0 for none.")
-    sock_hdr_name = param("", doc="Header that names the receiving socket, read with the flag socket-header.")
-    mcontact_avp = param("", parse=avp_or_none, doc="AVP that gets the contacts that were renewed.")
-    attr_avp = param("", parse=avp_or_none, doc="AVP stored with contacts and given back by lookup.")
+    realm_prefix = param("", live=True, doc="Stripped from the domain of AoRs.")
+    min_expires = param(60, ge=0, live=True, doc="Shortest life of a contact in seconds, 0 for any.")
+    max_expires = param(0, ge=0, live=True, doc="Longest life of a contact in seconds, 0 for any.")
+    received_param = param("received", live=True,
+                           doc="Contact parameter of the 200 that shows the source behind NAT.")
+    received_avp = param("", parse=avp_or_none, live=True, doc="AVP with the source behind NAT, as nathelper sets it.")
+    retry_after = param(0, ge=0, live=True, doc="Seconds in Retry-After of 5xx replies, 0 for none.")
+    sock_hdr_name = param("", live=True,
+                          doc="Header that names the receiving socket, read with the flag socket-header.")
+    mcontact_avp = param("", parse=avp_or_none, live=True, doc="AVP that gets the contacts that were renewed.")
+    attr_avp = param("", parse=avp_or_none, live=True, doc="AVP stored with contacts and given back by lookup.")
     gruu_secret = param("0p3nS1pS", doc="Secret of temporary GRUUs; accepted.")
     disable_gruu = param(1, ge=0, le=1, doc="GRUUs are off.")
-    max_contacts = param(0, ge=0, doc="Contacts of one AoR, 0 for any number.")
-    max_username_len = param(64, ge=1, doc="Longest user part.")
-    max_domain_len = param(64, ge=1, doc="Longest domain.")
-    max_aor_len = param(256, ge=1, doc="Longest AoR.")
-    max_contact_len = param(255, ge=1, doc="Longest contact URI.")
-    allow_dup_cseq = param(1, ge=0, le=1, doc="Accept a REGISTER with a known Call-ID and CSeq.")
-    expires_max_deviation = param(0, ge=0, doc="Seconds added or taken at random, so that phones spread.")
+    max_contacts = param(0, ge=0, live=True, doc="Contacts of one AoR, 0 for any number.")
+    max_username_len = param(64, ge=1, live=True, doc="Longest user part.")
+    max_domain_len = param(64, ge=1, live=True, doc="Longest domain.")
+    max_aor_len = param(256, ge=1, live=True, doc="Longest AoR.")
+    max_contact_len = param(255, ge=1, live=True, doc="Longest contact URI.")
+    allow_dup_cseq = param(1, ge=0, le=1, live=True, doc="Accept a REGISTER with a known Call-ID and CSeq.")
+    expires_max_deviation = param(0, ge=0, live=True,
+                                  doc="Seconds added or taken at random, so that phones spread.")
     pn_enable = param(0, ge=0, le=1, doc="Push notifications (RFC 8599).")
     pn_providers = param("", doc="Push services.")
     pn_ct_match_params = param("pn-provider, pn-prid, pn-param", doc="Contact parameters that identify a device.")
@@ -86,7 +90,7 @@ class Registrar(Module):
         """The parameter default_expires."""
         return int(self.default_expires)
 
-    # --- registering and looking up -----------------------------------------------------------------------------------
+    # --- registering and looking up ---------------------------------------------------------------------------------
 
     @function(routes="QR")
     def save(self, ctx: Ctx, domain: Static, flags: Save = PLAIN_SAVE, aor: str | None = None,
@@ -121,7 +125,7 @@ class Registrar(Module):
         ctx.edit.append_hf(f"{hdr_name}: {ctx.source.socket.text}")
         return True
 
-    # --- asking -------------------------------------------------------------------------------------------------------
+    # --- asking -----------------------------------------------------------------------------------------------------
 
     @function(routes="QFRBL", aliases=("registered",))
     def is_registered(self, ctx: Ctx, domain: Static, AOR: str | None = None) -> int:

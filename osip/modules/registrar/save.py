@@ -42,7 +42,7 @@ def save(reg: Registrar, ctx: Ctx, table: str, flags: SaveFlags, aor: str | None
     return 1
 
 
-# --- answering ------------------------------------------------------------------------------------------------------------
+# --- answering -----------------------------------------------------------------------------------------------------
 
 def _answer(reg: Registrar, ctx: Ctx, code: int, reason: str, headers: bytes) -> None:
     before = ctx.reply_edits
@@ -110,7 +110,7 @@ def _path_echo(ctx: Ctx, flags: SaveFlags, path: str | None) -> bytes:
     return f"Path: {path}\r\n".encode("utf-8", "surrogateescape")
 
 
-# --- changing -------------------------------------------------------------------------------------------------------------
+# --- changing ------------------------------------------------------------------------------------------------------
 
 def _clear(reg: Registrar, ctx: Ctx, domain: Any, key: str) -> None:
     msg: Any = ctx.msg
@@ -191,7 +191,7 @@ def _known(reg: Registrar, record: Any, address: NameAddr, draft: _Draft, flags:
 
 
 def _is_repeat(reg: Registrar, known: Any, draft: _Draft) -> bool:
-    """Say whether this is a retransmission of what made the contact; Refusal when it is older (section 10.3 step 7)."""
+    """Say whether this is a retransmission of what made the contact; Refusal when it is older (10.3 step 7)."""
     if known.call_id != draft.call_id or draft.cseq > known.cseq:
         return False
     if draft.cseq < known.cseq:

@@ -35,11 +35,11 @@ class Usrloc(Module):
                                                     "2 write-back, 3 SQL only.")
     use_domain = param(1, ge=0, le=1, doc="The AoR is user@domain, not the user alone.")
     desc_time_order = param(0, ge=0, le=1, doc="Newest first among contacts of equal q.")
-    mi_dump_kv_store = param(0, ge=0, le=1, doc="Show the keys of AoRs in dumps.")
-    latency_event_min_us = param(0, ge=0, doc="Raise E_UL_LATENCY_UPDATE from this ping latency on.")
-    latency_event_min_us_delta = param(0, ge=0, doc="Raise it when the latency changed by this much.")
-    matching_mode = param(0, ge=0, le=1, doc="A contact is the same by 0 URI, 1 URI and Call-ID.")
-    cseq_delay = param(20, ge=0, doc="Seconds in which an equal CSeq is a retransmission.")
+    mi_dump_kv_store = param(0, ge=0, le=1, live=True, doc="Show the keys of AoRs in dumps.")
+    latency_event_min_us = param(0, ge=0, live=True, doc="Raise E_UL_LATENCY_UPDATE from this ping latency on.")
+    latency_event_min_us_delta = param(0, ge=0, live=True, doc="Raise it when the latency changed by this much.")
+    matching_mode = param(0, ge=0, le=1, live=True, doc="A contact is the same by 0 URI, 1 URI and Call-ID.")
+    cseq_delay = param(20, ge=0, live=True, doc="Seconds in which an equal CSeq is a retransmission.")
     hash_size = param(9, ge=1, doc="Shown in dumps; a table here has no fixed size.")
     nat_bflag = param("", kind=(str, int), doc="Branch flag of contacts behind NAT.")
     contact_refresh_timer = param(0, ge=0, le=1, doc="Raise E_UL_CONTACT_REFRESH; accepted.")
@@ -104,7 +104,7 @@ class Usrloc(Module):
         self.nat_flag = self.env.branch_flags.bit(str(self.nat_bflag)) if self.nat_bflag != "" else 0
         self.domain("location")
 
-    # --- what other modules use -----------------------------------------------------------------------------------------
+    # --- what other modules use -------------------------------------------------------------------------------------
 
     new_contact = Contact
 
@@ -148,7 +148,7 @@ class Usrloc(Module):
         if (least and microseconds >= least) or (delta and abs(microseconds - old) >= delta):
             self.latency_update(**self._params(contact))
 
-    # --- events ---------------------------------------------------------------------------------------------------------
+    # --- events -----------------------------------------------------------------------------------------------------
 
     def _on_change(self, what: str, thing: Any) -> None:
         name = "E_UL_" + what.upper()
@@ -163,13 +163,14 @@ class Usrloc(Module):
 
     def _params(self, contact: Contact) -> dict[str, Any]:
         record = contact.record
-        return {"domain": record.domain.name, "aor": record.aor, "uri": contact.uri, "received": contact.received or "",
-                "path": contact.path or "", "qval": bodies.qvalue(contact.q), "user_agent": contact.user_agent,
-                "socket": contact.socket.text if contact.socket else "", "bflags": contact.cflags,
-                "expires": bodies.unix_expires(contact, self.env), "callid": contact.call_id, "cseq": contact.cseq,
-                "attr": contact.attr or "", "latency": contact.latency, "shtag": ""}
+        return {"domain": record.domain.name, "aor": record.aor, "uri": contact.uri,
+                "received": contact.received or "", "path": contact.path or "", "qval": bodies.qvalue(contact.q),
+                "user_agent": contact.user_agent, "socket": contact.socket.text if contact.socket else "",
+                "bflags": contact.cflags, "expires": bodies.unix_expires(contact, self.env),
+                "callid": contact.call_id, "cseq": contact.cseq, "attr": contact.attr or "",
+                "latency": contact.latency, "shtag": ""}
 
-    # --- script functions -----------------------------------------------------------------------------------------------
+    # --- script functions -------------------------------------------------------------------------------------------
 
     @function(routes="*")
     def ul_add_key(self, ctx: Ctx, domain: Static, aor: str, key_name: str, key_value: str | None = None) -> int:
@@ -203,7 +204,7 @@ class Usrloc(Module):
         del record.kv[key_name]
         return 1
 
-    # --- management -----------------------------------------------------------------------------------------------------
+    # --- management -------------------------------------------------------------------------------------------------
 
     @mi("rm", aliases=("ul_rm",))
     def mi_rm(self, table_name: str, aor: str) -> None:

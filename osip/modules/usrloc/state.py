@@ -205,7 +205,7 @@ class Domain:
                 break
         contacts.insert(at, contact)
 
-    # --- expiry: a contact lies in the bucket of the interval in which it may expire ------------------------------------
+    # --- expiry: a contact lies in the bucket of the interval in which it may expire --------------------------------
 
     def _file(self, contact: Contact) -> None:
         # A contact that lives longer stays where it is and is filed anew when the sweep finds it: renewing costs

@@ -14,6 +14,7 @@ from osip.script.check.course import RELAYS, REPLIES
 from osip.script.check.reference import arg_of, references
 from osip.script.check.unit import Unit, inside, lines_of
 from osip.script.check.word import did_you_mean, suggest
+from osip.script.secret import is_filled
 
 _NAMED = re.compile(r"\$\(?(var|avp)\(([^()$]*)\)")
 _RECORD = frozenset(("record_route", "record_route_preset", "topology_hiding"))
@@ -21,7 +22,6 @@ _FOLLOW = frozenset(("loose_route", "topology_hiding_match", "match_dialog"))
 _DECIDE = frozenset(("lookup", "ds_select_dst", "ds_select_domain", "load_balance", "do_routing", *REPLIES))
 _URL = re.compile(r"[A-Za-z][\w+.-]*://[^/\s:@]*:([^@/\s]+)@")
 _SECRET = re.compile(r"(?:^|_)(?:password|passwd|secret|credential|credentials)$")
-_OUTSIDE = ("${", "$env(", "file:")
 
 
 # --- variables --------------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def check_secrets(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
 def _secret(text: nodes.Str, is_secret: bool) -> Iterator[Diagnostic]:
     value = text.value
     match = _URL.search(value)
-    if not value or any(mark in value for mark in _OUTSIDE):
+    if not value or is_filled(text):
         return
     if match is not None:
         span = inside(text, match.start(1), len(match.group(1)))
@@ -144,7 +144,7 @@ def check_constant(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
         if id(node) not in inner:
             yield from _contradiction(node)
     for kind in unit.all(nodes.If):
-        if isinstance(kind.cond, nodes.Num):
+        if isinstance(kind.cond, nodes.Num) and not unit.broken:
             what = "true" if kind.cond.value else "false"
             yield Diagnostic("W638", f"this condition is always {what}", kind.cond.span, Severity.WARNING)
 

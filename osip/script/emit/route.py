@@ -47,6 +47,7 @@ def _function(pen: Pen, name: str, body: Sequence[n.Stmt]) -> None:
     with pen.block(f"{'async ' if pen.is_async else ''}def {name}(ctx):"):
         start = len(pen.writer.lines)
         ends = stmt.body(pen, body, stmt.RETURN)
+        pen.writer.at = pen.writer.spans[0]
         if not ends:
             pen.line("return 1")
         if pen.asks:

@@ -216,13 +216,16 @@ def _if(pen: Pen, node: n.If, dest: str) -> bool:
             test = f"({outcome} := {made.state}) > 0"
         with pen.block(f"{word} {test}:"):
             ends &= branch(pen, step.then, dest, "1", keep)
+        pen.writer.at = step.span           # what follows belongs to the condition, not to the arm
         if made.stops:
             with pen.block("elif c == 0:"):
                 pen.line("return 0")
         step, word = step.orelse, "elif"
     if step is not None:
         with pen.block("else:"):
-            return branch(pen, step, dest, "0", keep) and ends
+            ends &= branch(pen, step, dest, "0", keep)
+        pen.writer.at = node.span
+        return ends
     if dest == KEEP or keep and dest == DROP:
         with pen.block("else:"):
             _no_branch(pen, dest, outcome, keep)
@@ -315,6 +318,7 @@ def _for(pen: Pen, node: n.For, dest: str) -> bool:
         else:
             pen.line(assign.store(pen, node.target, item, node.target.name == "json"))
         body(pen, [node.body], inner)
+    pen.writer.at = node.span
     return loop_end(pen, dest)
 
 

@@ -68,12 +68,13 @@ def _switch_chain(pen: Pen, node: n.Switch, dest: str, groups: list[Group], test
     """Emit a switch of which every case leaves: as a chain of tests."""
     ends, complete, word, keep = True, False, "if", pen.rc
     for (_, part, default), test in zip(groups, tests, strict=True):
-        pen.writer.at = part[0].span if part else node.span
+        pen.writer.at = node.span
         complete = default
         head = f"{word} {test}:" if not default else "else:" if word == "elif" else "if True:"
         with pen.block(head):
             ends &= stmt.branch(pen, n.Block(node.span, tuple(_cut(part))), dest, "1", keep)
         word = "elif"
+        pen.writer.at = node.span
     if not complete and (dest == stmt.KEEP or keep and dest == stmt.DROP):
         pen.rc = keep
         with pen.block("else:"):
@@ -98,6 +99,6 @@ def _switch_fall(pen: Pen, node: n.Switch, dest: str, groups: list[Group], tests
         for place, (_, part, _) in enumerate(groups):
             with pen.block(f"if {entry} <= {place}:"):
                 stmt.body(pen, part, inner)
-        pen.writer.at = node.span
+            pen.writer.at = node.span
         pen.line("break")
     return stmt.loop_end(pen, dest)

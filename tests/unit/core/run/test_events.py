@@ -70,7 +70,7 @@ def test_routes_of_an_event(env: Any) -> None:
     source = Source(env.sockets[0], "10.0.0.1", 5060)
     env.events.raise_event("E_X", {"a": 2}, Ctx(env, parse(request()), source))
     assert [(ctx.kind, ctx.event) for ctx in seen] == [(EVENT, {"a": 1}), (EVENT, {"a": 2})]
-    assert seen[0].source is None and (seen[1].source, seen[1].msg.call_id) == (source, "call-1")
+    assert seen[0].msg.call_id == "dummy" and (seen[1].source, seen[1].msg.call_id) == (source, "call-1")
     assert env.dispatch.err_requests == 2
 
 

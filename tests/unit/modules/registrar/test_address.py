@@ -10,7 +10,8 @@ from osip.modules.registrar.address import Refusal, default_uri, key_of, key_of_
 
 @pytest.mark.parametrize(("text", "params", "key"), [
     ("sip:Bob@Example.COM", {}, "Bob@example.com"), ("sip:Bob@Example.COM:5070;x=y", {}, "Bob@example.com"),
-    ("sip:Bob@example.com", {"case_sensitive": 0}, "bob@example.com"), ("sip:b%6Fb@example.com", {}, "bob@example.com"),
+    ("sip:Bob@example.com", {"case_sensitive": 0}, "bob@example.com"),
+    ("sip:b%6Fb@example.com", {}, "bob@example.com"),
     ("sip:bob@sip.example.com", {"realm_prefix": "sip."}, "bob@example.com"), ("sip:example.com", {}, "example.com"),
     ("bob@example.com", {}, "bob@example.com"), ('"B" <sip:bob@example.com>;tag=1', {}, "bob@example.com"),
     ("sip:bob@[2001:db8::1]", {}, "bob@2001:db8::1")])

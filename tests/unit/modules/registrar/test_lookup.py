@@ -118,7 +118,8 @@ def test_all_that_belongs_to_a_contact():
 
 def test_path_is_followed():
     office = Office()
-    office.register("<sip:a@10.0.0.2>", headers="Path: <sip:edge@10.1.1.1:5070;lr>, <sip:p2@10.1.1.2;lr>\r\n", flags="p0")
+    office.register("<sip:a@10.0.0.2>", headers="Path: <sip:edge@10.1.1.1:5070;lr>, <sip:p2@10.1.1.2;lr>\r\n",
+                    flags="p0")
     ctx = office.lookup()
     assert ctx.target.du == "sip:edge@10.1.1.1:5070;lr"
     [dest] = forward.next_hops(ctx, ctx.target)

@@ -1,0 +1,59 @@
+"""What a worker offers: flags, ids, tasks, and a word for those who come too early."""
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from osip.core.errors import OsipError
+from osip.core.run.env import Env, FlagTable, Ids
+
+
+def test_flags_take_bits_in_order() -> None:
+    table = FlagTable()
+    assert [table.bit(name) for name in ("a", "b", "a", "7")] == [1, 2, 1, 4]
+    assert table.listing(0b101) == "a 7" and table.listing(0) == "" and table.listing(1 << 20) == ""
+
+
+def test_there_are_32_flags() -> None:
+    table = FlagTable()
+    assert table.bit("0") == 1
+    for number in range(1, 32):
+        table.bit(str(number))
+    assert table.bit("31") == 1 << 31
+    with pytest.raises(OsipError, match="at most 32"):
+        table.bit("one too many")
+    assert table.bit("3") == 8
+
+
+def test_ids_do_not_repeat() -> None:
+    ids = Ids(b"\x01", worker=3)
+    found = [make() for _ in range(100) for make in (ids.next, ids.branch, ids.call_id)]
+    assert len(set(found)) == 300
+    assert ids.branch().startswith("z9hG4bK.w3.")
+    assert Ids().next() != Ids().next()
+
+
+def test_before_the_start() -> None:
+    env = Env()
+    for call in (env.send, env.resolve, env.is_myself, env.run_route, env.reply, env.reload, env.shutdown):
+        with pytest.raises(OsipError, match="not started"):
+            call()
+
+
+async def test_a_failed_task_is_logged_and_a_long_one_ended(caplog: pytest.LogCaptureFixture) -> None:
+    env = Env()
+
+    async def failing() -> None:
+        raise RuntimeError("bug")
+
+    async def waiting() -> None:
+        await asyncio.Event().wait()
+    with caplog.at_level(logging.ERROR, "osip"):
+        first, second = env.spawn(failing(), "first"), env.spawn(waiting(), "second")
+        await asyncio.wait([first])
+        await asyncio.sleep(0)
+        await env.finish_tasks()
+    assert second.cancelled() and "task failed what=first error=RuntimeError('bug')" in caplog.text
+    assert "second" not in caplog.text

@@ -1,0 +1,92 @@
+"""SQL: URLs, queries, deadlines, errors with words, no passwords in any of them."""
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from osip.core.errors import StoreError
+from osip.core.run.config import Config
+from osip.core.store.sql import Sql, Stores, hide, translate
+
+
+@pytest.mark.parametrize(("url", "translated"), [
+    ("sqlite:///osip.db", "sqlite+aiosqlite:///osip.db"), ("sqlite:////var/x.db", "sqlite+aiosqlite:////var/x.db"),
+    ("mysql://u:p@h/db", "mysql+asyncmy://u:p@h/db"), ("postgres://u@h/db", "postgresql+asyncpg://u@h/db"),
+    ("mysql+pymysql://u@h/db", "mysql+pymysql://u@h/db")])
+def test_urls(url: str, translated: str) -> None:
+    assert translate(url) == translated
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "/path", "mysql:h"])
+def test_no_url(url: str) -> None:
+    with pytest.raises(StoreError, match="is no database URL"):
+        Sql(url)
+
+
+@pytest.mark.parametrize(("url", "shown"), [
+    ("mysql://u:secret@h/db", "mysql://u:***@h/db"), ("mysql://u@h/db", "mysql://u@h/db"),
+    ("mysql://u:se@cr/et@h/db", "mysql://u:***@h/db"), ("sqlite:///a.db", "sqlite:///a.db")])
+def test_passwords_are_hidden(url: str, shown: str) -> None:
+    assert hide(url) == shown
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "sqlite+pysqlite"], ids=["asyncio driver", "threads"])
+async def test_queries(tmp_path: Path, scheme: str) -> None:
+    sql = Sql(f"{scheme}:///{tmp_path}/a.db")
+    await sql.execute("create table t (a integer, b text)")
+    assert await sql.execute("insert into t values (:a, :b)", [{"a": 1, "b": "x"}, {"a": 2, "b": "y"}]) == 2
+    assert await sql.execute("update t set b = 'z' where a > :a", {"a": 0}) == 2
+    assert [dict(row) for row in await sql.fetch("select * from t where a = :a", {"a": 2})] == [{"a": 2, "b": "z"}]
+    assert await sql.fetch("select * from t where a = 9") == []
+    assert await sql.execute("insert into t values (:a, :b)", []) == 0, "no rows, nothing to run"
+    assert await sql.run(lambda connection: connection.exec_driver_sql("select count(*) from t").scalar()) == 2
+    await sql.close()
+    assert len(await sql.fetch("select * from t")) == 2, "it opens again"
+    await sql.close()
+
+
+async def test_a_failed_statement_is_told_and_taken_back(tmp_path: Path) -> None:
+    sql = Sql(f"sqlite:///{tmp_path}/a.db")
+    await sql.execute("create table t (a integer primary key)")
+    with pytest.raises(StoreError, match="UNIQUE"):
+        await sql.execute("insert into t values (:a)", [{"a": 1}, {"a": 1}])
+    assert await sql.fetch("select * from t") == []
+    with pytest.raises(StoreError, match="no such table"):
+        await sql.fetch("select * from none")
+    await sql.close()
+
+
+async def test_a_database_that_cannot_be_opened() -> None:
+    sql = Sql("sqlite:////no/such/folder/a.db")
+    with pytest.raises(StoreError, match="unable to open"):
+        await sql.fetch("select 1")
+    await sql.close()
+
+
+async def test_a_deadline(tmp_path: Path) -> None:
+    sql = Sql(f"sqlite:///{tmp_path}/a.db", deadline=0.05)
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+    with pytest.raises(StoreError, match="did not answer within 0.05 seconds"):
+        await sql._guard(never())
+
+
+@pytest.mark.parametrize(("url", "words"), [
+    ("nosuchdb://u:secret@h/db", "nosuchdb"), ("firebird://u:secret@h/db", "firebird")])
+async def test_an_unknown_database(url: str, words: str) -> None:
+    with pytest.raises(StoreError, match=words) as caught:
+        await Sql(url).fetch("select 1")
+    assert "secret" not in str(caught.value)
+
+
+async def test_stores_share_a_database(tmp_path: Path) -> None:
+    config = Config()
+    config.set("db_default_url", f"sqlite:///{tmp_path}/a.db")
+    stores = Stores(config)
+    assert stores.sql() is stores.sql(f"sqlite:///{tmp_path}/a.db") and stores.sql("sqlite:///b.db") is not stores.sql()
+    await stores.sql().fetch("select 1")
+    await stores.close()
+    assert Stores(Config()).sql().url == "sqlite:///osip.db"
