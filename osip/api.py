@@ -17,45 +17,44 @@ from osip.core.run import forward, reply
 from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
 from osip.core.run.log import python_level
+from osip.core.run.variable import avp_name
 from osip.core.run.words import HeaderWords, UriWords, body_parts, set_body_parts
-from osip.core.sip.auth import Auth, find_credentials, parse_auth
 from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
+from osip.core.sip.auth import Auth, find_credentials, parse_auth
 from osip.core.sip.build import build_ack, build_cancel, build_reply, build_request
 from osip.core.sip.digest import answer_challenge, digest_ha1, is_known_algorithm
 from osip.core.sip.edits import Edits, merge, splice
 from osip.core.sip.message import Message, Request, Response, check, parse
+from osip.core.sip.multipart import Part, bare_type, parts_of
 from osip.core.sip.multipart import Part as BodyPart
-from osip.core.sip.multipart import bare_type, parts_of
-from osip.core.sip.names import (H_AUTHORIZATION, H_DIVERSION, H_PROXY_AUTHORIZATION, H_RACK,
-                                 H_SUPPORTED, H_USER_AGENT, H_ACCEPT, H_ALLOW, H_CALL_ID, H_CONTACT, H_CONTENT_LENGTH, H_CONTENT_TYPE, H_CSEQ,
-                                 H_EXPIRES, H_FROM, H_MIN_EXPIRES, H_PATH, H_PRIVACY, H_UNSUPPORTED,
-                                 H_MAX_FORWARDS, H_PROXY_AUTHENTICATE, H_PROXY_REQUIRE, H_REASON, H_RECORD_ROUTE,
-                                 H_ROUTE, H_TO, H_VIA, H_WWW_AUTHENTICATE, M_ACK, M_BYE, M_CANCEL, M_INVITE, M_OPTIONS,
-                                 M_OTHER, M_PRACK, M_REGISTER, METHOD_IDS, canonical_name, header_id, reason_phrase)
+from osip.core.sip.names import (H_ACCEPT, H_ALLOW, H_AUTHORIZATION, H_CALL_ID, H_CONTACT, H_CONTENT_LENGTH,
+                                 H_CONTENT_TYPE, H_CSEQ, H_DIVERSION, H_EXPIRES, H_FROM, H_MAX_FORWARDS, H_MIN_EXPIRES,
+                                 H_PATH, H_PRIVACY, H_PROXY_AUTHENTICATE, H_PROXY_AUTHORIZATION, H_PROXY_REQUIRE,
+                                 H_RACK, H_REASON, H_RECORD_ROUTE, H_ROUTE, H_SUPPORTED, H_TO, H_UNSUPPORTED,
+                                 H_USER_AGENT, H_VIA, H_WWW_AUTHENTICATE, METHOD_IDS, M_ACK, M_BYE, M_CANCEL, M_INVITE,
+                                 M_OPTIONS, M_OTHER, M_PRACK, M_REGISTER, canonical_name, header_id, reason_phrase)
 from osip.core.sip.params import find_param, is_token, parse_params, quote
 from osip.core.sip.sdp import Media, Sdp, parse_sdp
-from osip.core.sip.uri import unescape_user, Uri, parse_uri, uri_equal
-from osip.core.run.variable import avp_name
+from osip.core.sip.uri import Uri, parse_uri, unescape_user, uri_equal
 from osip.core.store.tables import check_version, create_tables
 
 __all__ = [
-    "H_AUTHORIZATION", "H_DIVERSION", "H_PROXY_AUTHORIZATION", "H_RACK", "answer_challenge", "digest_ha1",
-    "is_known_algorithm", "is_token", "parse_params", "quote",
-    "check_version",
-    "create_tables",
-    "avp_name",
-    "unescape_user", "BodyPart", "body_parts", "parts_of", "set_body_parts",
-    "H_SUPPORTED",
-    "H_USER_AGENT",
-    "BranchRoute", "Ctx", "DEFAULT_PORTS", "Dest", "Diagnostic", "Edits", "Endpoint", "Env", "FailureRoute",
-    "FlagName", "H_ACCEPT", "H_ALLOW", "H_CONTENT_LENGTH", "H_MIN_EXPIRES", "H_PATH", "H_PRIVACY", "H_UNSUPPORTED", "Media", "Sdp", "parse_sdp", "H_CALL_ID", "H_CONTACT", "H_CONTENT_TYPE", "H_CSEQ", "H_EXPIRES", "H_FROM",
-    "H_MAX_FORWARDS", "H_PROXY_AUTHENTICATE", "H_PROXY_REQUIRE", "H_REASON", "H_RECORD_ROUTE", "H_ROUTE", "H_TO",
-    "H_VIA", "H_WWW_AUTHENTICATE", "HeaderWords", "Hook", "LocalSocket", "METHOD_IDS", "MIError", "M_ACK", "M_BYE", "M_CANCEL",
-    "M_INVITE", "M_OPTIONS", "M_OTHER", "M_PRACK", "M_REGISTER", "Message", "Module", "ModuleError", "NameAddr",
-    "OsipError", "Parse", "ParseError", "RELIABLE", "Raw", "ReplyRoute", "Request", "RequestRoute", "Response",
-    "Route", "Scope", "Severity", "Source", "StatKind", "Static", "StoreError", "StreamLimits", "Target",
-    "TcpTransport", "UdpTransport", "Uri", "UriWords", "Value", "Var", "Auth", "bare_type", "bracket", "build_ack", "build_cancel", "build_reply",
-    "build_request", "canonical_name", "check", "event", "find_credentials", "find_param", "parse_auth", "flag_parser", "forward", "function", "gauge", "header_id", "hook", "is_ip", "merge", "mi",
-    "needs", "one_line", "param", "parse", "parse_endpoint", "parse_name_addr", "parse_uri", "posix", "pvar", "python_level", "reason_phrase",
-    "regex", "reply", "rpc", "slot", "splice", "split_commas", "stat", "table", "timer", "transform", "uri_equal",
+    "answer_challenge", "Auth", "avp_name", "bare_type", "body_parts", "BodyPart", "bracket", "BranchRoute",
+    "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "check", "check_version",
+    "create_tables", "Ctx",
+    "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "Edits", "Endpoint", "Env", "event", "FailureRoute",
+    "find_credentials", "find_param", "flag_parser", "FlagName", "forward", "function", "gauge", "H_ACCEPT", "H_ALLOW",
+    "H_AUTHORIZATION", "H_CALL_ID", "H_CONTACT", "H_CONTENT_LENGTH", "H_CONTENT_TYPE", "H_CSEQ", "H_DIVERSION",
+    "H_EXPIRES", "H_FROM", "H_MAX_FORWARDS", "H_MIN_EXPIRES", "H_PATH", "H_PRIVACY", "H_PROXY_AUTHENTICATE",
+    "H_PROXY_AUTHORIZATION", "H_PROXY_REQUIRE", "H_RACK", "H_REASON", "H_RECORD_ROUTE", "H_ROUTE", "H_SUPPORTED",
+    "H_TO", "H_UNSUPPORTED", "H_USER_AGENT", "H_VIA", "H_WWW_AUTHENTICATE", "header_id", "HeaderWords", "Hook", "hook",
+    "is_ip", "is_known_algorithm", "is_token", "LocalSocket", "M_ACK", "M_BYE", "M_CANCEL", "M_INVITE", "M_OPTIONS",
+    "M_OTHER", "M_PRACK", "M_REGISTER", "Media", "merge", "Message", "METHOD_IDS", "mi", "MIError", "Module",
+    "ModuleError", "NameAddr", "needs", "one_line", "OsipError", "param", "Parse", "parse", "parse_auth",
+    "parse_endpoint", "parse_name_addr", "parse_params", "parse_sdp", "parse_uri", "ParseError", "Part", "parts_of",
+    "posix", "pvar", "python_level", "quote", "Raw", "reason_phrase", "regex", "RELIABLE", "reply", "ReplyRoute",
+    "Request", "RequestRoute", "Response", "Route", "rpc", "Scope", "Sdp", "set_body_parts", "Severity", "slot",
+    "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Target",
+    "TcpTransport", "timer", "transform", "UdpTransport", "unescape_user", "Uri", "uri_equal", "UriWords", "Value",
+    "Var",
 ]

@@ -126,7 +126,7 @@ def build(options: Options) -> Server:
     registry, config = new_registry(), Config()
     result = check(options, registry, config)
     if not result.ok:
-        raise ScriptError(f"{options.path} has {len(result.errors)} error(s)", result.diagnostics)
+        raise ScriptError(f"{options.path} has {len(result.errors)} error(s)", result.diagnostics, result.script)
     override(options, config)
     log.set_up(config)
     sockets = listen_sockets(options, result, config)

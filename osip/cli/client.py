@@ -19,7 +19,8 @@ class Unreachable(OsipError):
     """No server answers there."""
 
 
-def call(command: str, params: list[Any] | dict[str, Any] | None = None, *, url: str = "", timeout: float = 10.0) -> Any:
+def call(command: str, params: list[Any] | dict[str, Any] | None = None, *, url: str = "",
+         timeout: float = 10.0) -> Any:
     """Run a command; `url` is `http://host:port/mi` or `fifo:/path`. MIError, or Unreachable with what to do."""
     url = url or os.environ.get("OSIP_MI", "") or DEFAULT_URL
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": command, "params": params or []}).encode()
@@ -49,12 +50,13 @@ def _by_http(url: str, body: bytes, timeout: float) -> bytes:
         response = connection.getresponse()
         answer = response.read()
     except OSError as error:
-        raise Unreachable(f"no osip answers at {where}: {error.strerror or error}. Is it running, with mi_http loaded? "
-                          "Name another address with --url or OSIP_MI") from None
+        raise Unreachable(f"no osip answers at {where}: {error.strerror or error}. Is it running, with mi_http "
+                          "loaded? Name another address with --url or OSIP_MI") from None
     finally:
         connection.close()
     if response.status != 200:
-        raise Unreachable(f"{where} answered {response.status} {response.reason}: {answer[:100].decode(errors='replace')}")
+        text = answer[:100].decode(errors="replace")
+        raise Unreachable(f"{where} answered {response.status} {response.reason}: {text}")
     return answer
 
 

@@ -34,8 +34,10 @@ def pid_of(pid_file: str) -> int:
     """Return the process id of a running server; 0 when none runs."""
     try:
         pid = int(Path(pid_file).read_text())
+        if pid <= 0:                    # to the system these are groups of processes, -1 every process
+            return 0
         os.kill(pid, 0)
-    except (OSError, ValueError):
+    except (OSError, ValueError, OverflowError):
         return 0
     return pid
 

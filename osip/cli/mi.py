@@ -15,7 +15,7 @@ url_option = click.option("--url", default="", metavar="URL",
 
 
 def params_of(words: tuple[str, ...]) -> list[Any] | dict[str, Any]:
-    """Read `a b` as positional and `k=v` as named parameters; a value that is a JSON array or object is taken as one."""
+    """Read `a b` as positional and `k=v` as named parameters; JSON arrays and objects are taken as what they are."""
     if words and all("=" in word and word.split("=")[0].isidentifier() for word in words):
         return {name: value(text) for name, _, text in (word.partition("=") for word in words)}
     return [value(word) for word in words]

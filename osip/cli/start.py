@@ -43,7 +43,7 @@ def serve(options: Any, announce: Any = None) -> None:
                 announce()
         server.master(ready).run()
     except ScriptError as error:
-        show(error.diagnostics, None, err=True)
+        show(error.diagnostics, error.script, err=True)
         fail(str(error.reason), LINT_ERRORS)
     except OsipError as error:
         fail(str(error), FAILED)

@@ -24,12 +24,13 @@ class ParseError(OsipError):
 
 
 class ScriptError(OsipError):
-    """Say that a script cannot be run; carry the diagnostics that tell why."""
+    """Say that a script cannot be run; carry the diagnostics that tell why, and the script to show them in."""
 
-    def __init__(self, reason: str = "script has errors", diagnostics: Sequence[Any] = ()) -> None:
+    def __init__(self, reason: str = "script has errors", diagnostics: Sequence[Any] = (), script: Any = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.diagnostics = list(diagnostics)
+        self.script = script
 
 
 class ModuleError(OsipError):

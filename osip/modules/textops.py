@@ -77,7 +77,7 @@ Subst = Annotated[Substitution, Parse(parse_substitution)]
 class Textops(HeaderWords, Module):
     """Search and replace in the message text; what is replaced shows only in what is sent."""
 
-    # --- searching ----------------------------------------------------------------------------------------------------
+    # --- searching --------------------------------------------------------------------------------------------------
 
     @function(REQUESTS)
     def search(self, ctx: Ctx, pattern: re.Pattern) -> bool:
@@ -99,7 +99,7 @@ class Textops(HeaderWords, Module):
         """Add text behind the first match in the body."""
         return _append(ctx, pattern, text, ctx.msg.body_start)
 
-    # --- replacing ----------------------------------------------------------------------------------------------------
+    # --- replacing --------------------------------------------------------------------------------------------------
 
     @function(REQUESTS)
     def replace(self, ctx: Ctx, pattern: re.Pattern, text: str) -> bool:
@@ -162,7 +162,7 @@ class Textops(HeaderWords, Module):
         ctx.target.uri = f"{scheme}:{new}{colon}{password}@{host}" if found or new else old
         return True
 
-    # --- the 1.x names of body words ------------------------------------------------------------------------------------
+    # --- the 1.x names of body words --------------------------------------------------------------------------------
 
     @function(REQUESTS)
     def strip_body(self, ctx: Ctx) -> bool:

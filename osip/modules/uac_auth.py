@@ -1,12 +1,12 @@
-"""Keep the credentials with which osip answers digest challenges of others (RFC 3261 section 22, RFC 7616, RFC 8760)."""
+"""Keep the credentials that answer the digest challenges of others (RFC 3261 section 22, RFC 7616, RFC 8760)."""
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from osip.api import (H_AUTHORIZATION, H_PROXY_AUTHENTICATE, H_PROXY_AUTHORIZATION, H_WWW_AUTHENTICATE, Auth, Ctx, Message,
-                      Module, ModuleError, ParseError, Request, Response, answer_challenge, avp_name, digest_ha1,
-                      is_known_algorithm, param, parse_auth, splice)
+from osip.api import (H_AUTHORIZATION, H_PROXY_AUTHENTICATE, H_PROXY_AUTHORIZATION, H_WWW_AUTHENTICATE, Auth, Ctx,
+                      Message, Module, ModuleError, ParseError, Request, Response, answer_challenge, avp_name,
+                      digest_ha1, is_known_algorithm, param, parse_auth, splice)
 
 ANSWERED_BY = {H_WWW_AUTHENTICATE: H_AUTHORIZATION, H_PROXY_AUTHENTICATE: H_PROXY_AUTHORIZATION}
 """Header of a challenge -> header of the credentials."""
@@ -24,8 +24,8 @@ class Credential:
 class Answer:
     """Credentials that answer one challenge, computed for each copy of a request as it leaves.
 
-    `header` is the id of the header that they go into, `count` the nonce count. An instance is a late edit: called with
-    the outgoing copy it returns the header line for that copy's request-URI and body.
+    `header` is the id of the header that they go into, `count` the nonce count. An instance is a late edit: called
+    with the outgoing copy it returns the header line for that copy's request-URI and body.
     """
     __slots__ = ("header", "challenge", "credential", "count", "cnonce")
 
@@ -78,10 +78,10 @@ class UacAuth(Module):
                 algorithms: Iterable[str] = ()) -> list[Answer]:
         """Return what answers the challenges of a 401 or 407, one for each realm; empty when it cannot be answered.
 
-        `sent` is the request that was challenged, `ctx` holds the one it was made from. A server that refuses the very credentials it was given gets no second
-        try, unless it only calls their nonce stale (RFC 3261 section 22.2). `algorithms` are the ones allowed, in lower
-        case; none means all. Of several challenges for a realm the first that can be answered is taken (RFC 8760
-        section 2.4).
+        `sent` is the request that was challenged, `ctx` holds the one it was made from. A server that refuses the very
+        credentials it was given gets no second try, unless it only calls their nonce stale (RFC 3261 section 22.2).
+        `algorithms` are the ones allowed, in lower case; none means all. Of several challenges for a realm the first
+        that can be answered is taken (RFC 8760 section 2.4).
         """
         found: list[Answer] = []
         main = H_WWW_AUTHENTICATE if reply.status == 401 else H_PROXY_AUTHENTICATE

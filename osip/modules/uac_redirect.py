@@ -42,7 +42,7 @@ def _limit(text: str) -> int:
 
 
 def read_branch_limit(text: str) -> int | None:
-    """Read the number of contacts of one response; older scripts give a reason for accounting here, which is left out."""
+    """Read the number of contacts of one response; None for the accounting reason that older scripts give here."""
     try:
         return _limit(text)
     except ValueError:
@@ -184,10 +184,9 @@ def _redirects(ctx: Ctx) -> Iterator[Response]:
 
 
 def _tried(ctx: Ctx) -> Iterator[str]:
-    yield ctx.msg.ruri                                      # type: ignore[union-attr]
     for branch in ctx.tx.branches:
-        if branch.target.uri is not None:
-            yield branch.target.uri
+        uri = branch.target.uri
+        yield uri if uri is not None else ctx.msg.ruri      # type: ignore[union-attr]
     for target in ctx.targets or ():
         if target.uri is not None:
             yield target.uri

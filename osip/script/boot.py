@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from osip.core.exports import loader
 from osip.core.exports.diagnostic import Diagnostic
 from osip.core.exports.registry import Registry
-from osip.core.run.config import Config
+from osip.core.run.config import BlacklistRule, Config
 from osip.script import nodes
 from osip.script.check import check
 from osip.script.check.loading import Load, check_needs, load_all
@@ -78,7 +78,19 @@ def apply_settings(script: nodes.Script, config: Config, registry: Registry | No
     found += check_aliases(script, registry)
     config.aliases += [(item.proto, item.host, item.port, item.accept_subdomain)
                        for item in script.items if isinstance(item, nodes.Alias)]
+    _take_definitions(script, config)
     return listens, found
+
+
+def _take_definitions(script: nodes.Script, config: Config) -> None:
+    """Hand over what is more than one value: blacklists and bonds."""
+    for item in script.items:
+        if isinstance(item, nodes.Blacklist):
+            rules = tuple([BlacklistRule(rule.net, rule.negated, (rule.proto or "").lower(), rule.port, rule.pattern)
+                           for rule in item.rules])
+            config.blacklists.append((item.name, item.flags, rules))
+        elif isinstance(item, nodes.SocketDef) and item.bond is not None:
+            config.bonds[item.bond[0]] = item.bond[1]
 
 
 def compile_script(path_or_text: str | os.PathLike[str] | Source, registry: Registry, config: Config, *,

@@ -83,7 +83,7 @@ def osip_server(cfg: str | Path, folder: Path, *args: str, port: int | None = No
     folder.mkdir(parents=True, exist_ok=True)
     script = folder / (cfg.name if isinstance(cfg, Path) else "test.cfg")
     script.write_text(place_script(text, port, folder, mi_port, replace or {}))
-    argv = [sys.executable, "-m", "osip", "start", "-f", script, *args]
+    argv = [sys.executable, "-m", "osip", "start", "-f", script, "--grace", "2", *args]
     with child("osip", argv, folder, {"PYTHONUNBUFFERED": "1", **(env or {})}) as running:
         wait_for_answer(running, port, timeout)
         yield Running(running, port, folder, mi_port)

@@ -5,7 +5,7 @@ A parameter without effect in osip says why in `inert`; it is accepted with one 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 INT, TEXT, BOOL = "int", "text", "bool"
 
@@ -151,13 +151,24 @@ SETTINGS: tuple[SettingSpec, ...] = (
 BY_NAME = {name: spec for spec in SETTINGS for name in (spec.name, *spec.aliases)}
 
 
+class BlacklistRule(NamedTuple):
+    """One rule of a `dst_blacklist`; empty fields mean any."""
+    net: str
+    is_negated: bool
+    proto: str
+    port: int
+    pattern: str
+
+
 class Config:
-    """Values of the global parameters: an attribute each. `aliases` holds (proto, host, port, subdomains) of `alias`."""
+    """Values of the global parameters, an attribute each; `aliases` holds (proto, host, port, subdomains)."""
 
     def __init__(self) -> None:
         for spec in SETTINGS:
             setattr(self, spec.name, spec.default)
         self.aliases: list[tuple[str | None, str, int | None, bool]] = []
+        self.blacklists: list[tuple[str, tuple[str, ...], tuple[BlacklistRule, ...]]] = []   # name, flags, rules
+        self.bonds: dict[str, tuple[str, ...]] = {}     # sockets by name, of `socket = bond:NAME {...}`
         self.secrets: set[str] = set()          # values that no log line may show
         self.argv: dict[str, str] = {}
 

@@ -48,7 +48,8 @@ class Ctx:
     """
     __slots__ = ("env", "msg", "source", "kind", "target", "targets", "edits", "reply_edits", "flags", "avps", "rc",
                  "dropped", "tx", "branch_index", "request", "reply", "params", "returns", "via_flags", "adv_host",
-                 "adv_port", "reply_body", "body_parts", "slots", "error", "stack", "blacklists", "event", "reply_code", "line")
+                 "adv_port", "reply_body", "body_parts", "slots", "error", "stack", "blacklists", "event",
+                 "reply_code", "line")
 
     def __init__(self, env: Env, msg: Any, source: Source | None, kind: int = REQUEST) -> None:
         self.env = env

@@ -111,9 +111,12 @@ class Env:
         self.reply: Callable[[Ctx, int, str], int] = _not_started     # stateless until tm takes it over
         self.bus: Bus = None                # type: ignore[assignment]
         self.dispatch: Dispatch = None      # type: ignore[assignment]
+        self.on_reload: list[Callable[[], Any]] = []        # called when the settings were taken over
         self.announcements: list[str] = []  # lines that `start` shows once the server is ready
         self.reload: Callable[..., Awaitable[list[Any]]] = _not_started   # (dry_run) -> diagnostics; errors: no change
         self.shutdown: Callable[[bool], None] = _not_started    # True: drain first
+        self.blocked: Callable[[Ctx | None, Dest, bytes], bool] | None = None   # blacklists; None: there are none
+        self.lost: Callable[[Dest], Any] | None = None      # told of destinations that do not answer
         self.sql: Callable[[str], Any] = _not_started           # url ("" = db_default_url) -> core.store.sql.Sql
         self.cache: Callable[[str], Any] = _not_started
         self._dummy: Request | None = None

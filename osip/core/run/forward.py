@@ -1,4 +1,4 @@
-"""Send messages on: next hop, the request as it leaves, responses by their Via (RFC 3261 sections 16.6, 16.7, 16.11)."""
+"""Send messages on: next hop, the request as it leaves, responses by their Via (RFC 3261 16.6, 16.7, 16.11)."""
 from __future__ import annotations
 
 from hashlib import md5
@@ -26,7 +26,7 @@ class Outgoing:
         self.socket_out = dest.socket
 
 
-# --- where to -----------------------------------------------------------------------------------------------------------
+# --- where to ------------------------------------------------------------------------------------------------------
 
 def next_uri(ctx: Ctx, target: Target) -> str:
     """Return the URI of the next hop: the destination URI, the first Path, else the R-URI."""
@@ -74,7 +74,7 @@ def socket_for(ctx: Ctx, target: Target) -> LocalSocket | None:
     return ctx.source.socket if ctx.source is not None else None
 
 
-# --- requests -----------------------------------------------------------------------------------------------------------
+# --- requests ------------------------------------------------------------------------------------------------------
 
 def build(ctx: Ctx, target: Target, dest: Dest, branch_id: str, edits: Edits | None = None) -> bytes:
     """Build the request as it leaves for one target: own Via on top, the peer's Via completed, every edit in place.
@@ -127,13 +127,19 @@ def send_stateless(ctx: Ctx, dests: list[Dest]) -> bool:
     """Forward the request of `ctx` without state to the first address that takes it."""
     for dest in dests:
         data = build(ctx, ctx.target, dest, stateless_branch(ctx))
-        if ctx.env.send(data, dest):
+        if not blocked(ctx, dest, data) and ctx.env.send(data, dest):
             ctx.env.dispatch.fwd_requests += 1
             return True
     return False
 
 
-# --- responses ------------------------------------------------------------------------------------------------------------
+def blocked(ctx: Ctx, dest: Dest, data: bytes) -> bool:
+    """Say whether a blacklist that this message uses keeps a copy of it from going to a destination."""
+    check = ctx.env.blocked
+    return check is not None and check(ctx, dest, data)
+
+
+# --- responses -----------------------------------------------------------------------------------------------------
 
 def build_response(ctx: Ctx, response: Response | None = None) -> bytes:
     """Build the response as it goes on: our Via off, the edits of the onreply routes in place."""

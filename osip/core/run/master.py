@@ -25,8 +25,8 @@ class Master:
     `grace` is how long a drain may take (seconds); `user` and `group` are taken on once the sockets are open.
     """
 
-    def __init__(self, worker: Worker, reload: Callable[[], Coroutine[Any, Any, object]], *, grace: float = 10.0, pid_file: str = "",
-                 user: str = "", group: str = "", ready: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, worker: Worker, reload: Callable[[], Coroutine[Any, Any, object]], *, grace: float = 10.0,
+                 pid_file: str = "", user: str = "", group: str = "", ready: Callable[[], None] = lambda: None) -> None:
         self.worker, self._reload, self._grace = worker, reload, grace
         self._pid_file, self._user, self._group, self._ready = pid_file, user, group, ready
 

@@ -72,8 +72,11 @@ def _settings(worker: Worker, config: Config) -> list[Diagnostic]:
         else:
             setattr(now, spec.name, value)
     now.aliases, now.secrets = config.aliases, config.secrets
+    now.blacklists, now.bonds = config.blacklists, config.bonds
     log.set_up(now)
     worker.dispatch.refresh()
+    for listener in worker.env.on_reload:
+        listener()
     return found
 
 

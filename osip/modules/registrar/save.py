@@ -5,7 +5,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 from osip.api import (H_ALLOW, H_PATH, H_USER_AGENT, Ctx, LocalSocket, NameAddr, ParseError, parse_endpoint,
-                      parse_name_addr, parse_uri, split_commas)
+                      parse_name_addr, parse_uri, split_commas, unescape_user)
 from osip.modules.registrar.address import Refusal, key_of, parse_any
 from osip.modules.registrar.flag import SaveFlags
 
@@ -259,6 +259,7 @@ class _Draft:
         if flags.path_received and path:
             received = parse_name_addr(split_commas(path)[0]).uri.param("received")
             if received:
+                received = unescape_user(received)          # add_path_received escapes `;transport=`
                 self.received = received if received.lower().startswith("sip") else f"sip:{received}"
                 self.cflags |= reg.usrloc.nat_flag
 

@@ -89,6 +89,7 @@ class Tm(Variables, Management, Module):
         self.times = Times()
         self.on_created: list[Any] = []         # called as (transaction, ctx) for each new server transaction
         self.fault = 0                          # reply code of the last bad message or URI
+        self.filtered = 0                       # addresses of the last branch that a blacklist kept away
         self.minor_mask = 0
         self.most_branches = 12
         self._labels = 0

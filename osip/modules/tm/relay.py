@@ -181,13 +181,21 @@ async def _stateless_later(tm: Tm, ctx: Ctx, target: Target) -> None:
 
 def _send_copy(tm: Tm, ctx: Ctx, target: Target, dests: list[Dest]) -> int:
     env = tm.env
+    filtered = 0
     for dest in dests:
         # A CANCEL must bear the branch that a stateless copy of its INVITE bore; an ACK only needs one of its own.
         id = env.ids.branch() if ctx.msg.method_id == M_ACK else forward.stateless_branch(ctx)
-        if env.send(forward.build(ctx, target, dest, id), dest):
+        data = forward.build(ctx, target, dest, id)
+        if forward.blocked(ctx, dest, data):
+            filtered += 1
+        elif env.send(data, dest):
             env.dispatch.fwd_requests += 1
             return 1
-    return UNSENT if dests else UNRESOLVED
+    return _why_unsent(dests, filtered)
+
+
+def _why_unsent(dests: list[Dest], filtered: int) -> int:
+    return UNRESOLVED if not dests else FILTERED if filtered == len(dests) else UNSENT
 
 
 # --- branches ----------------------------------------------------------------------------------------------------
@@ -285,7 +293,7 @@ def _resolve_and_send(tm: Tm, branch: Branch, work: Ctx, proxy: Endpoint | None)
 def _launch_checked(tm: Tm, branch: Branch, work: Ctx, dests: list[Dest]) -> int:
     """Send a branch; the code says what kept it from leaving."""
     try:
-        return 1 if launch(tm, branch, work, dests) else UNSENT if dests else UNRESOLVED
+        return 1 if launch(tm, branch, work, dests) else _why_unsent(dests, tm.filtered)
     except ParseError:                                  # a header that must be rewritten cannot be read
         tm.fault = 400
         return BAD
@@ -331,15 +339,21 @@ def launch(tm: Tm, branch: Branch, work: Ctx, dests: list[Dest]) -> bool:
     """Build and send a branch to the first address that takes it; further ones are kept for fail-over."""
     tx = branch.tx
     env = tm.env
+    tm.filtered = 0
     for number, dest in enumerate(dests):
         id = env.ids.branch()
         branch.aim(dest, id)
         data = forward.build(work, branch.target, dest, id)
         if tx.headers:
             data = _with_headers(data, tx.headers)
+        if forward.blocked(work, dest, data):
+            tm.filtered += 1
+            continue
         branch.failed = False
         branch.step(START, data, env.now)
         if branch.failed:
+            if env.lost is not None:
+                env.lost(dest)
             if tx.no_failover:
                 break
             continue

@@ -166,6 +166,8 @@ def on_timeout(tm: Tm, branch: Branch, event: int) -> None:
         tx.on_reply_in(branch, None)
         return
     silent = branch.status == 0
+    if silent and tm.env.lost is not None:
+        tm.env.lost(branch.dest)
     if branch.cancelling != CANCEL_SENT and tx.method_id == M_INVITE:
         if ringing:
             cancel.send_cancel(branch)
@@ -186,6 +188,8 @@ def on_unsent(tm: Tm, data: bytes) -> None:
         return
     if not branch.step(FAULT, None, tm.env.now):
         return
+    if tm.env.lost is not None:
+        tm.env.lost(branch.dest)
     tx = branch.tx
     if tx.is_local:
         branch.local = True

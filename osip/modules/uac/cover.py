@@ -1,8 +1,8 @@
 """Write the URI that a header had before (or got) into a Record-Route parameter, and read it back from either end.
 
-The parameter holds the exclusive or of the two URIs: whoever knows one of them learns the other. So the same text turns
-the caller's requests into what the called party knows, and the called party's into what the caller knows. A checksum
-over both, keyed by the password, says whether a URI at hand is one of the two.
+The parameter holds the exclusive or of the two URIs: whoever knows one of them learns the other. So the same text
+turns the caller's requests into what the called party knows, and the called party's into what the caller knows. A
+checksum over both, keyed by the password, says whether a URI at hand is one of the two.
 """
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def cover(old: str, new: str, display: str | None, password: str) -> str:
 
 
 def uncover(value: str, known: str, password: str) -> tuple[str, str | None] | None:
-    """Return the other URI and the display name that went with the new one; None when `known` is neither of the two."""
+    """Return the other URI and the display name that went with the new one; None when `known` is neither."""
     try:
         text = base64.urlsafe_b64decode(_encode(value) + b"=" * (-len(value) % 4))
     except (binascii.Error, ValueError):

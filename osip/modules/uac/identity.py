@@ -38,7 +38,7 @@ class Counted:
 
 
 def read_display(text: str | None) -> str | None:
-    """Return a display name as it stands in a header, quoted; None stays None. ValueError when it cannot stand there."""
+    """Return a display name as it stands in a header, quoted; None stays None. ValueError when it cannot be one."""
     if not text:
         return text
     if any(ord(char) < 32 and char != "\t" or ord(char) == 127 for char in text):

@@ -1,4 +1,4 @@
-"""Give requests another From, To or CSeq, undo it in both directions, and answer the challenges of upstream servers."""
+"""Give requests another From, To or CSeq, undo it in both directions, and answer challenges of other servers."""
 from __future__ import annotations
 
 from typing import Annotated
@@ -19,7 +19,8 @@ def read_algorithms(text: str) -> frozenset[str]:
     found = frozenset(word.strip().lower() for word in text.split(",") if word.strip())
     unknown = sorted(name for name in found if name.removesuffix("-sess") not in ("md5", "sha-256", "sha-512-256"))
     if unknown:
-        raise ValueError(f'unknown digest algorithm "{unknown[0]}"; known: MD5, SHA-256, SHA-512-256, each also with -sess')
+        raise ValueError(f'unknown digest algorithm "{unknown[0]}"; known: MD5, SHA-256, SHA-512-256, each also '
+                         "with -sess")
     return found
 
 
@@ -29,10 +30,10 @@ class Uac(Module):
     rr_from_store_param = param("vsf", doc="Record-Route parameter that keeps the original From.")
     rr_to_store_param = param("vst", doc="Record-Route parameter that keeps the original To.")
     restore_mode = param("auto", choices=("none", "manual", "auto"),
-                         doc="auto: requests within the dialog and responses get back what each side knows; manual: the "
-                             "script does it; none: nothing is kept.")
+                         doc="auto: requests within the dialog and responses get back what each side knows; manual: "
+                             "the script does it; none: nothing is kept.")
     restore_passwd = param("", doc="Password that hides the original URIs in the Record-Route.")
-    force_dialog = param(0, ge=0, le=1, doc="Keep the originals in a dialog; not there yet, the Record-Route keeps them.")
+    force_dialog = param(0, ge=0, le=1, doc="Keep the originals in a dialog; not there yet: the Record-Route does.")
     credential = param(None, kind=str, multiple=True, doc="Old place of the parameter of uac_auth.")
     tm = needs("tm")
     rr = needs("rr")

@@ -1,15 +1,18 @@
 """Keep destinations from being used: lists of address rules (core_functions.md section 7).
 
-A list of the script (`dst_blacklist`) is read-only; `define` makes one, `dynamic=True` one that scripts may change.
-`blocks(ctx, proto, ip, port, data)` is what senders ask.
+A list of the script (`dst_blacklist`) is read-only unless its flags say otherwise; `define` makes one from a module,
+`dynamic=True` one that scripts may change. Senders ask through `env.blocked`, which stays None while there is no list.
 """
 from __future__ import annotations
 
 import fnmatch
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from osip.api import Ctx, Module, function
+from osip.api import Ctx, Dest, Module, function
+
+DNS, DNS_SECONDS = "dns", 240
+"""The list of destinations that did not answer, and how long they are avoided."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -32,11 +35,24 @@ class Rule:
 
 @dataclass(slots=True)
 class Blacklist:
-    """A named list; `default` ones are asked for every message, `dynamic` ones change at run time."""
+    """A named list; `default` ones are asked for every message, `dynamic` ones change at run time, the rules of
+    `expiring` ones may have an end. `owner` is core for those of the script."""
     name: str
     dynamic: bool = False
     default: bool = False
     rules: list[Rule] = field(default_factory=list)
+    expiring: bool = False
+    owner: str = "core"
+
+    @property
+    def flags(self) -> str:
+        """Return the flags as the script writes them."""
+        words = (("default", self.default), ("expire", self.expiring), ("readonly", not self.dynamic))
+        return ",".join([word for word, is_set in words if is_set])
+
+
+def _text(content: str | bytes) -> str:
+    return content if isinstance(content, str) else content.decode("utf-8", "surrogateescape")
 
 
 def parse_net(text: str) -> tuple[Network, bool]:
@@ -54,20 +70,56 @@ class CoreBlacklist(Module):
         super().__init__()
         self.lists: dict[str, Blacklist] = {}
 
+    def mod_init(self) -> None:
+        """Take the lists of the script, now and after each reload."""
+        self.take_settings()
+        self.env.on_reload.append(self.take_settings)
+
+    def take_settings(self) -> None:
+        """Make the lists that the script defines; entries added at run time to lists that stay are kept."""
+        config = self.env.config
+        wanted = {name for name, _, _ in config.blacklists}
+        self.lists = {name: found for name, found in self.lists.items() if found.owner != "script" or name in wanted}
+        for name, flags, rules in config.blacklists:
+            made = [Rule(*parse_net(rule.net), rule.port, rule.proto, rule.pattern) for rule in rules]
+            made = [replace(new, negated=rule.is_negated) for new, rule in zip(made, rules, strict=True)]
+            old = self.lists.get(name)
+            dynamic = "readonly" not in flags
+            if old is not None and old.dynamic and dynamic:
+                made = old.rules + [rule for rule in made if not any(rule.same(other) for other in old.rules)]
+            found = self.define(name, made, dynamic=dynamic, default="default" in flags)
+            found.expiring, found.owner = "expire" in flags, "script"
+        if not config.disable_dns_blacklist and DNS not in self.lists:
+            self.define(DNS, [], dynamic=True, default=True).expiring = True
+        self.env.lost = None if config.disable_dns_blacklist else self.note_lost
+
     def define(self, name: str, rules: list[Rule], *, dynamic: bool = False, default: bool = False) -> Blacklist:
         """Make or replace a list."""
         found = self.lists[name] = Blacklist(name, dynamic, default, list(rules))
+        self.env.blocked = self.blocks_send
         return found
 
-    def blocks(self, ctx: Ctx | None, proto: str, ip: str, port: int = 0, content: str = "") -> bool:
-        """Say whether a list that this message uses blocks a destination."""
+    def blocks_send(self, ctx: Ctx | None, dest: Dest, data: bytes) -> bool:
+        """Say whether a list that this message uses keeps `data` from going to a destination."""
+        return self.blocks(ctx, dest.proto, dest.host, dest.port, data)
+
+    def note_lost(self, dest: Dest) -> None:
+        """Avoid a destination that did not answer for a while (`disable_dns_blacklist = no`)."""
+        found = self.lists.get(DNS)
+        if found is not None:
+            rule = Rule(parse_net(dest.host)[0], False, dest.port, dest.proto, "", self.env.now + DNS_SECONDS)
+            found.rules = [old for old in found.rules if not old.same(rule)] + [rule]
+
+    def blocks(self, ctx: Ctx | None, proto: str, ip: str, port: int = 0,
+               content: str | bytes = "") -> bool:
+        """Say whether a list that this message uses blocks a destination; patterns are for `content`."""
         chosen = ctx.blacklists if ctx is not None else None
         if not self.lists:
             return False
         return any(self._hit(found, ip, port, proto, content) is not None for found in self.lists.values()
                    if found.default or (chosen and ("all" in chosen or found.name in chosen)))
 
-    def _hit(self, found: Blacklist, ip: str, port: int, proto: str, content: str) -> Rule | None:
+    def _hit(self, found: Blacklist, ip: str, port: int, proto: str, content: str | bytes) -> Rule | None:
         """Return the rule of a list that blocks; expired ones are dropped on the way."""
         now = self.env.now
         if any(rule.until is not None and rule.until <= now for rule in found.rules):
@@ -80,7 +132,7 @@ class CoreBlacklist(Module):
             if ((rule.net.version == address.version and address in rule.net) != rule.negated
                     and (not rule.port or rule.port == port)
                     and (not rule.proto or not proto or rule.proto == proto.lower())
-                    and (not rule.pattern or fnmatch.fnmatchcase(content, rule.pattern))):
+                    and (not rule.pattern or fnmatch.fnmatchcase(_text(content), rule.pattern))):
                 return rule
         return None
 

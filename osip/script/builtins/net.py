@@ -278,17 +278,18 @@ class CoreNet(Module):
         proto = dest.proto or (ctx.source.socket.proto if ctx.source else "udp")
         if is_ip(dest.host):
             hop = Dest(proto, dest.host, dest.port or (5061 if proto == "tls" else 5060), ctx.target.socket)
-            return bool(self.env.send(raw, hop))
+            return not relay.blocked(ctx, hop, raw) and bool(self.env.send(raw, hop))
         uri = _uri_of(Endpoint(proto, dest.host, dest.port))
         hops = self.env.resolve(uri, ctx.target.socket)
         if hops is None:
-            self.env.spawn(self._send_later(raw, uri, ctx.target.socket), "send")
+            self.env.spawn(self._send_later(ctx, raw, uri), "send")
             return True
-        return any(self.env.send(raw, hop) for hop in hops)
+        return any(not relay.blocked(ctx, hop, raw) and self.env.send(raw, hop) for hop in hops)
 
-    async def _send_later(self, raw: bytes, uri: str, socket: LocalSocket | None) -> None:
+    async def _send_later(self, ctx: Ctx, raw: bytes, uri: str) -> None:
         try:
-            any(self.env.send(raw, hop) for hop in await self.env.resolve_wait(uri, socket))
+            hops = await self.env.resolve_wait(uri, ctx.target.socket)
+            any(not relay.blocked(ctx, hop, raw) and self.env.send(raw, hop) for hop in hops)
         except OsipError as error:
             self.env.log.warning("not sent to=%s error=%s", uri, error)
 

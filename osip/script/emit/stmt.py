@@ -270,6 +270,7 @@ def loop_dest(pen: Pen, dest: str) -> str:
 def loop_end(pen: Pen, dest: str) -> bool:
     """Emit what follows a loop."""
     if dest == RETURN:
+        pen.writer.at = pen.writer.spans[0]             # the route ends here, the loop is not entered again
         pen.line("return r")
         return True
     return False

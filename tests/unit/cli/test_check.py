@@ -27,7 +27,8 @@ def test_a_broken_script_as_json(run, broken: Path) -> None:     # type: ignore[
     found = run(check, "--json", "-f", broken)
     one, = json.loads(found.stdout)
     assert found.exit_code == 1
-    assert (one["code"], one["severity"], one["file"], one["line"], one["col"]) == ("E101", "error", str(broken), 10, 2)
+    assert (one["code"], one["severity"], one["file"], one["line"], one["col"]) == ("E101", "error", str(broken), 10,
+        2)
 
 
 def test_a_script_that_is_not_there(run, tmp_path: Path) -> None:        # type: ignore[no-untyped-def]

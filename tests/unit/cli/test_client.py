@@ -32,7 +32,8 @@ def test_the_address_of_the_environment(url: str, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize(("address", "words"), [
     ("ftp://127.0.0.1/mi", "is no MI address"), ("nonsense", "is no MI address"), ("http:///mi", "is no MI address"),
-    ("fifo:/no/such/fifo", "no osip reads the pipe"), ("http://127.0.0.1:PORT/mi", "no osip answers at http://127.0.0.1:PORT/mi.*--url")])
+    ("fifo:/no/such/fifo", "no osip reads the pipe"), ("http://127.0.0.1:PORT/mi",
+        "no osip answers at http://127.0.0.1:PORT/mi.*--url")])
 def test_nobody_there(address: str, words: str) -> None:
     port = str(free_port())
     with pytest.raises(Unreachable, match=words.replace("PORT", port)):
@@ -74,7 +75,8 @@ def stranger() -> Iterator[str]:
     httpd.server_close()
 
 
-@pytest.mark.parametrize(("path", "words"), [("/mi", "does not speak JSON-RPC; it answered b'hello'"), ("/404", "answered 404")])
+@pytest.mark.parametrize(("path", "words"), [("/mi", "does not speak JSON-RPC; it answered b'hello'"), ("/404",
+    "answered 404")])
 def test_somebody_else_answers(path: str, words: str, stranger: str) -> None:
     with pytest.raises(Unreachable, match=words):
         call("pwd", url=f"http://{stranger}{path}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.peer import free_port
 from osip import __version__
 from osip.cli.main import main, osip, version_text
 
@@ -26,21 +27,26 @@ def test_version(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys
 
 
 @pytest.mark.parametrize(("words", "code"), [
-    (("-C", "-f", "GOOD"), 0), (("-c", "-f", "GOOD"), 0), (("-f", "GOOD", "-C"), 0), (("-C", "-f", "BAD"), 1), (("-c", "-f", "BAD"), 1),
+    (("-C", "-f", "GOOD"), 0), (("-c", "-f", "GOOD"), 0), (("-f", "GOOD", "-C"), 0), (("-C", "-f", "BAD"), 1), (("-c",
+        "-f", "BAD"), 1),
     (("-C", "-f", "GOOD", "-m", "64", "-M", "8", "-n", "4", "-E", "-F", "-d", "-d"), 0),
-    (("-C", "-f", "GOOD", "-o", "nothing"), 0), (("--no-such-option",), 2), (("-C", "-f"), 2), (("-F", "-f", "BAD"), 5), (("-F", "-f", "NONE"), 5),
-    (("check", "GOOD"), 0), (("check", "BAD"), 1), (("no-such-command",), 2), (("-F", "-f", "GOOD", "-l", "nonsense:1:2:3"), 1),
+    (("-C", "-f", "GOOD", "-o", "nothing"), 0), (("--no-such-option",), 2), (("-C", "-f"), 2), (("-F", "-f", "BAD"),
+        5), (("-F", "-f", "NONE"), 5),
+    (("check", "GOOD"), 0), (("check", "BAD"), 1), (("no-such-command",), 2), (("-F", "-f", "GOOD", "-l",
+        "nonsense:1:2:3"), 1),
     (("-F", "-f", "GOOD", "-o", "nothing"), 2), (("-F", "-f", "GOOD", "-u", "no-such-user"), 1)])
 def test_short_form_and_exit_codes(words: tuple[str, ...], code: int, monkeypatch: pytest.MonkeyPatch, script: Path,
                                    broken: Path) -> None:
     monkeypatch.chdir(script.parent)
     names = {"GOOD": str(script), "BAD": str(broken), "NONE": str(script.parent / "none.cfg")}
-    script.write_text(script.read_text().replace("5060", "0").replace('"/x"', f'"{script.parent}/fifo"').replace(
+    script.write_text(script.read_text().replace("5060", str(free_port())).replace('"/x"',
+        f'"{script.parent}/fifo"').replace(
         'loadmodule "httpd.so"\nloadmodule "mi_http.so"\n', ""))
     assert call(monkeypatch, *[names.get(word, word) for word in words]) == code
 
 
-def test_the_errors_of_a_refused_start(monkeypatch: pytest.MonkeyPatch, broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_errors_of_a_refused_start(monkeypatch: pytest.MonkeyPatch, broken: Path,
+        capsys: pytest.CaptureFixture[str]) -> None:
     call(monkeypatch, "-F", "-f", str(broken))
     told = capsys.readouterr()
     assert told.out == "" and f"{broken}:10:2: error[E101]" in told.err and "^^^^" in told.err and "1 error(s)" in told.err

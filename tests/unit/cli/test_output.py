@@ -28,7 +28,8 @@ def test_no_rows(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("value", "text"), [
     ("OK", "OK\n"), (5, "5\n"), ({"a": 1, "b": {"c": 2}, "d": [], "e": {}}, "a: 1\nb:\n  c: 2\nd: -\ne: -\n"),
-    (["x", "y"], "x\ny\n"), ({"L": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]}, "L:\n  - a: 1\n    b: 2\n  - a: 3\n    b: 4\n"),
+    (["x", "y"], "x\ny\n"), ({"L": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]},
+        "L:\n  - a: 1\n    b: 2\n  - a: 3\n    b: 4\n"),
     ([{"a": 1}, {"b": 2}], "a  b\n1\n   2\n"), ([], "")])
 def test_values(value: Any, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     output.show_value(value)
@@ -42,7 +43,8 @@ def test_values_as_json(value: Any, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(("value", "rows"), [
-    ([{"a": 1, "b": "x,y"}, {"a": 2}], [["a", "b"], ["1", "x,y"], ["2", ""]]), ({"b": 2, "a": 1}, [["name", "value"], ["b", "2"], ["a", "1"]]),
+    ([{"a": 1, "b": "x,y"}, {"a": 2}], [["a", "b"], ["1", "x,y"], ["2", ""]]), ({"b": 2, "a": 1}, [["name", "value"],
+        ["b", "2"], ["a", "1"]]),
     ("OK", [["value"], ["OK"]]), (["x", "y"], [["value"], ["x"], ["y"]])])
 def test_values_as_csv(value: Any, rows: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
     output.show_value(value, "csv")

@@ -207,7 +207,8 @@ def test_a_line_now(comment: str, code: str, reason: str, books: Books) -> None:
     assert books.lines == [("request accounted", "INVITE", "a1", "", "call-1", code, reason, "")]
 
 
-@pytest.mark.parametrize("words", [("acc_db_request", "200 OK", "acc"), ("acc_aaa_request", "200 OK"), ("acc_rad_request", "x")])
+@pytest.mark.parametrize("words", [("acc_db_request", "200 OK", "acc"), ("acc_aaa_request", "200 OK"),
+    ("acc_rad_request", "x")])
 def test_what_is_not_there_fails(words: tuple[str, ...]) -> None:
     results = []
     playbook(lambda acc, ctx: results.append(call(acc, ctx, *words))).recv()
@@ -225,7 +226,8 @@ def test_extra_fields_and_legs(books: Books) -> None:
         acc.set_acc_leg(ctx, "to", None, "bob")
         call(acc, ctx, "acc_new_leg")
         acc.set_acc_leg(ctx, "to", None, "carol")
-        assert (acc.acc_leg(ctx, "to", 0), acc.acc_leg(ctx, "to", None), acc.acc_current_leg(ctx)) == ("bob", "carol", 1)
+        assert (acc.acc_leg(ctx, "to", 0), acc.acc_leg(ctx, "to", None), acc.acc_current_leg(ctx)) == ("bob", "carol",
+            1)
         assert acc.acc_leg(ctx, "to", 5) is None and acc.set_acc_leg(ctx, "to", 5, "x") is False
     answered(playbook(arm, extra_fields=["log: who->caller; gone", "evi: who"], leg_fields=["log: to->leg"]))
     assert books.lines[0][7] == ";caller=alice;gone=;leg=bob;leg_1=carol"
@@ -271,7 +273,8 @@ def test_events(status: int, expected: str, books: Books) -> None:
     answered(book, status)
     (name, params), = seen
     assert name == expected and not books.records
-    assert params | {"time": 0} == params | {"method": "INVITE", "from_tag": "a1", "to_tag": "tag-bob", "callid": "call-1",
+    assert params | {"time": 0} == params | {"method": "INVITE", "from_tag": "a1", "to_tag": "tag-bob",
+        "callid": "call-1",
                                              "sip_code": str(status), "time": 0}
     declared = next(e for e in Acc.spec.events if e.name == name)
     assert tuple(params) == declared.params

@@ -43,7 +43,8 @@ async def ask(url: str, method: str = "GET", **more: Any) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(("path", "status", "text"), [
-    ("/x", 200, "GET "), ("/x/", 200, "GET "), ("/x/below/it", 200, "GET "), ("/", 404, "nothing at /\n"), ("/y", 404, "nothing at /y\n"),
+    ("/x", 200, "GET "), ("/x/", 200, "GET "), ("/x/below/it", 200, "GET "), ("/", 404, "nothing at /\n"), ("/y", 404,
+        "nothing at /y\n"),
     ("/x%2fy", 200, "GET ")])
 async def test_roots(path: str, status: int, text: str) -> None:
     async with serving(hello) as httpd:
@@ -119,7 +120,8 @@ async def test_ipv6() -> None:
 
 
 async def test_tls(tmp_path: Path) -> None:
-    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "k.pem", "-out", "c.pem",
+    made = subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "k.pem", "-out",
+        "c.pem",
                            "-days", "2", "-subj", "/CN=localhost"], cwd=tmp_path, capture_output=True, text=True)
     assert made.returncode == 0, made.stderr
     files = {"tls_cert_file": str(tmp_path / "c.pem"), "tls_key_file": str(tmp_path / "k.pem")}

@@ -228,7 +228,8 @@ async def test_making_it_again(tmp_path: Path) -> None:
 async def test_mode_and_what_is_in_the_way(tmp_path: Path) -> None:
     async with piping(tmp_path, fifo_mode=0o600) as module:
         assert stat.S_IMODE(os.stat(module.fifo_name).st_mode) == 0o600
-    for params, words in (({"fifo_user": "no-such-user"}, "no-such-user"), ({"fifo_group": "no-such-group"}, "no-such-group"),
+    for params, words in (({"fifo_user": "no-such-user"}, "no-such-user"), ({"fifo_group": "no-such-group"},
+            "no-such-group"),
                           ({"fifo_name": str(tmp_path / "none" / "fifo")}, "cannot make")):
         with pytest.raises(ModuleError, match=words):
             async with piping(tmp_path, **params):
@@ -248,6 +249,7 @@ def test_take(buffer: bytes, request_: bytes | None, rest: bytes) -> None:
 
 
 @pytest.mark.parametrize(("value", "text"), [
-    ("OK", ""), (None, ""), ("a", "a\n"), (5, "5\n"), ([1, 2], "1\n2\n"), (1.5, "1.5\n"), ({"a": {"b": "c"}}, "a::\n\tb:: c\n")])
+    ("OK", ""), (None, ""), ("a", "a\n"), (5, "5\n"), ([1, 2], "1\n2\n"), (1.5, "1.5\n"), ({"a": {"b": "c"}},
+        "a::\n\tb:: c\n")])
 def test_as_text(value: Any, text: str) -> None:
     assert as_text(value) == text

@@ -174,3 +174,31 @@ def test_record_route_of_a_branch() -> None:
     ctx = ctx_of(play)
     ctx.kind = BRANCH
     assert rr.record_route(ctx) == 1
+
+
+def test_other_modules_add_parameters() -> None:
+    def action(rr: Rr, ctx: Ctx) -> None:
+        rr.tails += [lambda ctx: f";m={ctx.msg.method}", lambda ctx: "", lambda ctx: ";z"]
+        rr.add_rr_param(ctx, ";a=1")
+        rr.record_route(ctx)
+    assert recorded(action) == [f"<sip:{SERVER};lr;ftag=a1;a=1;m=INVITE;z>"]
+
+
+WATCHED = [
+    (f"<{OURS};a=1>", "t", [("lr;a=1", None)]),
+    (f"<{OURS};a=1>", "", [("lr;a=1", None)]),
+    (f"<{OURS};a=1>, <sip:p2;lr>", "t", [("lr;a=1", "sip:p2;lr")]),
+    (f"<sip:{SERVER};r2=on;lr;a=1>, <sip:{SERVER};transport=tcp;r2=on;lr;a=2>", "t", [("r2=on;lr;a=1", None)]),
+    ("<sip:p2;lr>", "t", []),
+    ("<broken", "t", []),
+]
+
+
+@pytest.mark.parametrize("route,tag,told", WATCHED)
+def test_others_hear_of_a_route_of_ours_once_the_next_hop_is_set(route: str, tag: str,
+                                                                  told: list[tuple[str, str | None]]) -> None:
+    play, rr = make()
+    heard: list[tuple[str, str | None]] = []
+    rr.watchers.append(lambda ctx, params: heard.append((params, ctx.target.du)))
+    rr.loose_route(ctx_of(play, to_tag=tag, headers=f"Route: {route}\r\n"))
+    assert heard == told

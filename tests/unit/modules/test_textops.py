@@ -28,7 +28,8 @@ def test_search(pattern: str, result: int) -> None:
     assert sent(("search", pattern))[0] == [result]
 
 
-@pytest.mark.parametrize(("pattern", "result"), [("a=one", 1), ("INVITE", -1), ("X-Name", -1), ("^v=0", 1), ("v=1", -1)])
+@pytest.mark.parametrize(("pattern", "result"), [("a=one", 1), ("INVITE", -1), ("X-Name", -1), ("^v=0", 1), ("v=1",
+    -1)])
 def test_search_body(pattern: str, result: int) -> None:
     assert sent(("search_body", pattern))[0] == [result]
 
@@ -82,7 +83,8 @@ def test_what_a_group_holds_is_not_read_again() -> None:
 
 
 def test_content_length_follows_the_body() -> None:
-    for calls in ([("replace_body_all", "one", "a longer one")], [("strip_body",)], [("search_append_body", "v=0", "00")]):
+    for calls in ([("replace_body_all", "one", "a longer one")], [("strip_body",)], [("search_append_body", "v=0",
+            "00")]):
         _, raw = sent(*calls)
         head, _, body = raw.partition(b"\r\n\r\n")
         assert f"Content-Length: {len(body)}\r\n".encode() in head + b"\r\n"
@@ -118,7 +120,8 @@ def test_subst_on_the_uri_is_live(uri: str, name: str, expression: str, result: 
 
 
 @pytest.mark.parametrize(("expression", "words"), [
-    ("", "write"), ("/a", "three times"), ("/a/b", "three times"), ("/a/b/x", "unknown flag"), ("/(/b/", "bad regular"),
+    ("", "write"), ("/a", "three times"), ("/a/b", "three times"), ("/a/b/x", "unknown flag"), ("/(/b/",
+        "bad regular"),
     ("/a/\\3/", "group 3")])
 def test_a_bad_expression_is_refused_with_words(expression: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):

@@ -17,7 +17,8 @@ AUTH = 'Proxy-Authorization: Digest username="{}", realm="example.com", nonce="n
 
 
 @pytest.mark.parametrize(("user", "args", "result", "counted"), [
-    ("alice", ("is_user", "alice"), 1, (0, 0)), ("alice", ("is_user", "bob"), -1, (0, 0)), ("", ("is_user", "alice"), -1, (0, 0)),
+    ("alice", ("is_user", "alice"), 1, (0, 0)), ("alice", ("is_user", "bob"), -1, (0, 0)), ("", ("is_user", "alice"),
+        -1, (0, 0)),
     ("alice", ("db_check_from",), 1, (1, 0)), ("Alice@example.com", ("check_from",), 1, (1, 0)),
     ("alice", ("db_check_to",), -1, (0, 1)), ("bob", ("check_to",), 1, (1, 0)), ("", ("check_to",), -1, (0, 1)),
 ])
@@ -40,5 +41,6 @@ def test_what_is_not_there_fails_and_says_so(args: tuple[Any, ...], caplog: pyte
 
 
 def test_the_words_shared_with_sipmsgops() -> None:
-    found = pass_through(Uri, request(ruri="sip:b@10.0.0.2;a"), ("has_totag",), ("uri_param", "a"), ("add_uri_param", "x=1"))
+    found = pass_through(Uri, request(ruri="sip:b@10.0.0.2;a"), ("has_totag",), ("uri_param", "a"), ("add_uri_param",
+        "x=1"))
     assert found.results == [-1, 1, 1] and found.sent.ruri == "sip:b@10.0.0.2;a;x=1"

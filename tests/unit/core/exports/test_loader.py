@@ -24,7 +24,8 @@ def forget() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("text", "name"), [
-    ("tm.so", "tm"), ("tm", "tm"), ("modules/tm/tm.so", "tm"), ("/usr/lib/opensips/modules/tm.so", "tm"), ("greet.py", "greet"),
+    ("tm.so", "tm"), ("tm", "tm"), ("modules/tm/tm.so", "tm"), ("/usr/lib/opensips/modules/tm.so", "tm"), ("greet.py",
+        "greet"),
     ("cpl-c.so", "cpl_c"), ("a\\b.so", "b"), ("x/", "x")])
 def test_names(text: str, name: str) -> None:
     assert loader.module_name(text) == name
@@ -77,7 +78,8 @@ def test_loaded_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    ("raise RuntimeError('at import')", "could not be loaded: at import"), ("import no_such_package_anywhere", "no_such_package_anywhere"),
+    ("raise RuntimeError('at import')", "could not be loaded: at import"), ("import no_such_package_anywhere",
+        "no_such_package_anywhere"),
     ("def (", "could not be loaded"), ("x = 1", "defines 0"),
     (GOOD.format(api=1) + "class Other(Module):\n    pass\n", "defines 2"),
     (GOOD.format(api=0), "the module is older"), (GOOD.format(api=99), "this osip is older")])

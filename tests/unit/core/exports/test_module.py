@@ -11,7 +11,8 @@ from osip.core.exports.module import collect
 
 
 @pytest.mark.parametrize(("file", "name"), [
-    ("osip.modules.maxfwd", "maxfwd"), ("osip.modules.tm.module", "tm"), ("osip_ext.greet", "greet"), ("osip_ext.big.__init__", "big")])
+    ("osip.modules.maxfwd", "maxfwd"), ("osip.modules.tm.module", "tm"), ("osip_ext.greet", "greet"),
+    ("osip_ext.big.__init__", "big")])
 def test_a_module_is_named_by_its_file(file: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
     monkeypatch.setitem(sys.modules, file, types.ModuleType(file, "From the file."))

@@ -115,7 +115,8 @@ def chain(**needed: str) -> Registry:
 
 
 @pytest.mark.parametrize(("needed", "order"), [
-    ({"a": "b", "b": "c", "c": ""}, ["c", "b", "a"]), ({"a": "", "b": ""}, ["a", "b"]), ({"a": "b", "b": "a"}, ["b", "a"]),
+    ({"a": "b", "b": "c", "c": ""}, ["c", "b", "a"]), ({"a": "", "b": ""}, ["a", "b"]), ({"a": "b", "b": "a"}, ["b",
+        "a"]),
     ({"a": "none|c", "c": ""}, ["c", "a"])])
 def test_start_order(needed: dict[str, str], order: list[str]) -> None:
     registry = chain(**needed)

@@ -9,7 +9,8 @@ from osip.core.exports.spec import FunctionSpec, MiSpec, ParamSpec, Scope, Spec
 from osip.core.exports.types import Arg, Route
 
 
-@pytest.mark.parametrize(("optional", "required"), [((), 0), ((False,), 1), ((True,), 0), ((False, True), 1), ((True, False), 2),
+@pytest.mark.parametrize(("optional", "required"), [((), 0), ((False,), 1), ((True,), 0), ((False, True), 1), ((True,
+    False), 2),
                                                     ((True, False, True), 2)])
 def test_required_arguments(optional: tuple[bool, ...], required: int) -> None:
     args = tuple(Arg(str(number), "str", flag) for number, flag in enumerate(optional))

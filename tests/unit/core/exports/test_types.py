@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from osip.core.exports.types import (BranchRoute, FailureRoute, FlagName, Parse, Raw, ReplyRoute, RequestRoute, Route, Static,
+from osip.core.exports.types import (BranchRoute, FailureRoute, FlagName, Parse, Raw, ReplyRoute, RequestRoute, Route,
+    Static,
                                      Var, args_of, flag_parser, one_line, posix, regex)
 
 
@@ -22,10 +23,13 @@ def test_an_unknown_letter_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("hint", "kind", "optional"), [
-    (int, "int", False), (str, "str", False), (int | None, "int", True), (str | None, "str", True), (Static, "static", False),
-    (Raw, "raw", False), (FlagName, "flag", False), (Var, "var", False), (Var | None, "var", True), (re.Pattern, "re", False),
+    (int, "int", False), (str, "str", False), (int | None, "int", True), (str | None, "str", True), (Static, "static",
+        False),
+    (Raw, "raw", False), (FlagName, "flag", False), (Var, "var", False), (Var | None, "var", True), (re.Pattern, "re",
+        False),
     (re.Pattern[str] | None, "re", True), (list[str], "list", False), (list, "list", False), (int | str, "any", False),
-    (int | str | None, "any", True), (Annotated[int, Parse(int)], "parsed", False), (Literal["a", "b"], "parsed", False),
+    (int | str | None, "any", True), (Annotated[int, Parse(int)], "parsed", False), (Literal["a", "b"], "parsed",
+        False),
     (FailureRoute, "route", False), (Any, "any", False), (Annotated[str, "a remark"], "str", False)])
 def test_kinds(hint: Any, kind: str, optional: bool) -> None:
     def word(self: Any, ctx: Any, x: Any) -> int:
@@ -36,7 +40,8 @@ def test_kinds(hint: Any, kind: str, optional: bool) -> None:
 
 
 @pytest.mark.parametrize(("hint", "kind"), [
-    (FailureRoute, "failure_route"), (ReplyRoute, "onreply_route"), (BranchRoute, "branch_route"), (RequestRoute, "route")])
+    (FailureRoute, "failure_route"), (ReplyRoute, "onreply_route"), (BranchRoute, "branch_route"), (RequestRoute,
+        "route")])
 def test_route_kinds(hint: Any, kind: str) -> None:
     def word(self: Any, ctx: Any, x: Any = "") -> None: ...
     word.__annotations__ = {"x": hint, "return": None}
@@ -61,10 +66,13 @@ def test_a_choice_is_checked() -> None:
 
 
 @pytest.mark.parametrize(("pattern", "text", "found"), [
-    ("abc", "xABCx", True), ("^b", "a\nb", True), ("a$", "a\nb", True), ("a.b", "a\nb", False), ("a[^x]b", "a\nb", False),
+    ("abc", "xABCx", True), ("^b", "a\nb", True), ("a$", "a\nb", True), ("a.b", "a\nb", False), ("a[^x]b", "a\nb",
+        False),
     ("a[^x]b", "ayb", True), ("a[\nx]b", "a\nb", True), (r"a\[^x", "a[^x", False), (r"a\[\^x", "a[^x", True),
-    ("a[^]x]b", "a]b", False), ("a[^]x]b", "ayb", True), ("a[]x]b", "a]b", True), ("[[:alpha:]]+9", "xy9", True), ("[[:digit:]]", "x", False),
-    ("[^[:space:]]", " ", False), ("[[:upper:][:digit:]]", "7", True), (r"\<cat\>", "a cat!", True), (r"\<cat\>", "concat", False),
+    ("a[^]x]b", "a]b", False), ("a[^]x]b", "ayb", True), ("a[]x]b", "a]b", True), ("[[:alpha:]]+9", "xy9", True),
+    ("[[:digit:]]", "x", False),
+    ("[^[:space:]]", " ", False), ("[[:upper:][:digit:]]", "7", True), (r"\<cat\>", "a cat!", True), (r"\<cat\>",
+        "concat", False),
     (r"[^\n]x", "yx", True)])
 def test_regex(pattern: str, text: str, found: bool) -> None:
     assert (regex(pattern).search(text) is not None) == found
@@ -77,7 +85,8 @@ def test_a_bad_regex(pattern: str) -> None:
 
 
 @pytest.mark.parametrize(("pattern", "result"), [
-    ("a[^b]c", r"a[^b\n]c"), (r"a\[^b]c", r"a\[^b]c"), ("[^]]", r"[^]\n]"), ("[ab]", "[ab]"), (r"[^\]]", r"[^\]\n]"), ("", "")])
+    ("a[^b]c", r"a[^b\n]c"), (r"a\[^b]c", r"a\[^b]c"), ("[^]]", r"[^]\n]"), ("[ab]", "[ab]"), (r"[^\]]", r"[^\]\n]"),
+    ("", "")])
 def test_one_line(pattern: str, result: str) -> None:
     assert one_line(pattern) == result
 
@@ -86,7 +95,8 @@ def test_posix_leaves_the_rest() -> None:
     assert posix(r"^a(b|c)\.d{2}$") == r"^a(b|c)\.d{2}$"
 
 
-@pytest.mark.parametrize(("text", "result"), [("a , b", {"a", "b"}), (",,", set()), ("3", {"a", "b"}), ("0x2", {"b"}), ("xy", {"a", "b"})])
+@pytest.mark.parametrize(("text", "result"), [("a , b", {"a", "b"}), (",,", set()), ("3", {"a", "b"}), ("0x2", {"b"}),
+    ("xy", {"a", "b"})])
 def test_flag_parser(text: str, result: set[str]) -> None:
     assert flag_parser(("a", "b"), {1: "a", 2: "b"}, {"x": "a", "y": "b"})(text) == result
 

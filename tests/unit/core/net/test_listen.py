@@ -8,7 +8,8 @@ from osip.core.net.listen import addresses_of, all_addresses, expand, interface_
 
 
 @pytest.mark.parametrize(("host", "addresses"), [
-    ("127.0.0.1", ["127.0.0.1"]), ("0.0.0.0", ["0.0.0.0"]), ("::1", ["::1"]), ("[::1]", ["::1"]), ("[0:0:0:0:0:0:0:1]", ["::1"]),
+    ("127.0.0.1", ["127.0.0.1"]), ("0.0.0.0", ["0.0.0.0"]), ("::1", ["::1"]), ("[::1]", ["::1"]), ("[0:0:0:0:0:0:0:1]",
+        ["::1"]),
     ("192.0.2.1", ["192.0.2.1"])])
 def test_literals(host: str, addresses: list[str]) -> None:
     assert addresses_of(host) == addresses
@@ -29,5 +30,6 @@ def test_what_is_no_host_of_this_machine(host: str) -> None:
 
 def test_expand() -> None:
     one, = expand("udp", "127.0.0.1", 5060, "[2001:db8::1]", 5099, "main", {"reuse_port": 1})
-    assert (one.text, one.sent_by, one.tag, one.options) == ("udp:127.0.0.1:5060", "[2001:db8::1]:5099", "main", {"reuse_port": 1})
+    assert (one.text, one.sent_by, one.tag, one.options) == ("udp:127.0.0.1:5060", "[2001:db8::1]:5099", "main",
+        {"reuse_port": 1})
     assert {s.host for s in expand("tcp", "*", 5060)} == set(all_addresses())

@@ -28,7 +28,8 @@ def test_no_name_is_there_twice() -> None:
     ("log_level", 4, {"log_level": 4}), ("debug", 3, {"log_level": 3}), ("children", 2, {"udp_workers": 2}),
     ("log_stderror", 0, {"stderror_enabled": 0, "syslog_enabled": 1}),
     ("log_stderror", 1, {"stderror_enabled": 1, "syslog_enabled": 0}),
-    ("debug_mode", 1, {"log_level": 4, "stderror_enabled": 1, "syslog_enabled": 0}), ("debug_mode", 0, {"log_level": 2})])
+    ("debug_mode", 1, {"log_level": 4, "stderror_enabled": 1, "syslog_enabled": 0}), ("debug_mode", 0,
+        {"log_level": 2})])
 def test_setting(name: str, value: Any, expected: dict[str, Any]) -> None:
     config = Config()
     config.set(name, value)

@@ -36,7 +36,8 @@ CORPUS = [path.read_bytes() for path in sorted((Path(__file__).parents[3] / "tor
 class Desk:
     """A worker with a route that answers 200, and counters compared to what they were."""
 
-    def __init__(self, route: Callable[[Ctx], Any] | None = None, modules: tuple[type[Module], ...] = (), **program: Any) -> None:
+    def __init__(self, route: Callable[[Ctx], Any] | None = None, modules: tuple[type[Module], ...] = (),
+            **program: Any) -> None:
         self.worker, self.net, self.clock = make_worker(modules, **program.pop("config", {}))
         self.env, self.dispatch = self.worker.env, self.worker.dispatch
         self.worker.set_program(FakeProgram(route or self.answer, **program))
@@ -122,8 +123,10 @@ def test_error_route(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(("replace", "code"), [
-    (("Contact: <sip:alice@10.0.0.1>", "Contact: <sip:"), 400), (("Contact: <sip:alice@10.0.0.1>", "Contact: *"), 500)])
-def test_a_header_found_broken_by_a_route(replace: tuple[str, str], code: int, caplog: pytest.LogCaptureFixture) -> None:
+    (("Contact: <sip:alice@10.0.0.1>", "Contact: <sip:"), 400), (("Contact: <sip:alice@10.0.0.1>", "Contact: *"),
+        500)])
+def test_a_header_found_broken_by_a_route(replace: tuple[str, str], code: int,
+        caplog: pytest.LogCaptureFixture) -> None:
     def route(ctx: Ctx) -> int:
         for contact in ctx.msg.contacts:
             contact.uri     # noqa: B018
@@ -178,7 +181,8 @@ def test_stateless_forwarding_may_be_off(config: dict[str, int], sent: list[int]
     assert desk.feed(changed("Via: ", "Via: SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bKx\r\nVia: ", REPLY)) == sent
 
 
-@pytest.mark.parametrize(("via", "taken"), [("10.0.0.9:5060", True), ("10.0.0.9", True), ("10.9.9.9", False), ("10.0.0.9:7", False)])
+@pytest.mark.parametrize(("via", "taken"), [("10.0.0.9:5060", True), ("10.0.0.9", True), ("10.9.9.9", False),
+    ("10.0.0.9:7", False)])
 def test_check_via(via: str, taken: bool) -> None:
     seen: list[Ctx] = []
     desk = Desk(reply=lambda ctx: seen.append(ctx) or 1, config={"check_via": 1})
@@ -245,7 +249,8 @@ def test_quota() -> None:
 
 
 @pytest.mark.parametrize(("raw", "most", "words"), [
-    (b"A" * 65000, 1, "bad message"), (changed("Call-ID: call-1\r\n", ""), 1, "bad message"), (GOOD, 20, "route failed")])
+    (b"A" * 65000, 1, "bad message"), (changed("Call-ID: call-1\r\n", ""), 1, "bad message"), (GOOD, 20,
+        "route failed")])
 def test_a_flood_is_a_few_lines(raw: bytes, most: int, words: str, caplog: pytest.LogCaptureFixture) -> None:
     def route(ctx: Ctx) -> int:
         raise RuntimeError("bug")
@@ -262,10 +267,14 @@ def test_a_flood_is_a_few_lines(raw: bytes, most: int, words: str, caplog: pytes
 
 # --- mutations through a whole server -------------------------------------------------------------------------------------
 
-PIECES = [b"\r\n", b"\n", b"\r", b" ", b"\t", b"\r\n ", b"\r\n\r\n", b'"', b"<", b">", b",", b";", b":", b"=", b"@", b"\\", b"%", b"%00",
-          b"\x00", b"\xff", b"\xc3\xa9", b"99999999999999999999", b"-1", b"Via: ", b"v:", b"l: 3\r\n", b"SIP/2.0", b"[", b"]", b"::",
-          b"*", b"sip:", b";branch=", b";tag=", b";rport", b";received=", b";rport=0", b";maddr=", b"Route: <sip:10.0.0.9;lr>\r\n",
-          b"Record-Route: <sip:10.0.0.9;lr>\r\n", b"Contact: *\r\n", b"Max-Forwards: 0\r\n", b"Expires: -5\r\n", b";transport=tcp"]
+PIECES = [b"\r\n", b"\n", b"\r", b" ", b"\t", b"\r\n ", b"\r\n\r\n", b'"', b"<", b">", b",", b";", b":", b"=", b"@",
+    b"\\", b"%", b"%00",
+          b"\x00", b"\xff", b"\xc3\xa9", b"99999999999999999999", b"-1", b"Via: ", b"v:", b"l: 3\r\n", b"SIP/2.0",
+          b"[", b"]", b"::",
+          b"*", b"sip:", b";branch=", b";tag=", b";rport", b";received=", b";rport=0", b";maddr=",
+          b"Route: <sip:10.0.0.9;lr>\r\n",
+          b"Record-Route: <sip:10.0.0.9;lr>\r\n", b"Contact: *\r\n", b"Max-Forwards: 0\r\n", b"Expires: -5\r\n",
+          b";transport=tcp"]
 
 
 def mutate(rng: random.Random, raw: bytes) -> bytes:
@@ -292,9 +301,12 @@ def dialogue() -> list[bytes]:
     routed = "Route: <sip:10.0.0.9;lr>\r\n"
     sdp = "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8\r\n"
     own = b"Via: SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bKx\r\nVia: "
-    return [request(), request(headers="Content-Type: application/sdp\r\n", body=sdp), request("ACK", to_tag="b1", headers=routed),
-            request("BYE", to_tag="b1", headers=routed), request("CANCEL"), request("REGISTER"), request("OPTIONS", "sip:10.0.0.9"),
-            request(headers="Supported: a, b\r\nPath: <sip:p;lr>\r\n"), *(response(request(), s).replace(b"Via: ", own, 1) for s in (180, 200, 486))]
+    return [request(), request(headers="Content-Type: application/sdp\r\n", body=sdp), request("ACK", to_tag="b1",
+        headers=routed),
+            request("BYE", to_tag="b1", headers=routed), request("CANCEL"), request("REGISTER"), request("OPTIONS",
+                "sip:10.0.0.9"),
+            request(headers="Supported: a, b\r\nPath: <sip:p;lr>\r\n"), *(response(request(), s).replace(b"Via: ", own,
+                1) for s in (180, 200, 486))]
 
 
 class StrictNet:
@@ -316,16 +328,20 @@ def busy_route(worker: Any) -> Callable[[Ctx], int]:
     def run(ctx: Ctx, module: str, name: str, *args: Any) -> Any:
         instance = worker.registry.instances[module]
         spec = next(f for f in instance.spec.functions if f.name == name)
-        values = [arg.parse(value) if arg.parse is not None else value for arg, value in zip(spec.args, args, strict=False)]
+        values = [arg.parse(value) if arg.parse is not None else value for arg, value in zip(spec.args, args,
+            strict=False)]
         return getattr(instance, spec.attr)(ctx, *values)
 
     def route(ctx: Ctx) -> int:
         run(ctx, "maxfwd", "mf_process_maxfwd_header", 10)
-        for words in (("search", "^From:.*alice"), ("replace", "alice", "carol"), ("subst", "/tag=(.)/tag=\\1x/g"), ("replace_body_all", "=", "=="),
+        for words in (("search", "^From:.*alice"), ("replace", "alice", "carol"), ("subst", "/tag=(.)/tag=\\1x/g"),
+                ("replace_body_all", "=", "=="),
                       ("subst_user", "/b/c/"), ("remove_hf", "Supported"), ("append_hf", "X-A: 1\r\n")):
             run(ctx, "textops", *words)
-        for words in (("sipmsg_validate", "shmrftc"), ("codec_delete", "PCMU"), ("list_hdr_add_option", "Supported", "x"), ("is_privacy", "id"),
-                      ("list_hdr_remove_option", "Supported", "b"), ("ruri_add_param", "x=y"), ("has_body_part", "a/b"), ("ruri_tel2sip",),
+        for words in (("sipmsg_validate", "shmrftc"), ("codec_delete", "PCMU"), ("list_hdr_add_option", "Supported",
+                "x"), ("is_privacy", "id"),
+                      ("list_hdr_remove_option", "Supported", "b"), ("ruri_add_param", "x=y"), ("has_body_part",
+                          "a/b"), ("ruri_tel2sip",),
                       ("add_body_part", "x", "text/plain"), ("remove_hf_glob", "P*")):
             run(ctx, "sipmsgops", *words)
         if ctx.msg.method == "OPTIONS":
@@ -362,7 +378,8 @@ def test_mutations(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not failures, failures
     assert desk.dispatch.rcv_requests > 200 and desk.dispatch.bad_msg_hdr > 200 and desk.dispatch.rcv_replies > 20 and net.sent > 200
     before = net.sent
-    desk.worker.receive(request("OPTIONS", "sip:10.0.0.9", call_id="last", branch="z9hG4bKlast"), Source(desk.env.sockets[0], "10.0.0.1", 5060))
+    desk.worker.receive(request("OPTIONS", "sip:10.0.0.9", call_id="last", branch="z9hG4bKlast"),
+        Source(desk.env.sockets[0], "10.0.0.1", 5060))
     assert net.sent == before + 1
     desk.clock.advance(200, 1.0)
     assert not desk.worker.registry.instances["tm"].table.servers, "no transaction stays for ever"

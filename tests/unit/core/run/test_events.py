@@ -43,7 +43,8 @@ def test_a_second_subscription_renews_the_first(env: Any) -> None:
 
 def test_unsubscribing(env: Any) -> None:
     env.events.subscribe("E_X", "a:1", lambda name, params: None)
-    assert [env.events.unsubscribe(*words) for words in (("E_Y", "a:1"), ("E_X", "b:1"), ("E_X", "a:1"), ("E_X", "a:1"))] \
+    assert [env.events.unsubscribe(*words) for words in (("E_Y", "a:1"), ("E_X", "b:1"), ("E_X", "a:1"), ("E_X",
+        "a:1"))] \
         == [False, False, True, False]
 
 

@@ -32,7 +32,8 @@ def build(ctx: Ctx, target: Target | None = None, edits: Edits | None = None) ->
 
 @pytest.mark.parametrize(("target", "uri"), [
     (Target(), "sip:bob@10.0.0.2"), (Target("sip:new@h"), "sip:new@h"), (Target("sip:new@h", "sip:du@h"), "sip:du@h"),
-    (Target("sip:new@h", None, "<sip:p1@h;lr>, <sip:p2@h>"), "sip:p1@h;lr"), (Target("sip:new@h", "sip:du@h", "<sip:p1@h>"), "sip:du@h")])
+    (Target("sip:new@h", None, "<sip:p1@h;lr>, <sip:p2@h>"), "sip:p1@h;lr"), (Target("sip:new@h", "sip:du@h",
+        "<sip:p1@h>"), "sip:du@h")])
 def test_next_uri(target: Target, uri: str) -> None:
     assert forward.next_uri(context()[0], target) == uri
 
@@ -85,7 +86,8 @@ def test_vias(via: str, flags: int, peer: str) -> None:
 
 
 @pytest.mark.parametrize(("host", "port", "sent_by"), [
-    ("edge.example.com", 0, "edge.example.com:5060"), ("", 7000, "10.0.0.9:7000"), ("edge.example.com", 7000, "edge.example.com:7000")])
+    ("edge.example.com", 0, "edge.example.com:5060"), ("", 7000, "10.0.0.9:7000"), ("edge.example.com", 7000,
+        "edge.example.com:7000")])
 def test_advertised_in_one_message(host: str, port: int, sent_by: str) -> None:
     ctx, _ = context()
     ctx.adv_host, ctx.adv_port = host, port
@@ -101,24 +103,28 @@ def test_edits_of_the_request_and_of_the_branch() -> None:
     own.append_hf("X-One: 1")
     own.remove_hf("X-B")
     one, two = build(ctx, Target("sip:one@h"), own), build(ctx, Target("sip:two@h"))
-    assert (one.ruri, one.get("X-All"), one.get("X-One"), one.get("X-A"), one.get("X-B")) == ("sip:one@h", "1", "1", None, None)
+    assert (one.ruri, one.get("X-All"), one.get("X-One"), one.get("X-A"), one.get("X-B")) == ("sip:one@h", "1", "1",
+        None, None)
     assert (two.ruri, two.get("X-All"), two.get("X-One"), two.get("X-B")) == ("sip:two@h", "1", None, "2")
 
 
 def test_path_becomes_the_first_route() -> None:
     ctx, _ = context(request(headers="Route: <sip:r@h;lr>\r\n"))
-    assert build(ctx, Target(path="<sip:p1@h;lr>, <sip:p2@h;lr>")).get_all("Route") == ["<sip:p1@h;lr>, <sip:p2@h;lr>", "<sip:r@h;lr>"]
+    assert build(ctx, Target(path="<sip:p1@h;lr>, <sip:p2@h;lr>")).get_all("Route") == ["<sip:p1@h;lr>, <sip:p2@h;lr>",
+        "<sip:r@h;lr>"]
 
 
 def test_late_edits_know_where_the_copy_goes() -> None:
     ctx, _ = context()
     ctx.edit.append_hf(lambda out: f"X-Out: {out.socket_in.text} {out.socket_out.text} {out.dest} {out.target.uri}\r\n".encode())
-    assert build(ctx, Target("sip:n@h")).get("X-Out") == "udp:10.0.0.9:5060 udp:10.0.0.9:5060 udp:10.0.0.2:5060 sip:n@h"
+    assert build(ctx,
+        Target("sip:n@h")).get("X-Out") == "udp:10.0.0.9:5060 udp:10.0.0.9:5060 udp:10.0.0.2:5060 sip:n@h"
 
 
 @pytest.mark.parametrize(("first", "second", "same"), [
     ({}, {}, True), ({}, {"max_forwards": 9}, True), ({}, {"method": "CANCEL"}, True),
-    ({}, {"method": "ACK", "to_tag": "x"}, True), ({}, {"branch": "z9hG4bK-2"}, False), ({}, {"via": "10.0.0.7"}, False),
+    ({}, {"method": "ACK", "to_tag": "x"}, True), ({}, {"branch": "z9hG4bK-2"}, False), ({}, {"via": "10.0.0.7"},
+        False),
     ({}, {"method": "CANCEL", "ruri": "sip:carol@10.0.0.2"}, True),
     ({"branch": "1"}, {"branch": "1", "cseq": 2}, False), ({"branch": ""}, {"branch": ""}, True),
     ({"branch": ""}, {"branch": "", "method": "CANCEL"}, True)])

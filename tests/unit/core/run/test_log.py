@@ -56,7 +56,8 @@ def record(text: str, level: int = logging.WARNING, error: bool = False) -> logg
 def test_text_lines() -> None:
     line = Lines("edge").format(record("words a=1 password=x"))
     assert " WARNING edge:osip.tm[" in line and line.endswith("] words a=1 password=***")
-    assert "password=***" in Lines().format(record("x", error=True)) and "ValueError" in Lines().format(record("x", error=True))
+    assert "password=***" in Lines().format(record("x", error=True)) and "ValueError" in Lines().format(record("x",
+        error=True))
 
 
 @pytest.mark.parametrize("make", [Lines, JsonLines])
@@ -99,9 +100,11 @@ def written(settings: dict[str, Any], write: Any) -> str:
 
 
 @pytest.mark.parametrize(("settings", "levels"), [
-    ({}, ["ALERT", "ERROR", "WARNING", "NOTICE"]), ({"log_level": 4}, ["ALERT", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"]),
+    ({}, ["ALERT", "ERROR", "WARNING", "NOTICE"]), ({"log_level": 4}, ["ALERT", "ERROR", "WARNING", "NOTICE", "INFO",
+        "DEBUG"]),
     ({"log_level": -3}, ["ALERT"]), ({"log_level": 4, "stderror_level_filter": -1}, ["ALERT", "ERROR"]),
-    ({"stderror_enabled": 0}, []), ({"log_stderror": 0}, []), ({"debug_mode": 1}, ["ALERT", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"])])
+    ({"stderror_enabled": 0}, []), ({"log_stderror": 0}, []), ({"debug_mode": 1}, ["ALERT", "ERROR", "WARNING",
+        "NOTICE", "INFO", "DEBUG"])])
 def test_what_is_written(settings: dict[str, Any], levels: list[str]) -> None:
     def write(log: logging.Logger) -> None:
         for level in (60, 40, 30, 25, 20, 10):

@@ -64,7 +64,8 @@ def test_levels_are_set(env: Any) -> None:
 
 
 @pytest.mark.parametrize(("command", "params"), [
-    ("log_level", [5]), ("log_level", [0]), ("log_level", [-4]), ("log_level", ["x"]), ("log_level", [2, 1]), ("xlog_level", [9])])
+    ("log_level", [5]), ("log_level", [0]), ("log_level", [-4]), ("log_level", ["x"]), ("log_level", [2, 1]),
+    ("xlog_level", [9])])
 def test_bad_levels(command: str, params: list[Any], env: Any) -> None:
     with pytest.raises(MIError) as caught:
         env.mi.run(command, params)
@@ -83,7 +84,8 @@ def test_statistics(env: Any) -> None:
         assert caught.value.code == 404
     assert env.mi.run("reset_statistics", ["pot:stirs"]) == "OK" and env.modules["pot"].stirs == 0
     env.modules["pot"].stirs, env.dispatch.rcv_requests = 4, 5
-    assert env.mi.run("reset_all_statistics") == "OK" and (env.modules["pot"].stirs, env.dispatch.rcv_requests) == (0, 0)
+    assert env.mi.run("reset_all_statistics") == "OK" and (env.modules["pot"].stirs, env.dispatch.rcv_requests) == (0,
+        0)
 
 
 def test_events(env: Any) -> None:
@@ -97,7 +99,8 @@ def test_events(env: Any) -> None:
     env.modules["pot"].boiled(degrees=99)
     env.mi.run("raise_event", {"event": "E_BOILED", "params": ["a", "b"]})
     env.mi.run("raise_event", {"event": "E_BOILED", "params": {"degrees": 3}})
-    assert [params for address, _, params in told if address == "test:1"] == [{"degrees": 99}, {"1": "a", "2": "b"}, {"degrees": 3}]
+    assert [params for address, _, params in told if address == "test:1"] == [{"degrees": 99}, {"1": "a", "2": "b"},
+        {"degrees": 3}]
     assert env.mi.run("event_subscribe", ["E_BOILED", "test:1", 0]) == "OK"
     env.now += 6
     told.clear()
@@ -106,7 +109,8 @@ def test_events(env: Any) -> None:
 
 
 @pytest.mark.parametrize(("command", "params", "code"), [
-    ("event_subscribe", ["E_NONE", "test:1"], 404), ("event_subscribe", ["E_BOILED", "none:1"], 400), ("subscribers_list", ["E_NONE"], 404)])
+    ("event_subscribe", ["E_NONE", "test:1"], 404), ("event_subscribe", ["E_BOILED", "none:1"], 400),
+    ("subscribers_list", ["E_NONE"], 404)])
 def test_event_errors(command: str, params: list[str], code: int, env: Any) -> None:
     with pytest.raises(MIError) as caught:
         env.mi.run(command, params)
@@ -119,12 +123,16 @@ def test_kill_drains(env: Any) -> None:
     assert env.mi.run("kill") == "OK" and asked == [True]
 
 
-def test_reload_tells_the_first_error(env: Any) -> None:
-    env.reload = lambda *_: []
-    assert env.mi.run("reload_routes") == "OK"
-    env.reload = lambda *_: [Diagnostic("E101", "unknown function", Span("x.cfg", 4, 2, 4, 5))]
+async def test_reload_tells_the_first_error(env: Any) -> None:
+    found: list[Diagnostic] = []
+
+    async def reload(dry_run: bool = False) -> list[Diagnostic]:
+        return found
+    env.reload = reload
+    assert await env.mi.run("reload_routes") == "OK"
+    found.append(Diagnostic("E101", "unknown function", Span("x.cfg", 4, 2, 4, 5)))
     with pytest.raises(MIError) as caught:
-        env.mi.run("reload_routes")
+        await env.mi.run("reload_routes")
     assert (caught.value.code, caught.value.data) == (500, "x.cfg:4:2: E101 unknown function")
 
 

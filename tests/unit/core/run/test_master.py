@@ -58,7 +58,8 @@ async def test_reload_and_dump(caplog: pytest.LogCaptureFixture) -> None:
         reloads.append(1)
         if len(reloads) == 1:
             raise RuntimeError("a reload that fails stops nobody")
-    await run(Master(worker, reload), worker, signal.SIGHUP, signal.SIGHUP, signal.SIGUSR1, signal.SIGINT)  # type: ignore
+    await run(Master(worker, reload), worker, signal.SIGHUP, signal.SIGHUP, signal.SIGUSR1,
+        signal.SIGINT)  # type: ignore
     assert len(reloads) >= 2 and "statistic core:rcv_requests=7" in caplog.text
 
 
@@ -74,7 +75,8 @@ async def test_shutdown_by_management() -> None:
 
 async def test_pid_file(tmp_path: Path) -> None:
     worker, path, seen = Held(), tmp_path / "pid", []
-    master = Master(worker, lambda: None, pid_file=str(path), ready=lambda: seen.append(path.read_text()))  # type: ignore
+    master = Master(worker, lambda: None, pid_file=str(path),
+        ready=lambda: seen.append(path.read_text()))  # type: ignore
     await run(master, worker, signal.SIGINT)
     assert seen == [f"{os.getpid()}\n"] and not path.exists()
 
@@ -82,10 +84,12 @@ async def test_pid_file(tmp_path: Path) -> None:
 async def test_a_pid_file_that_cannot_be_written(tmp_path: Path) -> None:
     worker = Held()
     with pytest.raises(OsipError, match="cannot write the pid file"):
-        await Master(worker, lambda: None, pid_file=str(tmp_path / "no" / "pid"))._main()        # type: ignore[arg-type]
+        await Master(worker, lambda: None,
+            pid_file=str(tmp_path / "no" / "pid"))._main()        # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("user", "group"), [("no-such-user", ""), ("", "no-such-group"), ("no-such-user", "no-such-group")])
+@pytest.mark.parametrize(("user", "group"), [("no-such-user", ""), ("", "no-such-group"), ("no-such-user",
+    "no-such-group")])
 def test_unknown_users(user: str, group: str) -> None:
     with pytest.raises(OsipError, match="no-such"):
         drop_privileges(user, group)

@@ -40,7 +40,8 @@ def context(raw: bytes | None = None, source: Source | None = None, flags: int =
 ])
 def test_where_a_reply_goes(via: str, params: str, socket: LocalSocket, source: tuple[str, int], flags: int,
                             expected: str) -> None:
-    ctx = context(request(via=via, via_params=params, transport=socket.proto.upper()), Source(socket, *source, 7), flags)
+    ctx = context(request(via=via, via_params=params, transport=socket.proto.upper()), Source(socket, *source, 7),
+        flags)
     found = reply.dest(ctx.env, ctx.msg, ctx.source, flags)
     assert repr(found) == expected and found.socket is socket
     assert found.conn == (7 if socket.reliable else 0)

@@ -36,7 +36,8 @@ def both() -> tuple[Stats, Any]:
 @pytest.mark.parametrize(("pattern", "names"), [
     ("all", ["counting:hits", "counting:level", "counting:2xx hits", "counting:twice", "other:hits"]),
     ("counting:", ["counting:hits", "counting:level", "counting:2xx hits", "counting:twice"]),
-    ("counting:twice", ["counting:twice"]), ("hits", ["counting:hits", "other:hits"]), ("2xx hits", ["counting:2xx hits"]),
+    ("counting:twice", ["counting:twice"]), ("hits", ["counting:hits", "other:hits"]), ("2xx hits",
+        ["counting:2xx hits"]),
     ("none:", []), ("counting:none", []), ("", [])])
 def test_select(pattern: str, names: list[str], both: tuple[Stats, Any]) -> None:
     assert sorted(s.full_name for s in both[0].select(pattern)) == sorted(names)
@@ -45,7 +46,8 @@ def test_select(pattern: str, names: list[str], both: tuple[Stats, Any]) -> None
 def test_values_are_those_of_now(both: tuple[Stats, Any]) -> None:
     stats, counting = both
     counting.hits += 3
-    assert (stats.get("counting:hits"), stats.get("twice"), stats.get("other:hits"), stats.get("none")) == (3, 6, 7, None)
+    assert (stats.get("counting:hits"), stats.get("twice"), stats.get("other:hits"), stats.get("none")) == (3, 6, 7,
+        None)
 
 
 def test_only_counters_can_be_reset(both: tuple[Stats, Any]) -> None:

@@ -12,7 +12,8 @@ from osip.core.run.steer import owner
 def test_a_whole_call_meets_in_one_worker() -> None:
     for number in range(50):
         invite = request(call_id=f"call-{number}")
-        found = {owner(raw, 7) for raw in (invite, request("BYE", call_id=f"call-{number}", cseq=2), response(invite, 200),
+        found = {owner(raw, 7) for raw in (invite, request("BYE", call_id=f"call-{number}", cseq=2), response(invite,
+            200),
                                            invite.replace(b"Call-ID:", b"i:"), invite.replace(b"Call-ID", b"CALL-id"))}
         assert len(found) == 1
 

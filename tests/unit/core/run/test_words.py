@@ -16,10 +16,12 @@ class Both(HeaderWords, UriWords, Module):
 
 
 @pytest.mark.parametrize(("word", "letters"), [
-    ("append_hf", "QRFBL"), ("is_method", "QRFBL"), ("has_totag", "QRFBL"), ("ruri_has_param", "QFBL"), ("is_uri_user_e164", "QFL")])
+    ("append_hf", "QRFBL"), ("is_method", "QRFBL"), ("has_totag", "QRFBL"), ("ruri_has_param", "QFBL"),
+    ("is_uri_user_e164", "QFL")])
 def test_where_the_words_may_stand(word: str, letters: str) -> None:
     spec = next(f for f in Both.spec.functions if f.name == word)
-    assert "".join(c for i, c in enumerate("QFRBELSTV") if spec.routes >> i & 1) == "".join(sorted(letters, key="QFRBELSTV".index))
+    assert "".join(c for i, c in enumerate("QFRBELSTV") if spec.routes >> i & 1) == "".join(sorted(letters,
+        key="QFRBELSTV".index))
 
 
 def test_old_names() -> None:
@@ -29,14 +31,16 @@ def test_old_names() -> None:
 
 
 def test_appending_and_removing() -> None:
-    found = pass_through(Both, request(headers="X-A: 1\r\n"), ("append_hf", "X-B: 2\r\n"), ("remove_hf", "x-a"), ("remove_hf", "X-A"),
+    found = pass_through(Both, request(headers="X-A: 1\r\n"), ("append_hf", "X-B: 2\r\n"), ("remove_hf", "x-a"),
+        ("remove_hf", "X-A"),
                          ("is_present_hf", "X-A"))
     assert found.results == [1, 1, -1, 1]
     assert found.sent.get("X-A") is None and found.sent.get("X-B") == "2"
 
 
 def test_a_bad_uri_parameter_is_no_exception() -> None:
-    assert pass_through(Both, request(), ("ruri_add_param", "=x"), ("ruri_del_param", ""), ("ruri_has_param", "")).results == [-1] * 3
+    assert pass_through(Both, request(), ("ruri_add_param", "=x"), ("ruri_del_param", ""), ("ruri_has_param",
+        "")).results == [-1] * 3
 
 
 def test_body_parts_are_remembered() -> None:

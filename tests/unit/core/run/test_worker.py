@@ -144,7 +144,8 @@ async def test_a_life(caplog: pytest.LogCaptureFixture) -> None:
         task = await started(worker)
         worker.stop()
         await task
-    assert proto.log == ["mod_init proto", "mod_init busy", "child_init proto", "child_init busy", "open udp:10.0.0.9:5060",
+    assert proto.log == ["mod_init proto", "mod_init busy", "child_init proto", "child_init busy",
+        "open udp:10.0.0.9:5060",
                          "close transport", "destroy busy", "destroy proto"]
     assert "did not close cleanly module=busy" in caplog.text
 
@@ -259,7 +260,8 @@ async def test_a_new_program_ends_the_timers_of_the_old_one() -> None:
 
 
 @pytest.mark.parametrize(("every", "expected"), [
-    (5, 5.0), ("5", 5.0), ("500ms", 0.5), ("30s", 30.0), ("2m", 120.0), ("1h", 3600.0), (0, 0.0), ("", 0.0), (0.5, 0.5)])
+    (5, 5.0), ("5", 5.0), ("500ms", 0.5), ("30s", 30.0), ("2m", 120.0), ("1h", 3600.0), (0, 0.0), ("", 0.0), (0.5,
+        0.5)])
 def test_seconds(every: float | str, expected: float) -> None:
     assert seconds(every) == expected
 
@@ -269,25 +271,29 @@ def test_seconds(every: float | str, expected: float) -> None:
 @pytest.mark.parametrize(("words", "expected"), [
     (("10.0.0.9",), True), (("10.0.0.9", 5060), True), (("10.0.0.9", 5061), False), (("10.0.0.9", 5060, "tcp"), True),
     (("10.0.1.9", 5080, "tcp"), False), (("edge.example.com",), True), (("EDGE.example.com", 5099), True),
-    (("edge.example.com", 5080), True), (("2001:db8::9",), True), (("[2001:db8::9]", 5060), True), (("10.9.9.9",), False),
+    (("edge.example.com", 5080), True), (("2001:db8::9",), True), (("[2001:db8::9]", 5060), True), (("10.9.9.9",),
+        False),
     (("home.example.com",), True), (("home.example.com", 7000), False), (("home.example.com", 6000, "udp"), True),
     (("home.example.com", 6000, "tcp"), False), (("any.example.com", 1), True), (("a.wide.example.com",), True),
     (("wide.example.com",), True), (("xwide.example.com",), False), (("a.any.example.com",), False), (("",), False)])
 def test_is_myself(words: tuple[Any, ...], expected: bool) -> None:
     worker, _, _ = make_worker((), None, [UDP, TCP, OTHER, SIX], aliases=[
-        ("udp", "home.example.com", 6000, False), (None, "any.example.com", None, False), (None, "wide.example.com", None, True)])
+        ("udp", "home.example.com", 6000, False), (None, "any.example.com", None, False), (None, "wide.example.com",
+            None, True)])
     assert worker.is_myself(*words) == expected
 
 
 @pytest.mark.parametrize(("words", "expected"), [
-    (("udp", False), UDP), (("udp", False, OTHER), OTHER), (("udp", False, TCP), UDP), (("udp", True), SIX), (("tcp", False, OTHER), TCP),
+    (("udp", False), UDP), (("udp", False, OTHER), OTHER), (("udp", False, TCP), UDP), (("udp", True), SIX), (("tcp",
+        False, OTHER), TCP),
     (("tcp", True), None), (("tls", False), None)])
 def test_pick_socket(words: tuple[Any, ...], expected: LocalSocket | None) -> None:
     assert make_worker((), None, [UDP, TCP, OTHER, SIX])[0].pick_socket(*words) is expected
 
 
 @pytest.mark.parametrize(("words", "expected"), [
-    (("udp", "10.0.0.9", 5060), UDP), (("tcp", "10.0.0.9"), TCP), (("", "10.0.1.9", 5080), OTHER), (("", "edge.example.com", 5099), OTHER),
+    (("udp", "10.0.0.9", 5060), UDP), (("tcp", "10.0.0.9"), TCP), (("", "10.0.1.9", 5080), OTHER), (("",
+        "edge.example.com", 5099), OTHER),
     (("udp", "10.0.0.9", 1), None), (("tls", "10.0.0.9"), None)])
 def test_find_socket(words: tuple[Any, ...], expected: LocalSocket | None) -> None:
     assert make_worker((), None, [UDP, TCP, OTHER, SIX])[0].find_socket(*words) is expected

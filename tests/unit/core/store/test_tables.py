@@ -14,7 +14,8 @@ from osip.core.store.sql import Sql
 from osip.core.store.tables import check_version, create_tables
 from osip.core.store.tables import table as make
 
-USERS = table("users", 3, "name char(20)='x', big i64=0, small i16=7, count i32u=0, rate f64?, at dt=1900-01-01 00:00:01, note text?, "
+USERS = table("users", 3,
+    "name char(20)='x', big i64=0, small i16=7, count i32u=0, rate f64?, at dt=1900-01-01 00:00:01, note text?, "
                           "raw blob?", unique="name").spec()
 KEYED = table("keyed", 1, "a char(8), b i32", primary="a,b").spec()
 
@@ -29,7 +30,8 @@ async def sql(tmp_path: Path) -> AsyncIterator[Sql]:
 async def test_missing_tables_are_made_with_their_versions(sql: Sql) -> None:
     assert await create_tables(sql, [USERS]) == ["users"]
     assert await create_tables(sql, [USERS, KEYED]) == ["keyed"]
-    assert {r["table_name"]: r["table_version"] for r in await sql.fetch("select * from version")} == {"users": 3, "keyed": 1}
+    assert {r["table_name"]: r["table_version"] for r in await sql.fetch("select * from version")} == {"users": 3,
+        "keyed": 1}
     await check_version(sql, USERS)
 
 
@@ -37,7 +39,8 @@ async def test_defaults_and_keys(sql: Sql) -> None:
     await create_tables(sql, [USERS, KEYED])
     await sql.execute("insert into users (note) values ('n')")
     row, = await sql.fetch("select * from users")
-    assert (row["id"], row["name"], row["big"], row["small"], row["count"], row["rate"], row["at"], row["note"], row["raw"]) \
+    assert (row["id"], row["name"], row["big"], row["small"], row["count"], row["rate"], row["at"], row["note"],
+        row["raw"]) \
         == (1, "x", 0, 7, 0, None, "1900-01-01 00:00:01", "n", None)
     with pytest.raises(StoreError):
         await sql.execute("insert into users (note) values ('same name')")
@@ -68,7 +71,8 @@ def test_renaming() -> None:
 
 
 @pytest.mark.parametrize(("column", "kind"), [
-    ("big", sa.BigInteger), ("small", sa.SmallInteger), ("count", sa.BigInteger), ("id", sa.Integer), ("rate", sa.Float),
+    ("big", sa.BigInteger), ("small", sa.SmallInteger), ("count", sa.BigInteger), ("id", sa.Integer), ("rate",
+        sa.Float),
     ("name", sa.String), ("at", sa.DateTime), ("note", sa.Text), ("raw", sa.LargeBinary)])
 def test_types(column: str, kind: Any) -> None:
     assert isinstance(make(USERS, sa.MetaData()).c[column].type, kind)

@@ -75,7 +75,8 @@ def test_removing_headers(calls: list[tuple[str, ...]], results: list[int], left
 
 def test_compact_and_long_names_are_the_same() -> None:
     found = go(("is_present_hf", "Subject"), ("is_present_hf", "s"), ("is_present_hf", "Supported"),
-               ("is_present_hf", "X-One"), ("is_present_hf", "X-None"), ("remove_hf", "Subject"), ("remove_hf", "Supported"))
+               ("is_present_hf", "X-One"), ("is_present_hf", "X-None"), ("remove_hf", "Subject"), ("remove_hf",
+                   "Supported"))
     assert found.results == [1, 1, 1, 1, -1, 1, 1]
     assert not {"s", "k", "Supported"} & set(names(found))
 
@@ -173,7 +174,8 @@ def test_tel_becomes_sip_at_the_domain_of_from() -> None:
 # --- bodies -------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("raw", "args", "result"), [
-    (WITH_SDP, ("has_body",), 1), (WITH_SDP, ("has_body", "application/sdp"), 1), (WITH_SDP, ("has_body", "text/plain"), -1),
+    (WITH_SDP, ("has_body",), 1), (WITH_SDP, ("has_body", "application/sdp"), 1), (WITH_SDP, ("has_body",
+        "text/plain"), -1),
     (MIXED, ("has_body", "multipart/mixed"), 1), (MIXED, ("has_body", "application/sdp"), -1),
     (MIXED, ("has_body_part", "application/sdp"), 1), (MIXED, ("has_body_part", "application/isup"), 1),
     (MIXED, ("has_body_part", "text/plain"), -1), (WITH_SDP, ("has_body_part", "application/sdp"), 1),
@@ -219,7 +221,8 @@ def test_removing_parts(args: tuple[str, ...], result: int, kind: str, has: byte
 
 def test_the_part_as_changed_so_far() -> None:
     out = Box()
-    found = go(("codec_delete", "opus"), ("get_updated_body_part", "application/sdp", out), ("has_body_part", "application/sdp"),
+    found = go(("codec_delete", "opus"), ("get_updated_body_part", "application/sdp", out), ("has_body_part",
+        "application/sdp"),
                ("get_updated_body_part", "text/plain", out), raw=MIXED)
     assert found.results == [1, 1, 1, -1] and "opus" not in out.values[0] and len(out.values) == 1
 
@@ -230,7 +233,8 @@ def test_the_part_as_changed_so_far() -> None:
     (("codec_exists", "PCMU"), 1, "0 8 96"), (("codec_exists", "opus", "48000"), 1, "0 8 96"),
     (("codec_exists", "opus", "8000"), -1, "0 8 96"), (("codec_exists", "G729"), -1, "0 8 96"),
     (("codec_exists_re", "^pcm"), 1, "0 8 96"), (("codec_exists_re", "^cm"), -1, "0 8 96"),
-    (("codec_delete", "pcma"), 1, "0 96"), (("codec_delete", "opus"), 1, "0 8"), (("codec_delete", "G729"), -1, "0 8 96"),
+    (("codec_delete", "pcma"), 1, "0 96"), (("codec_delete", "opus"), 1, "0 8"), (("codec_delete", "G729"), -1,
+        "0 8 96"),
     (("codec_delete_re", "^PCM"), 1, "96"), (("codec_delete_except_re", "PCMA|VP8"), 1, "8"),
     (("codec_move_up", "opus"), 1, "96 0 8"), (("codec_move_up", "PCMU"), -1, "0 8 96"),
     (("codec_move_down", "PCMU"), 1, "8 96 0"), (("codec_move_up_re", "PCMA|opus"), 1, "8 96 0"),
@@ -258,7 +262,8 @@ def test_streams(args: tuple[str, ...], result: int, gone: bytes) -> None:
 
 @pytest.mark.parametrize(("old", "new", "result"), [
     ("", "", -1), ("c=IN IP4 10.0.0.1", "c=IN IP4 0.0.0.0", 1), ("a=fmtp", "a=sendonly\r\na=fmtp", 2),
-    ("a=fmtp", "a=inactive\r\na=fmtp", 2), ("t=0 0\r\n", "t=0 0\r\na=sendonly\r\n", 2), ("a=fmtp", "a=recvonly\r\na=fmtp", -1)])
+    ("a=fmtp", "a=inactive\r\na=fmtp", 2), ("t=0 0\r\n", "t=0 0\r\na=sendonly\r\n", 2), ("a=fmtp",
+        "a=recvonly\r\na=fmtp", -1)])
 def test_hold(old: str, new: str, result: int) -> None:
     raw = request(headers="Content-Type: application/sdp\r\n", body=SDP.replace(old, new, 1) if old else SDP)
     assert go(("is_audio_on_hold",), raw=raw).results == [result]

@@ -55,7 +55,8 @@ def test_line_ends_stay(end: bytes) -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "kind"), [
-    (b"s=-", b"s=-\r\nc=IN IP4 0.0.0.0", 1), (b"s=-", b"s=-\r\nc=IN IP6 ::", 1), (b"s=-", b"s=-\r\nc=IN IP4 1.1.1.1", -1),
+    (b"s=-", b"s=-\r\nc=IN IP4 0.0.0.0", 1), (b"s=-", b"s=-\r\nc=IN IP6 ::", 1), (b"s=-", b"s=-\r\nc=IN IP4 1.1.1.1",
+        -1),
     (b"a=ptime", b"a=sendonly\r\na=ptime", 2), (b"udptl t38", b"udptl t38\r\na=inactive", -1),
     (b"t=0 0", b"t=0 0\r\na=inactive", 2)])
 def test_hold(old: bytes, new: bytes, kind: int) -> None:

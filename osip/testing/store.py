@@ -1,0 +1,139 @@
+"""Stores in memory for tests: SQL that answers by pattern, caches of every scheme, contacts of users."""
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from osip.core.errors import OsipError, StoreError
+from osip.core.store.cache import LocalCache
+
+
+class Rule:
+    """One answer to SQL statements that match a pattern; `calls` lists the statements that it answered."""
+
+    def __init__(self, pattern: str, rows: Sequence[Mapping[str, Any]], count: int | None, error: str) -> None:
+        self.pattern = re.compile(pattern, re.IGNORECASE | re.DOTALL)
+        self.rows, self.count, self.error = list(rows), len(rows) if count is None else count, error
+        self.calls: list[str] = []
+
+
+class SqlRules:
+    """The databases of a test. The last rule that matches a statement answers it; without one it is an error."""
+
+    def __init__(self) -> None:
+        self.statements: list[str] = []
+        self._rules: list[Rule] = []
+
+    def on(self, pattern: str, rows: Sequence[Mapping[str, Any]] = (), count: int | None = None,
+           error: str = "") -> Rule:
+        """Answer statements that match a regular expression with rows (name -> value), or fail with `error`.
+
+        `count` is the number of rows that a writing statement says it touched.
+        """
+        rule = Rule(pattern, rows, count, error)
+        self._rules.append(rule)
+        return rule
+
+    def store(self, url: str = "") -> FakeSql:
+        """Return the database at a URL."""
+        return FakeSql(self, url)
+
+    def answer(self, statement: Any, values: Any) -> Rule:
+        """Find the rule for a statement and note the call."""
+        text = readable(statement, values)
+        self.statements.append(text)
+        rule = next((rule for rule in reversed(self._rules) if rule.pattern.search(text)), None)
+        if rule is None:
+            raise StoreError(f"no answer for this SQL in the test: {text}")
+        rule.calls.append(text)
+        if rule.error:
+            raise StoreError(rule.error)
+        return rule
+
+
+class FakeSql:
+    """One database, as modules use it (`osip.core.store.sql.Sql`)."""
+
+    def __init__(self, rules: SqlRules, url: str) -> None:
+        self.url = url
+        self._rules = rules
+
+    async def fetch(self, statement: Any, values: Any = None) -> list[dict[str, Any]]:
+        """Return the rows of the rule that matches."""
+        return [dict(row) for row in self._rules.answer(statement, values).rows]
+
+    async def execute(self, statement: Any, values: Any = None) -> int:
+        """Return the row count of the rule that matches."""
+        return self._rules.answer(statement, values).count
+
+    async def run(self, work: Any) -> list[Any]:
+        """Do nothing: tables need no making here."""
+        return []
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+def readable(statement: Any, values: Any) -> str:
+    """Return a statement as text, its values in place where it is known how."""
+    if isinstance(statement, str):
+        for name, value in (values or {}).items() if isinstance(values, Mapping) else ():
+            statement = re.sub(rf":{re.escape(name)}\b", lambda _, value=value: repr(value), statement)
+        return statement
+    if isinstance(values, Mapping):
+        statement = statement.params(**values) if hasattr(statement, "params") else statement
+    try:
+        text = str(statement.compile(compile_kwargs={"literal_binds": True}))
+    except Exception:           # a type without a literal form, or values still missing
+        text = str(statement)
+    return " ".join(text.split())
+
+
+class CacheBox:
+    """The caches of a test, one for each id; every scheme is there."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._caches: dict[str, LocalCache] = {}
+
+    def store(self, id: str) -> LocalCache:
+        """Return a cache by its id."""
+        if id not in self._caches:
+            self._caches[id] = LocalCache(self._clock)
+        return self._caches[id]
+
+    def set(self, id: str, key: str, value: str | int, ttl: int = 0) -> None:
+        """Put a value in."""
+        self.store(id).set(key, value, ttl)
+
+    def get(self, id: str, key: str) -> str | int | None:
+        """Look at a value."""
+        return self.store(id).get(key)
+
+
+class Location:
+    """The contacts of users, in the script's own module usrloc."""
+
+    def __init__(self, modules: Mapping[str, Any]) -> None:
+        self._modules = modules
+
+    def _usrloc(self) -> Any:
+        if "usrloc" not in self._modules:
+            raise OsipError('the script has no location table: it does not load "usrloc.so"')
+        return self._modules["usrloc"]
+
+    def add(self, aor: str, contact: str, expires: int = 3600, q: float | None = None, table: str = "location",
+            flags: str = "", methods: int = 0) -> None:
+        """Register a contact: `add("bob@example.com", "sip:bob@10.0.0.2")`; expires 0 is for ever."""
+        self._usrloc().mi_add(table, aor, contact, expires, "-1" if q is None else str(q), "0", flags, methods)
+
+    def remove(self, aor: str, table: str = "location") -> None:
+        """Take a user away."""
+        self._usrloc().mi_rm(table, aor)
+
+    def get(self, aor: str, table: str = "location") -> list[str]:
+        """Return the contact URIs of a user that have not expired, best first."""
+        usrloc = self._usrloc()
+        key = aor.removeprefix("sip:") if usrloc.use_domain else aor.removeprefix("sip:").partition("@")[0]
+        return [contact.uri for contact in usrloc.domain(table).valid(key, usrloc.env.now)]
