@@ -13,7 +13,7 @@ from osip.core.net.endpoint import (DEFAULT_PORTS, RELIABLE, Dest, Endpoint, Loc
                                     parse_endpoint)
 from osip.core.net.tcp import TcpTransport
 from osip.core.net.udp import UdpTransport
-from osip.core.run import forward, reply
+from osip.core.run import forward, refusal, reply
 from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
 from osip.core.run.log import python_level
@@ -52,8 +52,8 @@ __all__ = [
     "M_OTHER", "M_PRACK", "M_REGISTER", "Media", "merge", "Message", "METHOD_IDS", "mi", "MIError", "Module",
     "ModuleError", "NameAddr", "needs", "one_line", "OsipError", "param", "Parse", "parse", "parse_auth",
     "parse_endpoint", "parse_name_addr", "parse_params", "parse_sdp", "parse_uri", "ParseError", "Part", "parts_of",
-    "posix", "pvar", "python_level", "quote", "Raw", "reason_phrase", "regex", "RELIABLE", "reply", "ReplyRoute",
-    "Request", "RequestRoute", "Response", "Route", "rpc", "Scope", "Sdp", "set_body_parts", "Severity", "slot",
+    "posix", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "reply",
+    "ReplyRoute", "Request", "RequestRoute", "Response", "Route", "rpc", "Scope", "Sdp", "set_body_parts", "Severity", "slot",
     "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Target",
     "TcpTransport", "timer", "transform", "UdpTransport", "unescape_user", "Uri", "uri_equal", "UriWords", "Value",
     "Var",

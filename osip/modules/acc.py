@@ -103,7 +103,7 @@ class Acc(Module):
         if any(self._bits.values()):
             self.tm.on_created.append(self._created)
 
-    # --- arming -------------------------------------------------------------------------------------------------------
+    # --- arming ------------------------------------------------------------------------------------------------------
 
     @function(ROUTES)
     def do_accounting(self, ctx: Ctx, type: Types, flags: Flags | None = None, table: str | None = None) -> int:
@@ -155,7 +155,7 @@ class Acc(Module):
         if ctx.msg.method_id not in (M_ACK, M_CANCEL):
             self._armed(ctx)
 
-    # --- writing from the script --------------------------------------------------------------------------------------
+    # --- writing from the script -------------------------------------------------------------------------------------
 
     @function(ROUTES)
     def acc_log_request(self, ctx: Ctx, comment: str) -> int:
@@ -182,7 +182,7 @@ class Acc(Module):
         _log.error("acc_aaa_request is not available yet")
         return -1
 
-    # --- what tm tells ------------------------------------------------------------------------------------------------
+    # --- what tm tells -----------------------------------------------------------------------------------------------
 
     def _happened(self, account: Account, tx: Any, what: int, status: int, subject: Any) -> None:
         # A CANCEL is told by the INVITE that it ends; its own transaction says nothing new.
@@ -221,7 +221,7 @@ class Acc(Module):
     def _by_flag(self, tx: Any, *names: str) -> set[str]:
         return {name.partition("_")[0] for name in names if tx.flags & self._bits[name]}
 
-    # --- records ------------------------------------------------------------------------------------------------------
+    # --- records -----------------------------------------------------------------------------------------------------
 
     def _record(self, request: Message, reply: Message | None, code: str, reason: str, ctx: Ctx) -> dict[str, str]:
         from_tag, to_tag = request.from_tag, reply.to_tag if reply is not None else request.to_tag
@@ -266,7 +266,7 @@ class Acc(Module):
                 out[f"{name}_{number}" if number else name] = leg.get(tag, "")
         return out
 
-    # --- variables ----------------------------------------------------------------------------------------------------
+    # --- variables ---------------------------------------------------------------------------------------------------
 
     @pvar("acc_extra", key="required")
     def acc_extra(self, ctx: Ctx, key: str) -> Value:

@@ -101,7 +101,7 @@ class UacAuth(Module):
                     continue
                 done.add(realm)
                 found.append(Answer(header, challenge, credential, _next_count(before, challenge),
-                                    self.env.ids.next()))
+                                    self.env.ids.call_id()))        # random, as a cnonce should be
             if number == main and not done:
                 return []
         return found

@@ -59,7 +59,7 @@ def _render(item: Diagnostic, files: Mapping[str, str], lines: dict[str, list[st
     if span.file not in lines:
         lines[span.file] = files.get(span.file, "").split("\n")
     hint = item.hint
-    if 0 < span.line <= len(lines[span.file]) and span.file in files:
+    if 0 < span.line <= len(lines[span.file]) and files.get(span.file):
         text = lines[span.file][span.line - 1].rstrip("\r")
         number = f"{span.line:>4}"
         out.append(f"{number} | {_printable(text)}")

@@ -53,7 +53,7 @@ class Quota:
 class Dispatch:
     """The one door for messages of a worker; its counters are the `core:` statistics."""
     __slots__ = (*COUNTERS, "env", "program", "draining", "_request_hooks", "_response_hooks", "_end_hooks",
-                 "_bad_quota", "_failure_quota", "_threshold", "_number")
+                 "_bad_quota", "_failure_quota", "_threshold", "number")
 
     def __init__(self, env: Env, registry: Registry) -> None:
         self.env = env
@@ -66,7 +66,7 @@ class Dispatch:
         self._end_hooks = hooks(registry, Hook.SCRIPT_END)
         self._bad_quota, self._failure_quota = Quota(BAD_LINES), Quota(FAILURE_LINES)
         self._threshold = env.config.exec_msg_threshold
-        self._number = 0
+        self.number = 0                 # of the message: `$mi`
         for name in COUNTERS:
             self._register(name)
 
@@ -82,7 +82,7 @@ class Dispatch:
 
     def receive(self, raw: bytes, source: Source) -> None:
         """Handle one message as it came from the network."""
-        self._number += 1
+        self.number += 1
         started = time.perf_counter() if self._threshold else 0.0
         try:
             self._receive(raw, source)

@@ -55,7 +55,8 @@ class Ids:
     def __init__(self, seed: bytes | None = None, worker: int = 0) -> None:
         self._count = 0
         self._prefix = (seed or os.urandom(6)).hex()
-        self._worker = worker
+        self.branch_start = f"z9hG4bK.w{worker}.{self._prefix}"
+        """How every branch of ours begins, those of stateless copies apart."""
 
     def next(self) -> str:
         """Return a new id, unique on this machine and hard to guess from outside."""
@@ -65,7 +66,7 @@ class Ids:
     def branch(self) -> str:
         """Return a Via branch; the worker's digit stands first, for steering (performance.md rule 10)."""
         self._count += 1
-        return f"z9hG4bK.w{self._worker}.{self._prefix}{self._count:x}"
+        return f"{self.branch_start}{self._count:x}"
 
     def call_id(self) -> str:
         """Return a Call-ID for a request of our own."""

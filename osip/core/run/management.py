@@ -107,7 +107,7 @@ class CoreCommands(Module):
         """List the commands, those that start with a text."""
         return self.env.mi.names(command or "")
 
-    # --- statistics -------------------------------------------------------------------------------------------------
+    # --- statistics ------------------------------------------------------------------------------------------------
 
     @mi("get", group="statistics", aliases=("get_statistics",))
     def get_statistics(self, statistics: list[str]) -> dict[str, int]:
@@ -138,7 +138,7 @@ class CoreCommands(Module):
         """Set every counter back to 0."""
         self.reset_statistics(["all"])
 
-    # --- events -----------------------------------------------------------------------------------------------------
+    # --- events ----------------------------------------------------------------------------------------------------
 
     @mi("list", group="evi", aliases=("events_list",))
     def events_list(self) -> dict[str, Any]:

@@ -92,7 +92,7 @@ class Worker:
         if self._stop is not None:
             self._start_route_timers()
 
-    # --- life -------------------------------------------------------------------------------------------------------
+    # --- life ------------------------------------------------------------------------------------------------------
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Open the sockets, start the modules, serve until `stop`, close everything."""
@@ -173,7 +173,7 @@ class Worker:
         else:
             self.env.timers.call_at(self.env.now + TICK, self._drain, until)
 
-    # --- receiving: what a transport calls --------------------------------------------------------------------------
+    # --- receiving: what a transport calls -------------------------------------------------------------------------
 
     def batch_start(self) -> None:
         """A transport has input: read the clock once for the batch."""
@@ -191,7 +191,7 @@ class Worker:
         for hook in self._unsent_hooks:
             hook(data, dest)
 
-    # --- sending ----------------------------------------------------------------------------------------------------
+    # --- sending ---------------------------------------------------------------------------------------------------
 
     def send(self, data: bytes, dest: Dest) -> bool:
         """Hand a message to the network; False when it could not be sent."""
@@ -236,7 +236,7 @@ class Worker:
                 return True
         return False
 
-    # --- time -------------------------------------------------------------------------------------------------------
+    # --- time ------------------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
         self.env.now = now = time.monotonic()

@@ -20,7 +20,7 @@ SDP = "application/sdp"
 class Sipmsgops(HeaderWords, UriWords, Module):
     """Header, body, codec and reply words (textops in 1.x)."""
 
-    # --- replies ------------------------------------------------------------------------------------------------------
+    # --- replies -----------------------------------------------------------------------------------------------------
 
     @function("QFBE")
     def append_to_reply(self, ctx: Ctx, txt: str) -> int:
@@ -53,7 +53,7 @@ class Sipmsgops(HeaderWords, UriWords, Module):
         ctx.edit.override(8, end, f"{code} {reason}".encode("utf-8", "surrogateescape"))
         return 1
 
-    # --- headers ------------------------------------------------------------------------------------------------------
+    # --- headers -----------------------------------------------------------------------------------------------------
 
     @function("QFB")
     def append_urihf(self, ctx: Ctx, prefix: str, suffix: str) -> int:
@@ -135,7 +135,7 @@ class Sipmsgops(HeaderWords, UriWords, Module):
             reason.set(ctx, why)
         return code
 
-    # --- body parts ---------------------------------------------------------------------------------------------------
+    # --- body parts --------------------------------------------------------------------------------------------------
 
     @function(REQUESTS)
     def has_body_part(self, ctx: Ctx, mime: str | None = None) -> bool:
@@ -169,7 +169,7 @@ class Sipmsgops(HeaderWords, UriWords, Module):
                 return True
         return False
 
-    # --- codecs and streams -------------------------------------------------------------------------------------------
+    # --- codecs and streams ------------------------------------------------------------------------------------------
 
     @function(REQUESTS)
     def codec_exists(self, ctx: Ctx, name: str, clock: str | None = None) -> bool:

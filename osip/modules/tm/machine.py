@@ -5,7 +5,8 @@ order "state, timers, effects", so it is safe to re-enter. `wake` is the earlies
 be called: one timer entry for each machine.
 
 Where a table differs from its figure, so that a proxy can answer for late responses: a client INVITE that timed out
-(timers B and C) goes to COMPLETED, because a late final response still needs its ACK, and a late 2xx is still passed.
+(timers B and C) goes to COMPLETED for 64*T1, because a late final response still needs its ACK, a late provisional one
+a CANCEL, and a late 2xx is still passed.
 """
 from __future__ import annotations
 
@@ -31,16 +32,17 @@ INPUT_NAMES: Final = {
 # Actions. SEND remembers and sends, RESEND sends again; PASS_UP, SEND_ACK, LATE, REPORT and DONE are for the owner.
 SEND, RESEND, PASS_UP, SEND_ACK, LATE, REPORT, DONE = 1, 2, 4, 8, 16, 32, 64
 RETRY_T1, RETRY_DOUBLE, RETRY_CAPPED, RETRY_T2, RETRY_STOP = 128, 256, 512, 1024, 2048
-ARM_B, ARM_C, ARM_D, ARM_F, ARM_H, ARM_I, ARM_J, ARM_K, ARM_L, ARM_M, ARM_GUARD, DISARM = (
-    1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21, 1 << 22, 1 << 23)
+ARM_B, ARM_C, ARM_D, ARM_F, ARM_H, ARM_I, ARM_J, ARM_K, ARM_L, ARM_M, ARM_GUARD, DISARM, ARM_LATE = (
+    1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21, 1 << 22, 1 << 23, 1 << 24)
 ACTION_NAMES: Final = {
     SEND: "send", RESEND: "resend", PASS_UP: "pass up", SEND_ACK: "send ACK", LATE: "late", REPORT: "report", DONE: "",
     RETRY_T1: "retry=T1", RETRY_DOUBLE: "retry*2", RETRY_CAPPED: "retry*2<=T2", RETRY_T2: "retry=T2", RETRY_STOP: "",
     ARM_B: "arm B", ARM_C: "arm C", ARM_D: "arm D", ARM_F: "arm F", ARM_H: "arm H", ARM_I: "arm I", ARM_J: "arm J",
-    ARM_K: "arm K", ARM_L: "arm L", ARM_M: "arm M", ARM_GUARD: "arm guard", DISARM: ""}
+    ARM_K: "arm K", ARM_L: "arm L", ARM_M: "arm M", ARM_GUARD: "arm guard", DISARM: "",
+    ARM_LATE: "arm D=64*T1"}
 EFFECTS: Final = SEND | RESEND
 RETRIES: Final = RETRY_T1 | RETRY_DOUBLE | RETRY_CAPPED | RETRY_T2 | RETRY_STOP
-ARMS: Final = (ARM_B | ARM_C | ARM_D | ARM_F | ARM_H | ARM_I | ARM_J | ARM_K | ARM_L | ARM_M | ARM_GUARD | DISARM)
+ARMS: Final = (ARM_B | ARM_C | ARM_D | ARM_F | ARM_H | ARM_I | ARM_J | ARM_K | ARM_L | ARM_M | ARM_GUARD | DISARM | ARM_LATE)
 TIMED: Final = RETRIES | ARMS
 
 Row = dict[int, tuple[int, int]]
@@ -60,9 +62,9 @@ INVITE_CLIENT: Final = Table("INVITE client", CALLING, TIMER_A, {    # figure 5,
     CALLING: {START: (CALLING, SEND | RETRY_T1 | ARM_B), TIMER_A: (CALLING, RESEND | RETRY_DOUBLE),
               R1XX: (PROCEEDING, PASS_UP | RETRY_STOP | ARM_C), R2XX: (ACCEPTED, PASS_UP | RETRY_STOP | ARM_M),
               RFAIL: (COMPLETED, SEND_ACK | PASS_UP | RETRY_STOP | ARM_D),
-              TIMER_B: (COMPLETED, REPORT | RETRY_STOP | ARM_D), FAULT: (TERMINATED, REPORT | END)},
+              TIMER_B: (COMPLETED, REPORT | RETRY_STOP | ARM_LATE), FAULT: (TERMINATED, REPORT | END)},
     PROCEEDING: {R1XX: (PROCEEDING, PASS_UP | ARM_C), R2XX: (ACCEPTED, PASS_UP | ARM_M),
-                 RFAIL: (COMPLETED, SEND_ACK | PASS_UP | ARM_D), TIMER_C: (COMPLETED, REPORT | ARM_D)},
+                 RFAIL: (COMPLETED, SEND_ACK | PASS_UP | ARM_D), TIMER_C: (COMPLETED, REPORT | ARM_LATE)},
     COMPLETED: {R1XX: (COMPLETED, LATE), R2XX: (ACCEPTED, PASS_UP | ARM_M), RFAIL: (COMPLETED, SEND_ACK),
                 TIMER_D: (TERMINATED, END)},
     ACCEPTED: {R2XX: (ACCEPTED, PASS_UP), TIMER_M: (TERMINATED, END)},
@@ -105,15 +107,16 @@ class Times:
     """Lengths of the timers in seconds.
 
     `answer` is timers B and F (fr_timeout), `ring` timer C (fr_inv_timeout), `linger` timers D, I, J, K, L and M
-    (wt_timer; raise it to 64*T1 for the letter of the RFC), `give_up` timer H (64*T1), `guard` how long a request that
-    nobody answers or relays is remembered.
+    (wt_timer; echoes answer for the rest of 64*T1), `late` that of a client INVITE that timed out, `give_up` timer H
+    (64*T1), `guard` how long a request that nobody answers or relays is remembered.
     """
-    __slots__ = ("t1", "t2", "answer", "ring", "linger", "give_up", "guard")
+    __slots__ = ("t1", "t2", "answer", "ring", "linger", "late", "give_up", "guard")
 
     def __init__(self, t1: float = 0.5, t2: float = 4.0, answer: float = 30.0, ring: float = 120.0,
                  linger: float = 5.0) -> None:
         self.t1, self.t2, self.answer, self.ring, self.linger = t1, t2, answer, ring, linger
         self.give_up = 64 * t1
+        self.late = max(linger, self.give_up)
         self.guard = max(answer + ring, 64 * t1)
 
 
@@ -211,4 +214,5 @@ LENGTHS: Final = {      # action -> the input it makes, which of `Times`, zero o
     ARM_B: (TIMER_B, "answer", False), ARM_C: (TIMER_C, "ring", False), ARM_D: (TIMER_D, "linger", True),
     ARM_F: (TIMER_F, "answer", False), ARM_H: (TIMER_H, "give_up", False), ARM_I: (TIMER_I, "linger", True),
     ARM_J: (TIMER_J, "linger", True), ARM_K: (TIMER_K, "linger", True), ARM_L: (TIMER_L, "linger", False),
-    ARM_M: (TIMER_M, "linger", False), ARM_GUARD: (TIMER_GUARD, "guard", False)}
+    ARM_M: (TIMER_M, "linger", False), ARM_GUARD: (TIMER_GUARD, "guard", False),
+    ARM_LATE: (TIMER_D, "late", False)}

@@ -47,7 +47,7 @@ class Transaction(Machine):
     __slots__ = ("tm", "key", "label", "request", "source", "dest", "method_id", "method", "tag", "status", "branches",
                  "round_start", "edits", "via_flags", "adv_host", "adv_port", "flags", "avps", "slots", "on_failure",
                  "on_reply", "on_branch", "headers", "cancel_reason", "cancelled", "blocked", "waiting", "local",
-                 "no_cancel", "no_failover", "pass_reason", "many_2xx", "watchers", "born", "absorbing", "phony")
+                 "no_cancel", "no_failover", "pass_reason", "many_2xx", "watchers", "born", "absorbing", "phony", "loop")
     is_local = False
 
     def __init__(self, tm: Tm, key: str, ctx: Ctx) -> None:

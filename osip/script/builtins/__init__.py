@@ -16,6 +16,8 @@ from osip.script.builtins.log import CoreLog
 from osip.script.builtins.message import CoreMessage
 from osip.script.builtins.net import CoreNet
 from osip.script.builtins.script import CoreScript
+from osip.script.builtins.sdp import CoreSdp
+from osip.script.builtins.stat import CoreStat
 from osip.script.builtins.status import CoreStatus
 from osip.script.builtins.strings import CoreStrings
 from osip.script.builtins.text_trans import CoreTextTrans
@@ -23,9 +25,10 @@ from osip.script.builtins.time import CoreTime
 from osip.script.builtins.uri import CoreUri
 from osip.script.builtins.uri_trans import CoreUriTrans
 from osip.script.builtins.vars import CoreVars
+from osip.script.builtins.xml_tree import CoreXml
 
 BUILTINS: tuple[type[Module], ...] = (
     CoreUri, CoreBranch, CoreMessage, CoreIdentity, CoreBody, CoreNet, CoreFlags, CoreVars, CoreJson, CoreTime,
     CoreScript, CoreLog, CoreEvents, CoreCache, CoreBlacklist, CoreStatus, CoreStrings, CoreUriTrans, CoreListTrans,
-    CoreIpTrans, CoreTextTrans)
+    CoreIpTrans, CoreTextTrans, CoreStat, CoreSdp, CoreXml)
 """The classes of all built-in words, to make a `Registry` from."""

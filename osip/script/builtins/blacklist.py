@@ -8,8 +8,9 @@ from __future__ import annotations
 import fnmatch
 import ipaddress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from osip.api import Ctx, Dest, Module, function
+from osip.api import Ctx, Dest, MIError, Module, Scope, function, mi
 
 DNS, DNS_SECONDS = "dns", 240
 """The list of destinations that did not answer, and how long they are avoided."""
@@ -60,6 +61,32 @@ def parse_net(text: str) -> tuple[Network, bool]:
     text = text.strip()
     negated = text.startswith("!")
     return ipaddress.ip_network(text.lstrip("! ").replace("[", "").replace("]", ""), strict=False), negated
+
+
+def parse_rule(text: str) -> Rule:
+    """Read a rule as the script writes it: `[!]net` or `[!](proto, net, port, "pattern")`; ValueError for others."""
+    body = text.strip()
+    negated = body.startswith("!")
+    body = body.lstrip("! ")
+    if not body.startswith("("):
+        return Rule(parse_net(body)[0], negated)
+    if not body.endswith(")"):
+        raise ValueError("the bracket is not closed")
+    fields = [field.strip() for field in body[1:-1].split(",", 3)]
+    proto = ""
+    if fields[0][:1].isalpha() and ":" not in fields[0]:
+        proto = _proto(fields.pop(0))
+    if not fields:
+        raise ValueError("the address is missing")
+    port = fields[1] if len(fields) > 1 else ""
+    if port and port != "any" and not port.isdecimal():
+        raise ValueError(f'"{port}" is no port')
+    pattern = ",".join(fields[2:]).strip().strip('"')
+    return Rule(parse_net(fields[0])[0], negated, int(port) if port.isdecimal() else 0, proto, pattern)
+
+
+def _proto(text: str) -> str:
+    return "" if text.lower() in ("any", "*") else text.lower()
 
 
 class CoreBlacklist(Module):
@@ -171,6 +198,62 @@ class CoreBlacklist(Module):
         found = self.lists.get(name)
         return found is not None and self._hit(found, ip, port, proto, pattern) is not None
 
+    # --- management ----------------------------------------------------------------------------------------------
+
+    @mi("list", group="blacklists", aliases=("list_blacklists",))
+    def mi_list(self, name: str | None = None) -> dict[str, Any]:
+        """List the blacklists with their rules."""
+        if name is not None and name not in self.lists:
+            raise MIError(404, "List not found")
+        return {"Lists": [{"name": found.name, "owner": found.owner, "flags": found.flags,
+                           "Rules": [self._shown(rule) for rule in found.rules]}
+                          for found in self.lists.values() if name in (None, found.name)]}
+
+    def _shown(self, rule: Rule) -> dict[str, Any]:
+        shown = {"IP": str(rule.net.network_address), "Mask": str(rule.net.netmask), "Proto": rule.proto or "any",
+                 "Port": rule.port, "Match": rule.pattern, "flags": "!" if rule.negated else ""}
+        return shown if rule.until is None else {**shown, "expired": rule.until <= self.env.now}
+
+    @mi("check_all", group="blacklists", aliases=("check_blacklists",), named_only=True)
+    def mi_check_all(self, ip: str, proto: str = "", port: int = 0, pattern: str = "") -> list[str]:
+        """List the blacklists that block a destination."""
+        return [name for name, found in self.lists.items()
+                if self._hit(found, ip, port, _proto(proto), pattern) is not None]
+
+    @mi("check", group="blacklists", aliases=("check_blacklist",), named_only=True)
+    def mi_check(self, name: str, ip: str, proto: str = "", port: int = 0, pattern: str = "") -> dict[str, Any]:
+        """Show the rule of a blacklist that blocks a destination."""
+        found = self.lists.get(name)
+        rule = self._hit(found, ip, port, _proto(proto), pattern) if found is not None else None
+        if rule is None:
+            raise MIError(404, "List not found" if found is None else "Not blocked")
+        return self._shown(rule)
+
+    @mi("add_rule", group="blacklists", aliases=("add_blacklist_rule",), scope=Scope.EACH)
+    def mi_add_rule(self, name: str, rule: str, expire: int = 0) -> None:
+        """Add a rule, written as in the script, to a dynamic blacklist, for some seconds or for ever."""
+        found, made = self._dynamic_rule(name, rule, expire)
+        found.rules = [old for old in found.rules if not old.same(made)] + [made]
+
+    @mi("del_rule", group="blacklists", aliases=("del_blacklist_rule",), scope=Scope.EACH)
+    def mi_del_rule(self, name: str, rule: str) -> None:
+        """Remove a rule from a dynamic blacklist."""
+        found, made = self._dynamic_rule(name, rule, 0)
+        kept = [old for old in found.rules if not old.same(made)]
+        if len(kept) == len(found.rules):
+            raise MIError(404, "Rule not found")
+        found.rules = kept
+
+    def _dynamic_rule(self, name: str, text: str, expire: int) -> tuple[Blacklist, Rule]:
+        found = self.lists.get(name)
+        if found is None or not found.dynamic:
+            raise MIError(404, "List not found" if found is None else "List is read-only")
+        try:
+            rule = parse_rule(text)
+        except ValueError as error:
+            raise MIError(400, "Bad rule", str(error)) from None
+        return found, replace(rule, until=self.env.now + expire) if expire > 0 else rule
+
     # --- changing ------------------------------------------------------------------------------------------------
 
     def _dynamic(self, name: str) -> Blacklist | None:
@@ -210,5 +293,4 @@ class CoreBlacklist(Module):
         except ValueError as error:
             self.env.log.error("bad blacklist rule: %s", error)
             return None
-        proto = "" if proto.lower() in ("any", "*") else proto.lower()
-        return Rule(network, negated, port, proto, pattern, self.env.now + expire if expire > 0 else None)
+        return Rule(network, negated, port, _proto(proto), pattern, self.env.now + expire if expire > 0 else None)

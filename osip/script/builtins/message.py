@@ -86,11 +86,10 @@ class CoreMessage(Module):
 
     @pvar("mi", type="is")
     def mi(self, ctx: Ctx) -> Value:
-        """A number that tells messages apart: it grows with each message that asks for it."""
+        """The number of the message: this worker counts those that it receives."""
         number = ctx[self.number]
         if number is None:
-            self._seen = number = self._seen + 1
-            ctx[self.number] = number
+            number = ctx[self.number] = self.env.dispatch.number
         return number
 
     # --- From and To ---------------------------------------------------------------------------------------------

@@ -47,6 +47,12 @@ def _socket_field(text: str) -> str:
     return text
 
 
+def _proxy_field(text: str) -> str:
+    if text not in ("src_ip", "src_port", "dst_ip", "dst_port", "af"):
+        raise ValueError("expected src_ip, src_port, dst_ip, dst_port or af")
+    return text
+
+
 def _out_field(text: str) -> str:
     return text if text == "forced" else _socket_field(text)
 
@@ -138,6 +144,11 @@ class CoreNet(Module):
             ctx.target.socket = None
             return True
         return self.force_send_socket(ctx, str(value))
+
+    @pvar("proxy_protocol", key="required", key_parse=_proxy_field, type="any")
+    def proxy_protocol(self, ctx: Ctx, field: str) -> Value:
+        """A field of the PROXY protocol header; NULL, as no transport reads that header yet."""
+        return None
 
     @pvar("dis")
     def dis(self, ctx: Ctx) -> Value:

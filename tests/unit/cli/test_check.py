@@ -60,4 +60,7 @@ def test_a_script_must_be_named(run, monkeypatch: pytest.MonkeyPatch) -> None:  
 def test_explain(code: str, status: int, run) -> None:       # type: ignore[no-untyped-def]
     found = run(explain, code)
     assert found.exit_code == status
-    assert found.stdout.startswith("E101: ") and len(found.stdout) > 60 if status == 0 else "no diagnostic" in found.stderr
+    if status == 0:
+        assert found.stdout.startswith("E101: ") and len(found.stdout) > 60
+    else:
+        assert "no diagnostic" in found.stderr

@@ -158,8 +158,9 @@ def test_a_call_in_flight_outlives_the_drain(tmp_path: Path) -> None:
         server.wait_for("stopping: finishing what is in flight")
         assert ask(port).status == 200 and server.alive
         vias = "".join(f"Via: {via}\r\n" for via in parse(relayed).get_all("Via"))
-        bob.sendto((f"SIP/2.0 200 OK\r\n{vias}From: <sip:alice@example.com>;tag=a1\r\nTo: <sip:bob@example.com>;tag=b\r\nCall-ID: call-1\r\n"
-                    "CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n").encode(), (HOST, port))
+        bob.sendto((f"SIP/2.0 200 OK\r\n{vias}From: <sip:alice@example.com>;tag=a1\r\n"
+                    "To: <sip:bob@example.com>;tag=b\r\nCall-ID: call-1\r\nCSeq: 1 INVITE\r\n"
+                    "Content-Length: 0\r\n\r\n").encode(), (HOST, port))
         assert parse(alice.recv(65535)).status == 200
         assert server.wait(10) == 0
 

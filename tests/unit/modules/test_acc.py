@@ -80,7 +80,7 @@ def answered(book: Playbook, status: int = 200, *before: int) -> Playbook:
     return book.answer("bob", status)
 
 
-# --- the log ------------------------------------------------------------------------------------------------------------
+# --- the log --------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("arm", "flow", "expected"), [
     (None, (200,), []),
@@ -215,7 +215,7 @@ def test_what_is_not_there_fails(words: tuple[str, ...]) -> None:
     assert results == [-1]
 
 
-# --- extra fields -------------------------------------------------------------------------------------------------------
+# --- extra fields ---------------------------------------------------------------------------------------
 
 def test_extra_fields_and_legs(books: Books) -> None:
     def arm(acc: Any, ctx: Ctx) -> None:
@@ -256,7 +256,7 @@ def test_old_extra_fields_are_expanded_at_the_end(books: Books) -> None:
     assert books.lines[0][7] == ";src=10.0.0.1;none="
 
 
-# --- events -------------------------------------------------------------------------------------------------------------
+# --- events ---------------------------------------------------------------------------------------------
 
 def events_of(book: Playbook) -> list[tuple[str, dict[str, Any]]]:
     seen: list[tuple[str, dict[str, Any]]] = []
@@ -289,7 +289,7 @@ def test_an_event_now(comment: str, expected: str) -> None:
     assert [name for name, _ in seen] == [expected]
 
 
-# --- flags of 1.x -------------------------------------------------------------------------------------------------------
+# --- flags of 1.x ---------------------------------------------------------------------------------------
 
 FLAGS = {"log_flag": 1, "log_missed_flag": "missed", "failed_transaction_flag": 3}
 

@@ -1,4 +1,4 @@
-"""The one door for messages: what is answered, counted and logged for good and bad ones, and that nothing gets past it."""
+"""The one door for messages: what is answered, counted and logged, and that nothing bad gets past it."""
 from __future__ import annotations
 
 import asyncio
@@ -241,7 +241,7 @@ def test_slow_messages_are_counted() -> None:
     assert desk.dispatch.slow_messages == 1
 
 
-# --- the log is bounded ---------------------------------------------------------------------------------------------------
+# --- the log is bounded ---------------------------------------------------------------------------------
 
 def test_quota() -> None:
     quota = Quota(2)
@@ -265,7 +265,7 @@ def test_a_flood_is_a_few_lines(raw: bytes, most: int, words: str, caplog: pytes
     assert f"more_since_last={200 - most}" in caplog.text
 
 
-# --- mutations through a whole server -------------------------------------------------------------------------------------
+# --- mutations through a whole server -------------------------------------------------------------------
 
 PIECES = [b"\r\n", b"\n", b"\r", b" ", b"\t", b"\r\n ", b"\r\n\r\n", b'"', b"<", b">", b",", b";", b":", b"=", b"@",
     b"\\", b"%", b"%00",
@@ -376,7 +376,8 @@ def test_mutations(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
         if rng.random() < 0.01:
             desk.clock.advance(0.5)
     assert not failures, failures
-    assert desk.dispatch.rcv_requests > 200 and desk.dispatch.bad_msg_hdr > 200 and desk.dispatch.rcv_replies > 20 and net.sent > 200
+    assert desk.dispatch.rcv_requests > 200 and desk.dispatch.bad_msg_hdr > 200
+    assert desk.dispatch.rcv_replies > 20 and net.sent > 200
     before = net.sent
     desk.worker.receive(request("OPTIONS", "sip:10.0.0.9", call_id="last", branch="z9hG4bKlast"),
         Source(desk.env.sockets[0], "10.0.0.1", 5060))

@@ -116,9 +116,10 @@ def test_path_becomes_the_first_route() -> None:
 
 def test_late_edits_know_where_the_copy_goes() -> None:
     ctx, _ = context()
-    ctx.edit.append_hf(lambda out: f"X-Out: {out.socket_in.text} {out.socket_out.text} {out.dest} {out.target.uri}\r\n".encode())
-    assert build(ctx,
-        Target("sip:n@h")).get("X-Out") == "udp:10.0.0.9:5060 udp:10.0.0.9:5060 udp:10.0.0.2:5060 sip:n@h"
+    ctx.edit.append_hf(lambda out: " ".join((
+        "X-Out:", out.socket_in.text, out.socket_out.text, str(out.dest), str(out.target.uri))).encode() + b"\r\n")
+    expected = "udp:10.0.0.9:5060 udp:10.0.0.9:5060 udp:10.0.0.2:5060 sip:n@h"
+    assert build(ctx, Target("sip:n@h")).get("X-Out") == expected
 
 
 @pytest.mark.parametrize(("first", "second", "same"), [
@@ -142,7 +143,7 @@ def test_stateless_tries_the_next_address() -> None:
     assert not forward.send_stateless(ctx, forward.next_hops(ctx, ctx.target) or [])
 
 
-# --- responses ----------------------------------------------------------------------------------------------------------
+# --- responses ------------------------------------------------------------------------------------------
 
 def answer(*vias: str, status: int = 200) -> bytes:
     raw = response(request(), status)

@@ -228,7 +228,7 @@ async def test_unsent_messages_are_told() -> None:
     assert proto.log[-1] == "unsent b'data' udp:10.0.0.2:5060"
 
 
-# --- time -----------------------------------------------------------------------------------------------------------------
+# --- time -----------------------------------------------------------------------------------------------
 
 async def test_timers_of_modules_and_routes(caplog: pytest.LogCaptureFixture) -> None:
     worker, net, clock = make_worker((ProtoUdp, Busy), {"busy": {"every": 5}})
@@ -266,7 +266,7 @@ def test_seconds(every: float | str, expected: float) -> None:
     assert seconds(every) == expected
 
 
-# --- sockets ----------------------------------------------------------------------------------------------------------------
+# --- sockets --------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("words", "expected"), [
     (("10.0.0.9",), True), (("10.0.0.9", 5060), True), (("10.0.0.9", 5061), False), (("10.0.0.9", 5060, "tcp"), True),

@@ -86,7 +86,8 @@ async def test_stores_share_a_database(tmp_path: Path) -> None:
     config = Config()
     config.set("db_default_url", f"sqlite:///{tmp_path}/a.db")
     stores = Stores(config)
-    assert stores.sql() is stores.sql(f"sqlite:///{tmp_path}/a.db") and stores.sql("sqlite:///b.db") is not stores.sql()
+    assert stores.sql() is stores.sql(f"sqlite:///{tmp_path}/a.db")
+    assert stores.sql("sqlite:///b.db") is not stores.sql()
     await stores.sql().fetch("select 1")
     await stores.close()
     assert Stores(Config()).sql().url == "sqlite:///osip.db"

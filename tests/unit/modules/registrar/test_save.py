@@ -187,11 +187,15 @@ def test_path(flags, headers, status, stored, echoed):
     assert reply.get("Unsupported") == ("path" if status == 420 else None)
 
 
-def test_path_received():
+@pytest.mark.parametrize("written,meant", [
+    ("sip:192.0.2.7:1024", "sip:192.0.2.7:1024"),
+    ("sip:192.0.2.7:1024%3Btransport%3Dtcp", "sip:192.0.2.7:1024;transport=tcp"),
+])
+def test_path_received(written, meant):
     office = Office({"usrloc": {"nat_bflag": "NAT"}})
-    office.register(headers="Path: <sip:edge@10.1.1.1;lr;received=sip:192.0.2.7:1024>\r\n", flags="p0v")
+    office.register(headers=f"Path: <sip:edge@10.1.1.1;lr;received={written}>\r\n", flags="p0v")
     [contact] = office.usrloc.domain("location").get("bob@example.com").contacts
-    assert contact.received == "sip:192.0.2.7:1024"
+    assert contact.received == meant
     assert contact.cflags == office.env.branch_flags.bit("NAT")
 
 

@@ -21,7 +21,8 @@ PLAIN = request(headers=HEADERS)
 WITH_SDP = request(headers="Content-Type: application/sdp\r\n", body=SDP)
 MIXED = request(headers='Content-Type: multipart/mixed;boundary="b1"\r\n',
                 body=f"--b1\r\nContent-Type: application/sdp\r\n\r\n{SDP}\r\n"
-                     "--b1\r\nContent-Type: application/isup;version=x\r\nContent-Disposition: signal\r\n\r\n\x01\x02\r\n--b1--\r\n")
+                     "--b1\r\nContent-Type: application/isup;version=x\r\n"
+                     "Content-Disposition: signal\r\n\r\n\x01\x02\r\n--b1--\r\n")
 
 
 def go(*calls: tuple[Any, ...], raw: bytes = PLAIN, **more: Any) -> Passed:
@@ -32,7 +33,7 @@ def names(found: Passed) -> list[str]:
     return [found.sent.name(at) for at in range(len(found.sent.headers))]
 
 
-# --- headers ----------------------------------------------------------------------------------------------------------
+# --- headers --------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("args", "before", "after"), [
     (("append_hf", "X-New: a\r\n"), "Content-Length", None),
@@ -112,7 +113,7 @@ def test_a_reply_has_the_method_of_its_cseq() -> None:
     assert found.results == [1, -1]
 
 
-# --- option lists -------------------------------------------------------------------------------------------------------
+# --- option lists ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("args", "result", "values"), [
     (("list_hdr_add_option", "Supported", "gruu"), 1, ["path, 100rel, gruu", "100rel", "timer"]),
@@ -144,7 +145,7 @@ def test_message_as_json() -> None:
     assert go(("sip_to_json", out), raw=broken).results == [-1]
 
 
-# --- the R-URI ----------------------------------------------------------------------------------------------------------
+# --- the R-URI ------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("uri", "args", "result", "left"), [
     ("sip:b@10.0.0.2;lr;a=1", ("ruri_has_param", "lr"), 1, None),
@@ -171,7 +172,7 @@ def test_tel_becomes_sip_at_the_domain_of_from() -> None:
     assert found.ctx.ruri == "sip:+121255501@example.com;user=phone"
 
 
-# --- bodies -------------------------------------------------------------------------------------------------------------
+# --- bodies ---------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("raw", "args", "result"), [
     (WITH_SDP, ("has_body",), 1), (WITH_SDP, ("has_body", "application/sdp"), 1), (WITH_SDP, ("has_body",
@@ -227,7 +228,7 @@ def test_the_part_as_changed_so_far() -> None:
     assert found.results == [1, 1, 1, -1] and "opus" not in out.values[0] and len(out.values) == 1
 
 
-# --- codecs -------------------------------------------------------------------------------------------------------------
+# --- codecs ---------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("args", "result", "formats"), [
     (("codec_exists", "PCMU"), 1, "0 8 96"), (("codec_exists", "opus", "48000"), 1, "0 8 96"),
@@ -275,7 +276,7 @@ def test_a_broken_sdp_is_no_exception() -> None:
               raw=raw).results == [-1, -1, -1, -1]
 
 
-# --- replies ------------------------------------------------------------------------------------------------------------
+# --- replies --------------------------------------------------------------------------------------------
 
 def test_what_a_local_reply_carries() -> None:
     def route(ctx: Any) -> int:

@@ -6,7 +6,8 @@ import pytest
 from osip.core.sip.sdp import parse_sdp
 from osip.modules.sipmsgops import sdp
 
-AUDIO = b"m=audio 4000 RTP/AVP 0 96 97\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 x=1\r\na=rtcp-fb:96 nack\r\na=rtpmap:97 G726-32/8000\r\n"
+AUDIO = (b"m=audio 4000 RTP/AVP 0 96 97\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 x=1\r\na=rtcp-fb:96 nack\r\n"
+         b"a=rtpmap:97 G726-32/8000\r\n")
 BODY = b"v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nt=0 0\r\n" + AUDIO + b"a=ptime:20\r\nm=image 4002 udptl t38\r\n"
 
 
