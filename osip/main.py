@@ -90,6 +90,7 @@ class Server:
         found = list(result.diagnostics) + (check_modules(running, checked) if result.ok else [])
         program = None
         if not any(d.is_error for d in found):
+            self.worker.env.begin_program()
             program = emit(result.script, running, self.worker.env)
             for instance in running.instances.values():
                 found += instance.reload_check(program)
@@ -135,6 +136,7 @@ def build(options: Options) -> Server:
     worker = Worker(env, registry, sockets)
     env.sql = worker.stores.sql
     worker.init_modules()
+    env.begin_program()
     worker.set_program(emit(result.script, registry, env))
     server = Server(options, result, worker)
     env.reload = server.reload

@@ -29,16 +29,16 @@ HEAD = """<!-- Written by scripts/gen_language.py from the declarations; do not 
 # The language
 
 Every word of a script and what becomes of it. Words without a module are always there; the others come with
-`loadmodule`. State: *acts*, or *accepted, no effect* with the reason: `osip check` then says so in one line. Routes:
-Q request, F failure, R onreply, B branch, E error, L local, S startup, T timer, V event, `*` all. Types: s text,
-i number, si and is both, the first letter for what it is by itself; w can be assigned, [ ] takes an index.
+`loadmodule`. State: *acts*, or *accepted, no effect* with the reason (`osip check` names such settings). Routes: Q request,
+F failure, R onreply, B branch, E error, L local, S startup, T timer, V event, `*` all. Types: s text, i number,
+si and is both, the first letter for what it is by itself; w can be assigned, [ ] takes an index.
 
 The parameters of modules stand in [modules/](modules/).
 """
 
 ITEMS = (
     ("socket", "A listening socket: `socket = udp:address:port options`.", ACTS, ("listen",)),
-    ("bin_listen", "A socket of the binary protocol.", f"{ACTS}, like `socket`", ()),
+    ("bin_listen", "A socket of the binary protocol.", f"{ACTS} like `socket`, once a module brings that protocol", ()),
     ("alias", "Names that mean this server.", ACTS, ()),
     ("dst_blacklist", "A list of destinations that may not be reached.", ACTS, ()),
     ("mpath", "Folders in which modules are looked for.", ACTS, ()),
@@ -145,7 +145,9 @@ def owner(module: str) -> str:
 
 def first(doc: str) -> str:
     """Return the first sentence of a docstring."""
-    return doc.splitlines()[0] if doc else ""
+    text = " ".join(doc.split("\n\n")[0].split())
+    end = text.find(". ")
+    return text if end < 0 else text[:end + 1]
 
 
 def functions(modules: list[Spec]) -> Iterator[tuple[str, ...]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,16 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from kit.peer import missing_peer  # noqa: E402  (the kit is found through the line above)
+
+
+@pytest.fixture(autouse=True)
+def osip_logger() -> Iterator[None]:
+    """Leave the server's logger as it was: set_up and the kit change its level, handlers and propagation."""
+    logger = logging.getLogger("osip")
+    level, handlers, propagate = logger.level, list(logger.handlers), logger.propagate
+    yield
+    logger.setLevel(level)
+    logger.handlers[:], logger.propagate = handlers, propagate
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

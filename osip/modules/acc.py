@@ -124,7 +124,7 @@ class Acc(Module):
     @function(ROUTES)
     def drop_accounting(self, ctx: Ctx, type: Types | None = None, flags: Flags | None = None) -> int:
         """Disarm everything, a type, or only some flags of a type."""
-        account: Account | None = ctx[self.account]
+        account = self._account(ctx)
         if account is None:
             return -1
         gone = set(type or TYPES)
@@ -142,8 +142,16 @@ class Acc(Module):
         self._armed(ctx).legs.append({})
         return 1
 
-    def _armed(self, ctx: Ctx) -> Account:
+    def _account(self, ctx: Ctx) -> Account | None:
+        """Return what is armed for a message, or in an onreply route for its transaction."""
         account: Account | None = ctx[self.account]
+        if account is None:
+            slots = getattr(ctx.tx, "slots", None)
+            account = slots.get(self.account) if slots else None
+        return account
+
+    def _armed(self, ctx: Ctx) -> Account:
+        account = self._account(ctx)
         if account is None:
             account = ctx[self.account] = Account()
         if not account.watched:
@@ -253,7 +261,7 @@ class Acc(Module):
             self.acc_event(**values)
 
     def _extra(self, ctx: Ctx, kind: str) -> dict[str, str]:
-        account: Account | None = ctx[self.account]
+        account = self._account(ctx)
         out: dict[str, str] = {}
         for tag, name in self._fields[kind]:
             out[name] = account.extra.get(tag, "") if account is not None else ""
@@ -271,7 +279,7 @@ class Acc(Module):
     @pvar("acc_extra", key="required")
     def acc_extra(self, ctx: Ctx, key: str) -> Value:
         """A field of the record, by its tag."""
-        account: Account | None = ctx[self.account]
+        account = self._account(ctx)
         return account.extra.get(key) if account is not None else None
 
     @acc_extra.setter
@@ -300,7 +308,7 @@ class Acc(Module):
         return True
 
     def _leg(self, ctx: Ctx, index: int | str | None) -> dict[str, str] | None:
-        account: Account | None = ctx[self.account]
+        account = self._account(ctx)
         at = index if isinstance(index, int) else -1
         if account is None or not -len(account.legs) <= at < len(account.legs):
             return None
@@ -309,7 +317,7 @@ class Acc(Module):
     @pvar("acc_current_leg", type="is")
     def acc_current_leg(self, ctx: Ctx) -> Value:
         """The number of the present leg, from 0."""
-        account: Account | None = ctx[self.account]
+        account = self._account(ctx)
         return len(account.legs) - 1 if account is not None and account.legs else None
 
 

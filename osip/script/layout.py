@@ -37,8 +37,20 @@ class Frame:
 
 class Layout:
     """The state between two tokens: what is open, and whether the last token ended its line."""
-    __slots__ = ("_brackets", "_header", "_item", "_label", "_sign", "_last", "frames", "ended", "opened",
-                 "closed_route", "_joins", "_waiting")
+    __slots__ = (
+        "_brackets",
+        "_header",
+        "_item",
+        "_joins",
+        "_label",
+        "_last",
+        "_sign",
+        "_waiting",
+        "closed_route",
+        "ended",
+        "frames",
+        "opened",
+    )
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
@@ -144,9 +156,9 @@ class Layout:
         item = self._item
         if mark == ":" or before == ":":
             return " " if item == "mem-group" or item == "dst_blacklist" and before == ":" or mark == "{" else ""
-        if item in ("socket", "alias", "tls"):
-            if before in ("-", "*") or mark == "-" or before == "," and not self._brackets:
-                return " " if before == "*" else ""
+        if item in ("socket", "alias", "tls") and (
+                before == "-" or mark == "-" or before == "," and not self._brackets):
+            return ""
         if item == "dst_blacklist" and not self._brackets and "/" in (mark, before):
             return ""
         if item == "dst_blacklist" and not self._brackets and before == ",":

@@ -92,7 +92,7 @@ def test_100_is_not_passed_and_auto_100_can_be_off() -> None:
 
 def test_no_answer_gives_408() -> None:
     play = flow(params={"tm": {"fr_timeout": 3}}).recv("INVITE").sent(100).advance(2.9).quiet("alice")
-    play.advance(0.3).sent(408).recv("ACK", to_tag=play.got.to_tag).advance(10).gone()
+    play.advance(0.3).sent(408).recv("ACK", to_tag=play.got.to_tag).advance(33).gone()
     assert play.modules["tm"].timeout_finalresponse == 1
 
 
@@ -281,10 +281,7 @@ def test_no_cycles_are_left() -> None:
         play.advance(6).gone()
         play.net.log.clear()
         play.received.clear()
-        alive = [thing for thing in gc.get_objects() if type(thing).__module__.startswith("osip.modules.tm")
-                 and type(thing).__name__ in ("Transaction", "Branch", "Cancel")]
         # What is left hangs in the wheel until its slot comes round, not in cycles.
-        del alive[:]
         play.advance(130)
         assert not [thing for thing in gc.get_objects() if type(thing).__name__ in ("Transaction", "Branch", "Cancel")]
     finally:

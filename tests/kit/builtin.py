@@ -1,6 +1,7 @@
 """Call the language's own words without a script: an environment with their instances, and contexts over messages."""
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from osip.api import Ctx, Env, LocalSocket, Route, Source, Value, parse
@@ -64,6 +65,7 @@ class Words:
         self.registry.create()
         self.env = Env(registry=self.registry)
         self.env.events, self.env.stats = Events(self.env), Stats()
+        self.env.dispatch = SimpleNamespace(number=0)           # type: ignore[assignment]
         self.sent: list[tuple[bytes, Any]] = []
         self.env.send = lambda data, dest: not self.sent.append((data, dest))
         self.env.is_myself = lambda host, port=0, proto="": host == "10.0.0.1" and port in (0, 5060)
@@ -76,6 +78,7 @@ class Words:
 
     def ctx(self, text: str = INVITE, kind: int = Route.REQUEST) -> Ctx:
         """Return a context over a message, which came from 192.0.2.1:5066."""
+        self.env.dispatch.number += 1
         raw = text.replace("\n", "\r\n").encode("utf-8", "surrogateescape")
         return Ctx(self.env, parse(raw), Source(self.socket, "192.0.2.1", 5066), int(kind))
 

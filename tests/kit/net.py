@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from osip.core.errors import OsipError
+from osip.core.errors import OsipError, ParseError
 from osip.core.net.endpoint import DEFAULT_PORTS, Dest, is_ip
 from osip.core.sip.uri import parse_uri
 
@@ -40,7 +40,7 @@ class FakeNet:
         """Resolve a literal or a known name at once."""
         uri = parse_uri(text)
         if not uri.is_sip:
-            raise OsipError(f"cannot be resolved: {text}")
+            raise ParseError(f"cannot be resolved: {text}", 416)
         host = uri.param("maddr") or uri.host
         if host in self.slow:
             return None

@@ -117,6 +117,7 @@ class Dispatch:
             if taken(ctx):
                 return
         if self.draining and msg.method_id == M_INVITE and not msg.to_tag:
+            ctx.reply_edits = [b"Retry-After: 10\r\n"]
             self.env.reply(ctx, 503, "Server Shutting Down")
             return
         program = self.program

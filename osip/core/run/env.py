@@ -31,18 +31,38 @@ DUMMY = (b"DUMMY sip:dummy@localhost SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1\r\nFr
 
 
 class FlagTable:
-    """Give flag names their bits; a new name takes the next one, 32 at most (dsl.md section 10)."""
+    """Give flag names their bits, 32 at most (dsl.md section 10).
+
+    A name keeps its bit over reloads. When all are taken, a new script may have the bits of names that only replaced
+    scripts used.
+    """
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self._in_use: set[str] = set()          # by the present script
+        self._kept: set[str] | None = None      # by modules, for good; None until the first script is compiled
+
+    def begin(self) -> None:
+        """Note that a new script is about to be compiled; what was asked for before the first one is the modules'."""
+        if self._kept is None:
+            self._kept = self._in_use
+        self._in_use = set()
 
     def bit(self, name: str) -> int:
         """Return the mask of a flag name; OsipError when 32 are in use."""
         if name not in self.names:
-            if len(self.names) == 32:
-                raise OsipError(f'flag "{name}" is one too many: a script has at most 32 flags of a kind')
-            self.names.append(name)
+            if len(self.names) < 32:
+                self.names.append(name)
+            else:
+                self.names[self._free(name)] = name
+        self._in_use.add(name)
         return 1 << self.names.index(name)
+
+    def _free(self, name: str) -> int:
+        for at, old in enumerate(self.names):
+            if old not in self._in_use and old not in (self._kept or ()):
+                return at
+        raise OsipError(f'flag "{name}" is one too many: a script has at most 32 flags of a kind')
 
     def listing(self, mask: int) -> str:
         """Return the names of the bits in `mask`, blank-separated."""
@@ -122,6 +142,11 @@ class Env:
         self.cache: Callable[[str], Any] = _not_started
         self._dummy: Request | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+
+    def begin_program(self) -> None:
+        """Get ready for the compilation of a new script."""
+        for table in (self.message_flags, self.branch_flags, self.script_flags):
+            table.begin()
 
     def wall(self) -> float:
         """Return the wall-clock time in Unix seconds."""

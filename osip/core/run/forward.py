@@ -126,11 +126,38 @@ def stateless_branch(ctx: Ctx) -> str:
 def send_stateless(ctx: Ctx, dests: list[Dest]) -> bool:
     """Forward the request of `ctx` without state to the first address that takes it."""
     for dest in dests:
-        data = build(ctx, ctx.target, dest, stateless_branch(ctx))
+        branch = stateless_branch(ctx)
+        data = build(ctx, ctx.target, dest, branch)
+        if is_too_long(ctx.env, dest, data) and send_by_stream(ctx, ctx.target, dest, branch):
+            return True
         if not blocked(ctx, dest, data) and ctx.env.send(data, dest):
             ctx.env.dispatch.fwd_requests += 1
             return True
     return False
+
+
+def is_too_long(env: Env, dest: Dest, data: bytes) -> bool:
+    """Say whether a request is too long for a datagram (RFC 3261 section 18.1.1); `udp_mtu` 0 sets no limit."""
+    limit = env.config.udp_mtu
+    return bool(limit) and dest.proto == "udp" and len(data) > limit
+
+
+def stream_to(env: Env, dest: Dest) -> Dest | None:
+    """Return the same hop by TCP; None when we have no socket for it."""
+    socket = env.pick_socket("tcp", ":" in dest.host, dest.socket)
+    return Dest("tcp", dest.host, dest.port, socket) if socket is not None else None
+
+
+def send_by_stream(ctx: Ctx, target: Target, dest: Dest, branch_id: str) -> bool:
+    """Send a request without state by TCP instead of UDP; False when that is not possible."""
+    stream = stream_to(ctx.env, dest)
+    if stream is None:
+        return False
+    data = build(ctx, target, stream, branch_id)
+    if blocked(ctx, stream, data) or not ctx.env.send(data, stream):
+        return False
+    ctx.env.dispatch.fwd_requests += 1
+    return True
 
 
 def blocked(ctx: Ctx, dest: Dest, data: bytes) -> bool:

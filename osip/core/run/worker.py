@@ -269,7 +269,7 @@ class Worker:
             nonlocal due
             if generation and generation != self._generation:   # the program was replaced
                 return
-            due = max(due + every, self.env.now)                # from when it was due: a tick's delay adds up otherwise
+            due = max(due + every, self.env.now)                # from when it was due: delays add up otherwise
             self.env.timers.call_at(due, fire)
             result = run()
             if inspect.iscoroutine(result):

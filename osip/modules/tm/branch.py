@@ -76,6 +76,8 @@ class Branch(Machine):
         tx = self.tx
         if tx is not None and self.id:
             tx.tm.table.clients.pop(self.id, None)
+            if self.ack is not None and not self.reliable:
+                tx.tm.echoes.add(self.id, self.ack, self.dest)
         self.state = TERMINATED
         self.wake = NEVER
         if self.cancel is not None:

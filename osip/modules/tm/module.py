@@ -8,9 +8,11 @@ import re
 from typing import Annotated, Any
 
 from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, Ctx, Dest, FailureRoute, Hook, Module, Parse, ReplyRoute,
-                      Route, Target, Var, function, gauge, hook, param, slot, stat)
+                      Route, Target, Var, function, gauge, hook, needs, param, slot, stat)
 from osip.modules.tm import answer, cancel, relay, response, uac
 from osip.modules.tm.branch import Branch
+from osip.modules.tm.echo import Echoes
+from osip.modules.tm.launch import launch
 from osip.modules.tm.machine import Times
 from osip.modules.tm.match import Table
 from osip.modules.tm.mi import Management
@@ -30,7 +32,10 @@ class Tm(Variables, Management, Module):
     via1_matching = param(1, ge=0, le=1, doc="Match requests without RFC 3261 branch by the top Via as well.")
     fr_timeout = param(30, ge=1, aliases=("fr_timer",), doc="Seconds for a final response; INVITE: for any response.")
     fr_inv_timeout = param(120, ge=1, aliases=("fr_inv_timer",), doc="Seconds for a final response after a 1xx.")
-    wt_timer = param(5, ge=0, doc="Seconds that a finished transaction lingers.")
+    timer_c = param(0, ge=0, doc="Seconds of ringing after the last 101 to 199 (timer C, RFC 3261 section 16.8), instead "
+                                 "of fr_inv_timeout and restart_fr_on_each_reply; 0 = those decide.")
+    wt_timer = param(5, ge=0, doc="Seconds that a finished transaction lingers whole; what answers late copies stays "
+                                  "for 64*T1.")
     delete_timer = param(2, ge=0, doc="Seconds before freeing; accepted, memory is freed at once.")
     t1_timer = param(500, ge=1, name="T1_timer", doc="Milliseconds to the first retransmission.")
     t2_timer = param(4000, ge=1, name="T2_timer", doc="Cap of the retransmission interval, milliseconds.")
@@ -75,6 +80,8 @@ class Tm(Variables, Management, Module):
     timeout_finalresponse = stat("fr_timeout ran out.")
     timeout_finalresponse_inv = stat("fr_inv_timeout ran out.")
     plan = slot(Plan)
+    rr = needs("rr", optional=True)
+    uac_auth = needs("uac_auth", optional=True)
 
     @gauge("inuse_transactions")
     def inuse_transactions(self) -> int:
@@ -87,6 +94,7 @@ class Tm(Variables, Management, Module):
         super().__init__()
         self.table = Table()
         self.times = Times()
+        self.echoes = Echoes()
         self.on_created: list[Any] = []         # called as (transaction, ctx) for each new server transaction
         self.fault = 0                          # reply code of the last bad message or URI
         self.filtered = 0                       # addresses of the last branch that a blacklist kept away
@@ -99,8 +107,9 @@ class Tm(Variables, Management, Module):
         env = self.env
         self.table = Table(bool(self.ruri_matching), bool(self.via1_matching))
         self.times = Times(self.t1_timer / 1000, self.t2_timer / 1000, float(self.fr_timeout),
-                           float(self.fr_inv_timeout), float(self.wt_timer))
+                           float(self.timer_c or self.fr_inv_timeout), float(self.wt_timer))
         self.timers = env.timers
+        self.echoes = Echoes(env.timers, self.times.give_up - self.times.linger)
         # Serial forking adds rounds: the bound is on what one request may cause in all.
         self.most_branches = 4 * env.config.max_branches
         if self.minor_branch_flag is not None:
@@ -192,8 +201,8 @@ class Tm(Variables, Management, Module):
             self.env.spawn(_after(waits, then), "route")
 
     def launch(self, branch: Branch, work: Ctx, dests: list[Any]) -> bool:
-        """Send a branch; see relay.launch."""
-        return relay.launch(self, branch, work, dests)
+        """Send a branch; see launch.launch."""
+        return launch(self, branch, work, dests)
 
     def on_timeout(self, branch: Branch, event: int) -> None:
         """Take a branch that got no answer."""
@@ -332,6 +341,8 @@ class Tm(Variables, Management, Module):
         if found is not None and found is not ctx.tx:
             relay.absorb(self, found)
             return 0
+        if found is None and relay.echo(self, key):
+            return 0
         if msg.method_id == M_CANCEL:
             return 1 if self.table.find(msg, M_INVITE) is not None else -1
         return -1
@@ -467,7 +478,8 @@ class Tm(Variables, Management, Module):
 
     @function(routes=Route.REQUEST)
     def t_anycast_replicate(self, ctx: Ctx) -> int:
-        """Hand an unmatched ACK or CANCEL to the other nodes; -1, as there is no cluster."""
+        """Hand an unmatched ACK or CANCEL to the other nodes; -1, as the module clusterer is not there yet."""
+        self.env.log.warning("t_anycast_replicate does nothing without clusterer call_id=%s", ctx.msg.call_id)
         return -1
 
     @function(routes="*")

@@ -4,17 +4,18 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from osip.api import (H_MAX_FORWARDS, M_ACK, M_CANCEL, M_INVITE, Ctx, Dest, Endpoint, OsipError, ParseError, Route,
-                      Target, bracket, forward, parse_endpoint, parse_uri, reply)
+from osip.api import (H_ROUTE, M_ACK, M_CANCEL, M_INVITE, Ctx, Dest, Endpoint, OsipError, ParseError, Route, Target,
+                      bracket, forward, parse_endpoint, parse_uri, refusal, reply)
 from osip.modules.tm import cancel
 from osip.modules.tm.branch import Branch
-from osip.modules.tm.machine import ACK, REQUEST, START, TERMINATED
+from osip.modules.tm.launch import launch
+from osip.modules.tm.machine import ACK, REQUEST, TERMINATED, TRYING
 from osip.modules.tm.transaction import ON_ACK, Plan, Transaction
 
 if TYPE_CHECKING:
     from osip.modules.tm.module import Tm
 
-BRANCH, FAILURE = int(Route.BRANCH), int(Route.FAILURE)
+BRANCH, FAILURE, REQUEST_ROUTE = int(Route.BRANCH), int(Route.FAILURE), int(Route.REQUEST)
 
 NO_AUTO, NO_FAILOVER, PASS_REASON, NO_CANCEL, ABSORB = 2, 4, 8, 16, 256
 _FLAGS = {"no-auto-477": NO_AUTO, "no-dns-failover": NO_FAILOVER, "pass-reason-hdr": PASS_REASON,
@@ -24,7 +25,8 @@ INTERNAL, BAD, NO_TARGET, UNRESOLVED, FILTERED, UNSENT = -1, -2, -3, -4, -5, -6
 _AUTO = {INTERNAL: (500, "Server error (500/TM)"), NO_TARGET: (500, "No destination (500/TM)"),
          UNRESOLVED: (476, "Unresolvable destination (476/TM)"), FILTERED: (473, "Filtered destination (473/TM)"),
          UNSENT: (477, "Send failed (477/TM)")}
-_BAD = {400: (400, "Bad message (400/TM)"), 416: (416, "Unsupported URI Scheme"), 483: (483, "Too Many Hops")}
+_BAD = {400: (400, "Bad message (400/TM)"), 416: (416, "Unsupported URI Scheme"), 420: (420, "Bad Extension"),
+        482: (482, "Loop Detected"), 483: (483, "Too Many Hops")}
 
 
 def relay_argument(text: str) -> int | Endpoint:
@@ -44,7 +46,22 @@ def relay_argument(text: str) -> int | Endpoint:
 
 def absorb(tm: Tm, tx: Transaction) -> None:
     """Take a retransmission: the last response is sent again."""
+    if tx.state == TRYING and tx.method_id != M_INVITE and tm.env.now - tx.born >= tx.times.patience:
+        # The client repeats itself every T2 by now; from here on a 100 may calm it down (RFC 4320 section 4.1).
+        tx.respond(100, reply.build(tx.make_ctx(REQUEST_ROUTE), 100, "Trying"), True)
+        return
     tx.input(REQUEST)
+
+
+def echo(tm: Tm, key: str) -> bool:
+    """Answer a copy of a request whose transaction is over; False when there was none lately."""
+    found = tm.echoes.entries.get(key)
+    if found is None:
+        return False
+    data, dest = found
+    if data is not None and dest is not None:
+        tm.env.send(data, dest)
+    return True
 
 
 def create(tm: Tm, ctx: Ctx, key: str, trying: bool = True) -> Transaction:
@@ -84,6 +101,8 @@ def take(tm: Tm, ctx: Ctx) -> tuple[Transaction | None, int]:
         return None, -1
     if found is not None:
         absorb(tm, found)
+        return None, 0
+    if key in tm.echoes.entries and echo(tm, key):
         return None, 0
     return create(tm, ctx, key), 1
 
@@ -138,7 +157,8 @@ def _answer(tm: Tm, tx: Transaction, ctx: Ctx, code: int) -> None:
         status, reason = _BAD.get(tm.fault) or (475, "Bad URI (475/TM)")
     else:
         status, reason = _AUTO.get(code) or _AUTO[INTERNAL]
-    data = reply.build(ctx, status, reason, tx.to_tag)
+    headers = f"Unsupported: {refusal.unsupported(ctx)}\r\n".encode() if status == 420 else b""
+    data = reply.build(ctx, status, reason, tx.to_tag, headers)
     tx.respond(status, data, True)
     tx.shrink()
 
@@ -149,6 +169,8 @@ def _relay_cancel(tm: Tm, ctx: Ctx, proxy: Endpoint | None) -> int:
     if found is not None:
         absorb(tm, found)
         return 1
+    if echo(tm, key):
+        return 1
     invite = tm.table.find(ctx.msg, M_INVITE)
     if invite is None:
         return _send_stateless(tm, ctx, proxy)          # no response context: like any other request (16.10)
@@ -157,8 +179,9 @@ def _relay_cancel(tm: Tm, ctx: Ctx, proxy: Endpoint | None) -> int:
 
 
 def _send_stateless(tm: Tm, ctx: Ctx, proxy: Endpoint | None) -> int:
+    _follow_route(tm, ctx, proxy)
     target = _via_proxy(ctx.target, proxy) if proxy is not None else ctx.target
-    if not count_hop(ctx):
+    if not refusal.count_hop(ctx):
         return BAD
     try:
         dests = forward.next_hops(ctx, target)
@@ -186,6 +209,8 @@ def _send_copy(tm: Tm, ctx: Ctx, target: Target, dests: list[Dest]) -> int:
         # A CANCEL must bear the branch that a stateless copy of its INVITE bore; an ACK only needs one of its own.
         id = env.ids.branch() if ctx.msg.method_id == M_ACK else forward.stateless_branch(ctx)
         data = forward.build(ctx, target, dest, id)
+        if forward.is_too_long(env, dest, data) and forward.send_by_stream(ctx, target, dest, id):
+            return 1
         if forward.blocked(ctx, dest, data):
             filtered += 1
         elif env.send(data, dest):
@@ -204,17 +229,12 @@ def send_targets(tm: Tm, tx: Transaction, ctx: Ctx, proxy: Endpoint | None = Non
     """Send a copy to each target of `ctx`; 1 when at least one is on its way, else the last failure."""
     if tx.cancelled or tx.is_answered or (tx.blocked and not tm.disable_6xx_block):
         return NO_TARGET
-    if not count_hop(ctx):
-        tm.fault = 483
-        return BAD
     if ctx.kind != FAILURE:
+        tm.fault = _refuse(tm, tx, ctx, proxy)
+        if tm.fault:
+            return BAD
         tx.keep(ctx)
-    targets = [ctx.target.copy()]
-    if ctx.targets:
-        if ctx.kind == FAILURE and ctx.target.du is None and any(t.uri == ctx.target.uri for t in ctx.targets):
-            targets = []                # older scripts append the new R-URI: it must not be tried twice (16.5)
-        targets += ctx.targets
-        ctx.targets = None
+    targets = _targets(ctx)
     first = len(tx.branches)
     code, sent = NO_TARGET, False
     for target in targets:
@@ -228,6 +248,46 @@ def send_targets(tm: Tm, tx: Transaction, ctx: Ctx, proxy: Endpoint | None = Non
     if ctx.kind == FAILURE and tx.round_start <= ctx.branch_index:
         tx.round_start = first          # the winner's round is over; a second t_relay of this route joins the new one
     return 1
+
+
+def _refuse(tm: Tm, tx: Transaction, ctx: Ctx, proxy: Endpoint | None) -> int:
+    """Look at what forbids to forward a request; return the code of the refusal, 0 when there is none (16.3)."""
+    if not tx.loop:
+        tx.loop = refusal.loop_part(ctx)
+        if refusal.is_loop(ctx, tx.loop):
+            return 482
+    if refusal.unsupported(ctx):
+        return 420
+    _follow_route(tm, ctx, proxy)
+    return 0 if refusal.count_hop(ctx) else 483
+
+
+def _follow_route(tm: Tm, ctx: Ctx, proxy: Endpoint | None) -> None:
+    """Do what loose_route does, for a script that left the whole decision to us (16.4, 16.6 step 6)."""
+    msg, target = ctx.msg, ctx.target
+    at = msg.ids.find(H_ROUTE)
+    if at < 0 or tm.rr is None or proxy is not None or target.uri is not None or target.du is not None or ctx.targets:
+        return
+    start = msg.headers[at][1]
+    if ctx.edits is None or not any(edit[0] <= msg.headers[at][2] < edit[1] for edit in ctx.edits.items
+                                    if edit[0] >= start):
+        tm.rr.loose_route(ctx)
+
+
+def _targets(ctx: Ctx) -> list[Target]:
+    """Return the target set: the R-URI's branch and the appended ones, none of them twice (16.5)."""
+    targets = [ctx.target.copy()]
+    if ctx.targets:
+        if ctx.kind == FAILURE and ctx.target.du is None and any(t.uri == ctx.target.uri for t in ctx.targets):
+            targets = []                # older scripts append the new R-URI: it must not be tried twice
+        seen = {(t.uri, t.du, t.path, t.socket) for t in targets}
+        for target in ctx.targets:
+            key = target.uri, target.du, target.path, target.socket
+            if key not in seen:
+                seen.add(key)
+                targets.append(target)
+        ctx.targets = None
+    return targets
 
 
 def start(tm: Tm, tx: Transaction, ctx: Ctx, target: Target, proxy: Endpoint | None = None) -> int:
@@ -276,8 +336,7 @@ def _resolve_and_send(tm: Tm, branch: Branch, work: Ctx, proxy: Endpoint | None)
     """Find the addresses of a branch and send it: 1 sent, 0 a name must be asked for, below 0 a failure."""
     target = branch.target
     try:
-        if target.uri is not None and ("?" in target.uri or ";method=" in target.uri):
-            target.uri = _clean(target.uri)
+        _clean(target)
         hop = _via_proxy(target, proxy) if proxy is not None else target
         dests = forward.next_hops(work, hop)
         if dests is None:
@@ -309,6 +368,7 @@ async def _start_later(tm: Tm, branch: Branch, work: Ctx, proxy: Endpoint | None
             await waits
         if branch.state != TERMINATED and not work.dropped:
             target = branch.target
+            _clean(target)
             hop = _via_proxy(target, proxy) if proxy is not None else target
             dests = forward.next_hops(work, hop) or await forward.next_hops_wait(work, hop)
             if branch.state != TERMINATED and tx.tm.table.servers.get(tx.key) is tx:
@@ -335,45 +395,6 @@ def give_up(tm: Tm, branch: Branch, code: int) -> None:
     tm.collect(tx)
 
 
-def launch(tm: Tm, branch: Branch, work: Ctx, dests: list[Dest]) -> bool:
-    """Build and send a branch to the first address that takes it; further ones are kept for fail-over."""
-    tx = branch.tx
-    env = tm.env
-    tm.filtered = 0
-    for number, dest in enumerate(dests):
-        id = env.ids.branch()
-        branch.aim(dest, id)
-        data = forward.build(work, branch.target, dest, id)
-        if tx.headers:
-            data = _with_headers(data, tx.headers)
-        if forward.blocked(work, dest, data):
-            tm.filtered += 1
-            continue
-        branch.failed = False
-        branch.step(START, data, env.now)
-        if branch.failed:
-            if env.lost is not None:
-                env.lost(dest)
-            if tx.no_failover:
-                break
-            continue
-        branch.started = True
-        tm.table.clients[id] = branch
-        tm.timers.watch(branch)
-        if number + 1 < len(dests):
-            branch.dests, branch.work = dests[number + 1:], work
-        if tm.enable_stats:
-            tm.uac_transactions += 1
-        return True
-    branch.state, branch.id = TERMINATED, ""
-    return False
-
-
-def _with_headers(data: bytes, headers: bytes) -> bytes:
-    end = data.index(b"\r\n\r\n") + 2
-    return data[:end] + headers + data[end:]
-
-
 def _via_proxy(target: Target, proxy: Endpoint) -> Target:
     """Return a copy of a target that is sent to a proxy, unless it has a destination URI."""
     hop = target.copy()
@@ -384,29 +405,10 @@ def _via_proxy(target: Target, proxy: Endpoint) -> Target:
     return hop
 
 
-def _clean(text: str) -> str:
-    """Return a URI without what may not stand in a request-URI: headers and the method parameter (19.1.1)."""
-    uri = parse_uri(text)
-    return str(uri.replace(headers="").without_param("method"))
-
-
-def count_hop(ctx: Ctx) -> bool:
-    """Count Max-Forwards down when the script did not (16.6 step 3); False when the request may go no further."""
-    msg = ctx.msg
-    edits = ctx.edits
-    at = msg.ids.find(H_MAX_FORWARDS)
-    if at < 0:
-        if edits is None or not any(data.__class__ is bytes and data[:13].lower() == b"max-forwards:"   # type: ignore
-                                    for _, _, data in edits.items):
-            ctx.edit.set_max_forwards(70)
-        return True
-    start = msg.headers[at][2]
-    if edits is not None:
-        for edit in edits.items:
-            if edit[0] <= start < edit[1]:
-                return True
-    hops = msg.max_forwards
-    if not hops:
-        return False
-    ctx.edit.set_max_forwards(hops - 1)
-    return True
+def _clean(target: Target) -> None:
+    """Take off a target's URI what may not stand in a request-URI: headers and the method parameter (19.1.1)."""
+    text = target.uri
+    if text is not None and ("?" in text or ";method=" in text.lower()):
+        uri = parse_uri(text)
+        if uri.is_sip:
+            target.uri = str(uri.replace(headers="").without_param("method"))

@@ -27,7 +27,7 @@ def on_response(tm: Tm, ctx: Ctx) -> bool:
     msg: Response = ctx.msg                             # type: ignore[assignment]
     branch = tm.table.clients.get(msg.via1_branch)
     if branch is None:
-        return False
+        return _stray(tm, msg)
     tx: Transaction = branch.tx
     status = msg.status
     event = R1XX if status < 200 else R2XX if status < 300 else RFAIL
@@ -43,10 +43,30 @@ def on_response(tm: Tm, ctx: Ctx) -> bool:
     return True
 
 
+def _stray(tm: Tm, msg: Response) -> bool:
+    """Take a response to a branch of ours whose transaction is over; False when it is to be forwarded without state.
+
+    A 2xx to an INVITE still goes on, as the caller's ACK is what stops it. Anything else would be a second answer to a
+    caller that has one, so it stops here (RFC 6026 section 7.3); a failure that is repeated gets its ACK again. What
+    bears another branch of ours, stateless or from before a restart, is forwarded (16.7 step 1).
+    """
+    id = msg.via1_branch
+    if not id.startswith(tm.env.ids.branch_start):
+        return False
+    status = msg.status
+    if msg.method_id == M_INVITE:
+        if 200 <= status < 300:
+            return False
+        if status >= 300:
+            relay.echo(tm, id)
+    tm.env.dispatch.drop_replies += 1
+    return True
+
+
 def _step(tm: Tm, branch: Branch, event: int, msg: Response, ctx: Ctx) -> None:
     ringing, expiry = branch.state == PROCEEDING, branch.expire_at
     actions = branch.step(event, None, tm.env.now)
-    if event == R1XX and ringing and not tm.restart_fr_on_each_reply:
+    if event == R1XX and ringing and (msg.status == 100 if tm.timer_c else not tm.restart_fr_on_each_reply):
         branch.expire_at = branch.wake = expiry
     if branch.wake < branch.scheduled:
         tm.timers.watch(branch)
@@ -110,7 +130,8 @@ def pass_on(tm: Tm, branch: Branch, ctx: Ctx, dropped: bool) -> None:
     tx: Transaction = branch.tx
     status = msg.status
     if status < 200:
-        if status > 100 and not dropped and tx.status < 200 and not branch.superseded:
+        # To other requests than INVITE only a 100 is allowed, and that one stays on its hop (RFC 4320 section 4.1).
+        if status > 100 and not dropped and tx.status < 200 and not branch.superseded and tx.method_id == M_INVITE:
             tx.respond(status, forward.build_response(ctx), False)
         return
     known = branch.status >= 200

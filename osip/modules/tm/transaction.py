@@ -75,6 +75,7 @@ class Transaction(Machine):
         self.no_cancel = self.no_failover = self.pass_reason = self.many_2xx = self.absorbing = False
         self.waiting = 0
         self.phony = 0
+        self.loop = ""                          # loop part of the branches (16.6 step 8)
         self.watchers: list[tuple[int, Watcher]] | None = None
         self.born = tm.env.now
 
@@ -209,6 +210,11 @@ class Transaction(Machine):
         for branch in self.branches:
             if branch.state != TERMINATED:
                 return
+        if not self.reliable and self.status >= 200 and not self.absorbing:
+            if self.method_id != M_INVITE:
+                self.tm.echoes.add(self.key, self.last, self.dest)
+            elif self.status < 300:
+                self.tm.echoes.add(self.key, None, None)
         self.close()
 
     def close(self) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from osip.api import (M_INVITE, M_OTHER, METHOD_IDS, Ctx, Dest, LocalSocket, OsipError, Response, Route, build_request,
-                      forward, parse)
+from osip.api import (H_CSEQ, M_INVITE, M_OTHER, METHOD_IDS, Ctx, Dest, LocalSocket, OsipError, Response, Route,
+                      build_request, forward, parse)
 from osip.modules.tm.branch import Branch
 from osip.modules.tm.machine import TERMINATED
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from osip.modules.tm.module import Tm
 
 LOCAL = int(Route.LOCAL)
+MOST_TRIES = 2
+"""Answers to challenges for one request: one, and one more when the server calls the nonce stale."""
 
 Callback = Callable[[int, Response | None], Any]
 """Called with the final status (408 on timeout, 477 when nothing could be sent) and the response, if there is one."""
@@ -21,7 +23,7 @@ Callback = Callable[[int, Response | None], Any]
 class Outbound:
     """A request of ours under way; stands where a relayed request's transaction stands."""
     __slots__ = ("tm", "method", "method_id", "times", "headers", "cancel_reason", "branches", "callback", "work",
-                 "no_failover", "provisional", "cancelled", "call_id", "cseq")
+                 "no_failover", "provisional", "cancelled", "call_id", "cseq", "loop", "answers", "tries")
     is_local = True
     is_answered = False
 
@@ -30,6 +32,9 @@ class Outbound:
         self.method_id = METHOD_IDS.get(method, M_OTHER)
         self.times = tm.times
         self.headers = self.cancel_reason = b""
+        self.loop = ""
+        self.answers: list[Any] = []            # late edits that answer the last challenge
+        self.tries = 0
         self.branches: list[Branch] = []
         self.no_failover = self.provisional = self.cancelled = False
         self.call_id, self.cseq = work.msg.call_id, work.msg.cseq
@@ -55,7 +60,28 @@ class Outbound:
         if dests and ((msg is None and silent) or status == 503):
             self.go(dests)
             return
+        if msg is not None and status in (401, 407) and self.answer(branch, msg):
+            return
         self.finish(status, msg, self.method_id == M_INVITE and 200 <= status < 300)
+
+    def answer(self, branch: Branch, msg: Response) -> bool:
+        """Send the request again with credentials of uac_auth (22.2, 22.3); False when the challenge stands."""
+        auth, work = self.tm.uac_auth, self.work
+        if auth is None or branch.last is None or self.tries >= MOST_TRIES or self.cancelled:
+            return False
+        found = auth.answers(msg, parse(branch.last), work)
+        if not found:
+            return False
+        self.tries += 1
+        edit = work.edit
+        edit.items = [item for item in edit.items if item[2] not in self.answers]
+        self.answers = found
+        for answer in found:
+            edit.append_hf(answer)
+        self.cseq += 1
+        edit.set_value(work.msg.ids.find(H_CSEQ), f"{self.cseq} {self.method}")
+        self.go([branch.dest])
+        return True
 
     def finish(self, status: int, msg: Response | None, more: bool = False) -> None:
         """Tell the outcome once; an INVITE's further 2xx are told as well."""

@@ -40,10 +40,6 @@ class CoreMessage(Module):
 
     number = slot(int)
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen = 0
-
     # --- first line ----------------------------------------------------------------------------------------------
 
     @pvar("rm", type="si")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from osip.api import (
     DEFAULT_PORTS,
+    M_ACK,
     Ctx,
     Dest,
     Endpoint,
@@ -22,6 +23,8 @@ from osip.api import (
     is_ip,
     parse_endpoint,
     pvar,
+    refusal,
+    reply,
 )
 from osip.core.run import forward as relay
 from osip.core.run.ctx import FORCE_ALIAS, FORCE_RPORT, LOCAL_RPORT, REPLY_TO_VIA
@@ -243,9 +246,18 @@ class CoreNet(Module):
 
     @function()
     def forward(self, ctx: Ctx, dest: Address | None = None) -> bool:
-        """Relay the request without state: to `[proto:]host[:port]`, else to the next hop, else to the R-URI."""
+        """Relay the request without state: to `[proto:]host[:port]`, else to the next hop, else to the R-URI.
+
+        Answers by itself, and counts as done, where a proxy must refuse: 483 without hops left, 420 to extensions that
+        it does not know. It never forks: with appended branches it fails (RFC 3261 section 16.11).
+        """
         if not ctx.msg.is_request:
             return False
+        if ctx.targets:
+            self.env.log.warning("not forwarded, it has branches: use t_relay call_id=%s", ctx.msg.get("Call-ID"))
+            return False
+        if self._refuse(ctx):
+            return True
         target = ctx.target
         if dest is not None:
             target = target.copy()
@@ -262,6 +274,18 @@ class CoreNet(Module):
         except OsipError as error:
             self.env.log.warning("not forwarded call_id=%s error=%s", ctx.msg.get("Call-ID"), error)
             return False
+
+    @staticmethod
+    def _refuse(ctx: Ctx) -> bool:
+        """Answer a request that no proxy may forward (16.3); True when it was one."""
+        lacking = refusal.unsupported(ctx)
+        if not lacking and refusal.count_hop(ctx):
+            return False
+        if ctx.msg.method_id != M_ACK:
+            code, reason = (420, "Bad Extension") if lacking else (483, "Too Many Hops")
+            headers = f"Unsupported: {lacking}\r\n".encode("utf-8", "surrogateescape") if lacking else b""
+            reply.send_stateless(ctx, code, reason, headers)
+        return True
 
     async def _forward_later(self, ctx: Ctx) -> None:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from osip.api import BodyPart, Ctx, Module, Value, body_parts, pvar, set_body_parts
+from osip.api import BodyPart, Ctx, Module, ParseError, Value, body_parts, pvar, set_body_parts
 
 MIME = "application/sdp"
 _STEP = re.compile(r"([^\[\]/]*)(?:\[(\d+)\])?")
@@ -72,7 +72,7 @@ class CoreSdp(Module):
 
     @sdp.setter
     def set_sdp(self, ctx: Ctx, value: Value) -> bool:
-        parts, found = body_parts(ctx), _part(ctx)
+        parts, found = _parts(ctx), _part(ctx)
         if value is None:
             if found is None:
                 return False
@@ -177,8 +177,16 @@ def _put_word(lines: list[str], at: int, pick: Pick, value: str | None) -> bool:
 
 # --- the body --------------------------------------------------------------------------------------------------------
 
+def _parts(ctx: Ctx) -> list[BodyPart]:
+    """Return the parts of the body; none when a broken Content-Length does not tell where it ends."""
+    try:
+        return body_parts(ctx)
+    except ParseError:
+        return []
+
+
 def _part(ctx: Ctx) -> tuple[int, BodyPart] | None:
-    for at, part in enumerate(body_parts(ctx)):
+    for at, part in enumerate(_parts(ctx)):
         if part.is_a(MIME):
             return at, part
     return None

@@ -48,7 +48,7 @@ class Both(NamedTuple):
 
 class Frame:
     """What leaves a route, and what breaks out of its loops."""
-    __slots__ = ("breaks", "yes", "no")
+    __slots__ = ("breaks", "no", "yes")
 
     def __init__(self) -> None:
         self.breaks: Ways = None

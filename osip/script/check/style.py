@@ -32,9 +32,10 @@ def check_never_set(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
     reads: dict[tuple[str, str], list[Span]] = {}
     for ref in references(unit):
         var = ref.var
-        if var.name in ("var", "avp") and var.key and var.key_var is None and "$" not in var.key and not ref.writes:
-            if id(var) not in by_call:
-                reads.setdefault((var.name, _plain(var.key)), []).append(var.span)
+        if ref.writes or id(var) in by_call or var.name not in ("var", "avp"):
+            continue
+        if var.key and var.key_var is None and "$" not in var.key:
+            reads.setdefault((var.name, _plain(var.key)), []).append(var.span)
     for (kind, key), spans in reads.items():
         if (kind, key) in written or kind in computed:
             continue

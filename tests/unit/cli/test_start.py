@@ -127,7 +127,6 @@ def test_reload_by_signal(tmp_path: Path) -> None:
         assert server.alive
 
 
-@pytest.mark.xfail(reason="the names of flags of a replaced script keep their bits, so the 32 run out", strict=True)
 def test_flags_of_scripts_that_are_gone(tmp_path: Path) -> None:
     port = free_port()
     with running(tmp_path, port, "-o", "word=old") as server:

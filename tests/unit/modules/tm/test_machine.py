@@ -94,10 +94,10 @@ def sends(*at: float) -> list[tuple[float, str]]:
 
 
 TIMELINES = [
-    ("A doubles, B ends", m.INVITE_CLIENT, False, {}, sends(0, .5, 1.5, 3.5, 7.5, 15.5) + [(30, "B"), (35, "D")]),
-    ("no A on streams", m.INVITE_CLIENT, True, {}, [*sends(0), (30, "B"), (30, "D")]),
-    ("1xx stops A, C rules", m.INVITE_CLIENT, False, {.6: m.R1XX}, [*sends(0, .5), (120.6, "C"), (125.6, "D")]),
-    ("each 1xx restarts C", m.INVITE_CLIENT, False, {.1: m.R1XX, 60.: m.R1XX}, [*sends(0), (180, "C"), (185, "D")]),
+    ("A doubles, B ends", m.INVITE_CLIENT, False, {}, sends(0, .5, 1.5, 3.5, 7.5, 15.5) + [(30, "B"), (62, "D")]),
+    ("no A on streams", m.INVITE_CLIENT, True, {}, [*sends(0), (30, "B"), (62, "D")]),
+    ("1xx stops A, C rules", m.INVITE_CLIENT, False, {.6: m.R1XX}, [*sends(0, .5), (120.6, "C"), (152.6, "D")]),
+    ("each 1xx restarts C", m.INVITE_CLIENT, False, {.1: m.R1XX, 40.: m.R1XX}, [*sends(0), (160, "C"), (192, "D")]),
     ("2xx: M", m.INVITE_CLIENT, False, {.1: m.R1XX, 1.: m.R2XX}, [*sends(0), (6, "M")]),
     ("failure: D", m.INVITE_CLIENT, False, {1.: m.RFAIL}, [*sends(0, .5), (6, "D")]),
     ("zero D on streams", m.INVITE_CLIENT, True, {1.: m.RFAIL}, [*sends(0), (1, "D")]),
@@ -137,6 +137,10 @@ def test_times_of_its_own() -> None:
     got = play(m.NON_INVITE_CLIENT, 10, times=times)
     assert [round(when, 6) for when, what in got if what == "!"] == [0, .1, .3, .7, 1.1, 1.5, 1.9]
     assert got[-1] == (2.0, "F")
+
+
+def test_patience_is_when_timer_e_has_grown_to_t2() -> None:
+    assert m.Times().patience == 3.5 and m.Times(t1=1.0).patience == 3.0
 
 
 def test_a_step_in_a_terminated_machine_is_ignored() -> None:

@@ -3,11 +3,8 @@ from __future__ import annotations
 
 import pytest
 
-from kit import message
 from kit.flows import flow, tm
 from osip.core.run.ctx import Ctx, Target
-from osip.core.sip.edits import splice
-from osip.core.sip.message import parse
 from osip.modules.tm import relay
 
 
@@ -25,19 +22,9 @@ def test_proxies(text: str, parts: tuple[str, str, int]) -> None:
     assert (found.proto, found.host, found.port) == parts        # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("hops,edited,goes,out", [
-    (70, None, True, 69), (1, None, True, 0), (0, None, False, 0), (None, None, True, 70), (70, 5, True, 5),
-    (None, 10, True, 10)])
-def test_hops_are_counted_once(hops: int | None, edited: int | None, goes: bool, out: int) -> None:
-    ctx = Ctx(None, parse(message.request(max_forwards=hops)), None)     # type: ignore[arg-type]
-    if edited is not None:
-        ctx.edit.set_max_forwards(edited)
-    assert relay.count_hop(ctx) is goes
-    assert parse(splice(ctx.msg.raw, ctx.edits) if ctx.edits else ctx.msg.raw).max_forwards == out
-
-
 @pytest.mark.parametrize("uri,out", [
-    ("sip:a@10.0.0.2?Subject=x", "sip:a@10.0.0.2"), ("sip:a@10.0.0.2;method=BYE;x=1", "sip:a@10.0.0.2;x=1")])
+    ("sip:a@10.0.0.2?Subject=x", "sip:a@10.0.0.2"), ("sip:a@10.0.0.2;method=BYE;x=1", "sip:a@10.0.0.2;x=1"),
+    ("sip:a@10.0.0.2;Method=BYE", "sip:a@10.0.0.2")])
 def test_what_may_not_stand_in_a_request_uri(uri: str, out: str) -> None:
     def route(ctx: Ctx) -> int:
         ctx.target.uri = uri
@@ -65,4 +52,23 @@ def test_one_request_cannot_make_endless_branches() -> None:
 
 
 def test_unknown_scheme() -> None:
-    flow().recv("INVITE", "tel:+123").sent(100).sent(476)
+    flow().recv("INVITE", "urn:service:sos").sent(100).sent(416)
+
+
+def test_no_target_is_tried_twice() -> None:
+    def route(ctx: Ctx) -> int:
+        for uri in ("sip:x@10.0.0.2", "sip:x@10.0.0.2", "sip:bob@10.0.0.2"):
+            ctx.add_target(Target(uri))
+        ctx.target.uri = "sip:bob@10.0.0.2"
+        return tm(ctx).t_relay(ctx)
+    flow(route=route).recv("INVITE").sent("INVITE", "bob").sent("INVITE", "bob").quiet("bob")
+
+
+@pytest.mark.parametrize("given,to", [(None, "carol"), ("sip:dave@10.0.0.4", "dave")])
+def test_a_route_is_followed_unless_the_script_decides(given: str | None, to: str) -> None:
+    def route(ctx: Ctx) -> int:
+        ctx.target.uri = given
+        return tm(ctx).t_relay(ctx)
+    play = flow(route=route).recv("INVITE", headers="Route: <sip:10.0.0.9;lr>, <sip:10.0.0.3;lr>\r\n")
+    play.sent("INVITE", to)
+    assert play.got.get("Route") == ("<sip:10.0.0.3;lr>" if given is None else "<sip:10.0.0.9;lr>, <sip:10.0.0.3;lr>")

@@ -11,6 +11,7 @@ from kit.playbook import Playbook
 from osip.core.errors import MIError
 from osip.core.run.ctx import Ctx
 from osip.modules.tm import Tm
+from osip.modules.uac_auth import Credential, UacAuth
 
 
 def ask(play: Playbook, ruri: str = "sip:bob@10.0.0.2", method: str = "OPTIONS", **more: Any) -> list[Any]:
@@ -75,6 +76,39 @@ def test_next_hop_and_local_route() -> None:
     ask(play, next_hop="sip:10.0.0.4:5070")
     play.sent("OPTIONS", "dave").check(lambda m: m.get("X-Local") == "1" and m.ruri == "sip:bob@10.0.0.2")
     assert seen == ["OPTIONS"]
+
+
+CHALLENGE = 'WWW-Authenticate: Digest realm="there", nonce="n%d"%s\r\n'
+
+
+def with_credentials(**more: Any) -> Playbook:
+    return Playbook((Tm, UacAuth), lambda ctx: 1, params={"uac_auth": {"credential": [Credential("me", "there", "pw")]},
+                                                          **more})
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "INVITE"])
+def test_a_challenge_is_answered_once(method: str) -> None:
+    play = with_credentials()
+    told = ask(play, method=method)
+    play.sent(method, "bob").answer("bob", 401, method, headers=CHALLENGE % (1, ""))
+    if method == "INVITE":
+        play.sent("ACK", "bob")
+    play.sent(method, "bob").check(lambda m: m.cseq == 11 and 'nonce="n1"' in m.get("Authorization"))
+    play.check(lambda m: m.via1_branch != play.received["bob"][0].via1_branch)
+    play.answer("bob", 401, method, headers=CHALLENGE % (2, ""))
+    assert told == [(401, 401)]
+    play.advance(6).gone()
+
+
+def test_a_stale_nonce_is_answered_again() -> None:
+    play = with_credentials()
+    told = ask(play)
+    play.sent("OPTIONS", "bob").answer("bob", 401, "OPTIONS", headers=CHALLENGE % (1, ""))
+    play.sent("OPTIONS", "bob").answer("bob", 401, "OPTIONS", headers=CHALLENGE % (2, ", stale=true"))
+    play.sent("OPTIONS", "bob").check(lambda m: m.cseq == 12 and len(m.get_all("Authorization")) == 1)
+    play.check(lambda m: 'nonce="n2"' in m.get("Authorization")).answer("bob", 200, "OPTIONS")
+    assert told == [(200, 200)]
+    play.advance(6).gone()
 
 
 def test_t_new_request() -> None:

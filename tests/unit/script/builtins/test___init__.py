@@ -28,7 +28,8 @@ def test_every_word_has_a_docstring() -> None:
 def test_every_variable_can_be_read_on_any_message(text: str) -> None:
     words = Words()
     ctx = words.ctx(text)
-    keys = {"ctime": "sec", "C": "rr", "ct.fields": "uri", "return": "0", "time": "%Y"}
+    keys = {"ctime": "sec", "C": "rr", "ct.fields": "uri", "return": "0", "time": "%Y",
+            "proxy_protocol": "af"}
     for cls in BUILTINS:
         for spec in cls.spec.pvars:
             for index in (None, 0, -1, 7, "*") if spec.index else (None,):

@@ -1,6 +1,9 @@
 """Check status reports."""
 from __future__ import annotations
 
+import pytest
+
+from osip.core.errors import MIError
 from kit.builtin import Words
 
 from osip.script.builtins.status import CoreStatus
@@ -25,3 +28,19 @@ def test_status() -> None:
     assert words.call(ctx, "sr_check_status", "drouting", "all") == 1
     assert [(event["identifier"], event["status"], event["old_status"]) for event in heard] == [
         ("main", 1, 0), ("default", -2, 0), ("default", 3, -2)]
+
+
+def test_management() -> None:
+    words = Words()
+    status = words.registry.instances["core_status"]
+    status.set("sql", "", 1, "connected")
+    status.set("sql", "second", -1, "lost")
+    status.report("sql", "", "reconnected")
+    assert status.mi_get("sql") == {"Readiness": True, "Status": 1, "Details": "connected"}
+    assert status.mi_get("sql", "second")["Readiness"] is False
+    assert [entry["Name"] for entry in status.mi_status()[0]["Identifiers"]] == ["main", "second"]
+    assert [line["Log"] for line in status.mi_reports("sql", "main")[0]["Identifiers"][0]["Reports"]] == ["connected", "reconnected"]
+    assert status.mi_identifiers() == [{"Group": "sql", "Identifiers": ["main", "second"]}]
+    for call in (lambda: status.mi_get("none"), lambda: status.mi_get("sql", "none"), lambda: status.mi_status("none")):
+        with pytest.raises(MIError):
+            call()
