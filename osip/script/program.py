@@ -104,12 +104,12 @@ class Program:
         """Carry out `{s.eval}`."""
         return None if value is None else self.expand(ctx, text_of(value))
 
-    def trace(self, ctx: Ctx, line: int, kind: str, action: str) -> None:
+    def trace(self, ctx: Ctx, file: str, line: int, kind: str, action: str) -> None:
         """Tell one action to `script_trace`."""
         words: Any = self._unit.registry.instances.get("core_script")
         state = ctx[words.trace] if words is not None else None
         if state is not None:
-            words.trace_step(ctx, line, kind, action, self.expand(ctx, state[1]))
+            words.trace_step(ctx, f"{file}:{line}", kind, action, self.expand(ctx, state[1]))
 
     def variable(self, text: str) -> Reference:
         """Return a variable, written `$avp(x)`, to read and assign; ValueError when it is none."""

@@ -124,12 +124,12 @@ class CoreScript(Module):
         """Note every executed action in the log from here on, with a text expanded each time; no arguments stop it."""
         ctx[self.trace] = None if level is None else (level, text or "", tag or "")
 
-    def trace_step(self, ctx: Ctx, line: int, kind: str, action: str, text: str) -> None:
-        """Write one line of a running trace; `text` is the trace's text, expanded now."""
+    def trace_step(self, ctx: Ctx, place: str, kind: str, action: str, text: str) -> None:
+        """Write one line of a running trace; `place` is file:line, `text` the trace's text, expanded now."""
         state = ctx[self.trace]
         if state is not None:
-            self.env.log.log(python_level(max(-3, min(4, state[0]))), "[Script Trace][%s:%d][%s][%s %s] -> (%s)",
-                             self.cfg_file(ctx) or "", line, state[2], kind, action, text)
+            self.env.log.log(python_level(state[0]), "[Script Trace][%s][%s][%s %s] -> (%s)", place, state[2], kind,
+                             action, text)
 
     @function()
     def setdebug(self, ctx: Ctx, level: int | None = None) -> bool:

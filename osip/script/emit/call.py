@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from osip.core.exports.spec import FunctionSpec
@@ -54,6 +54,26 @@ def call(pen: Pen, node: n.Call) -> Made:
         return Made(f"_unknown({f'{node.name}: {given}'!r})")
     name = pen.bind(node.name, method)
     return _with_guards(pen, node, spec, name, given)
+
+
+def trace(pen: Pen, node: Any) -> str:
+    """Emit what tells an action to `script_trace`; its value is None."""
+    if isinstance(node, n.Call):
+        spec = pen.unit.registry.function(node.name)
+        kind = "core" if spec is None or spec.module.startswith("core_") else "module"
+        name = node.name
+    else:
+        kind, name = "core", type(node).__name__.lower()
+        name = {"routecall": "route", "errorlog": "error"}.get(name, name)
+    return f"_trace(ctx, {node.span.file!r}, {node.span.line}, {kind!r}, {name!r})"
+
+
+def traced(pen: Pen, node: n.Call | n.RouteCall) -> Made:
+    """Emit a call inside an expression; unlike a statement it tells `script_trace` by itself."""
+    made = call(pen, node) if isinstance(node, n.Call) else route_call(pen, node)
+    if not pen.unit.survey.traced:
+        return made
+    return replace(made, code=f"({trace(pen, node)} or {made.code})", statement="")
 
 
 def _with_guards(pen: Pen, node: n.Call, spec: FunctionSpec, name: str, given: list[Given]) -> Made:

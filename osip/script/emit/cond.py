@@ -71,7 +71,7 @@ def cond(pen: Pen, node: Any) -> Cond:
 def as_value(pen: Pen, node: Any) -> Val:
     """Emit a call or condition inside arithmetic or on the right of `=`: its code, or 1 and 0."""
     if isinstance(node, n.Call | n.RouteCall):
-        made = call.call(pen, node) if isinstance(node, n.Call) else call.route_call(pen, node)
+        made = call.traced(pen, node)
         code = made.as_int()
         if made.returns == "int":
             pen.asks = True
@@ -135,7 +135,7 @@ def _truth(pen: Pen, node: Any) -> Cond:
 
 
 def _call(pen: Pen, node: n.Call | n.RouteCall) -> Cond:
-    made = call.call(pen, node) if isinstance(node, n.Call) else call.route_call(pen, node)
+    made = call.traced(pen, node)
     if made.returns == "bool" and not pen.rc:
         return sure(made.code)
     if made.returns == "int":

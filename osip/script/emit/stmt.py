@@ -44,9 +44,7 @@ def statement(pen: Pen, node: n.Stmt, dest: str) -> bool:
     """Emit one statement."""
     pen.writer.at = node.span
     if pen.unit.survey.traced:
-        name = node.name if isinstance(node, n.Call) else type(node).__name__.lower()
-        kind = "module" if isinstance(node, n.Call) else "core"
-        pen.line(f"_trace(ctx, {node.span.line}, {kind!r}, {name!r})")
+        pen.line(call.trace(pen, node))
     pen.rc = pen.unit.live.keeps(node)
     return bool(_STATEMENTS[type(node)](pen, node, dest))
 

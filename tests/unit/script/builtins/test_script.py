@@ -50,7 +50,7 @@ def test_trace(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "osip"):
         step(ctx, 1, "core", "xlog", "none")
         words.call(ctx, "script_trace", 1, "$rm", "me")
-        step(ctx, 7, "core", "xlog", "INVITE")
+        step(ctx, "edge.cfg:7", "core", "xlog", "INVITE")
         words.call(ctx, "script_trace")
         step(ctx, 8, "core", "xlog", "none")
     assert caplog.messages == ["[Script Trace][edge.cfg:7][me][core xlog] -> (INVITE)"]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kit.builtin import Words
+from osip.core.sip.edits import splice
 from osip.core.sip.message import parse
 from osip.script.builtins.sdp import parse_selector, parse_stream
 
@@ -45,7 +46,7 @@ def test_write(name: str, key: str, value: Any, removed: str, added: str) -> Non
     text = words.get(ctx, "sdp")
     assert isinstance(text, str) and added in text and (not removed or removed not in text)
     assert words.get(ctx, "rb") == SDP                      # the received one stays
-    sent = parse(ctx.edit.apply())
+    sent = parse(splice(ctx.msg.raw, ctx.edit))
     assert sent.body.decode() == text and sent.content_length == len(text)
 
 
