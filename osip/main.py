@@ -11,7 +11,7 @@ from osip.core.errors import OsipError, ScriptError
 from osip.core.exports.diagnostic import Diagnostic
 from osip.core.exports.registry import Registry
 from osip.core.net.endpoint import DEFAULT_PORTS, LocalSocket, parse_endpoint
-from osip.core.net.listen import expand
+from osip.core.net.listen import expand, name_aliases
 from osip.core.run import log
 from osip.core.run.config import Config
 from osip.core.run.env import Env
@@ -164,9 +164,12 @@ def listen_sockets(options: Options, result: CheckResult, config: Config) -> lis
         port = end.port or config.port or DEFAULT_PORTS.get(end.proto or "udp", 5060)
         sockets += expand(end.proto or "udp", end.host, port)
     if not options.listen:
+        config.aliases += name_aliases(result.sockets)
         for listen in result.sockets:
             sockets += expand(listen.proto, listen.host, listen.port, listen.adv_host, listen.adv_port, listen.tag,
                               listen.options)
+    if not sockets:
+        raise OsipError("no socket to listen on: add socket = udp:127.0.0.1:5060 to the script, or -l udp:HOST:PORT")
     for socket in sockets:
         if config.advertised_address or config.advertised_port:
             socket.advertise(config.advertised_address or socket.adv_host, config.advertised_port or socket.adv_port)

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from osip.core.exports import loader
-from osip.core.exports.diagnostic import Diagnostic
+from osip.core.exports.diagnostic import Diagnostic, Severity
 from osip.core.exports.registry import Registry
 from osip.core.run.config import BlacklistRule, Config
 from osip.script import nodes
@@ -21,6 +21,10 @@ from osip.script.check.sockets import Listen, check_aliases, check_sockets
 from osip.script.parse import parse
 from osip.script.secret import fill
 from osip.script.source import Source
+
+SNIPPET = "N703"
+OF_THE_REST = frozenset({"E101", "E102", "E103", "E201", "E307", "E505"})
+"""What a snippet may lack: functions, variables and transformations of modules, routes, sockets."""
 
 
 @dataclass(slots=True)
@@ -116,7 +120,14 @@ def compile_script(path_or_text: str | os.PathLike[str] | Source, registry: Regi
     listens, more = apply_settings(script, config, registry, need_socket=need_socket, broken=broken)
     found += more
     found += check(script, registry, broken=broken)
+    if any(one.code == SNIPPET for one in found):
+        found = [_forgiven(one) for one in found]
     return CheckResult(script, in_order(found, script), listens)
+
+
+def _forgiven(one: Diagnostic) -> Diagnostic:
+    """Make a warning of what a snippet cannot help: the rest of its script is elsewhere (dsl.md section 14)."""
+    return replace(one, severity=Severity.WARNING) if one.code in OF_THE_REST else one
 
 
 def _source(given: str | os.PathLike[str] | Source, defines: dict[str, str], preprocessor: str | None) -> Source:

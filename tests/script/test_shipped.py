@@ -23,3 +23,9 @@ def test_there_are_some():
 def test_no_finding(path):
     result = compile_script(path, Registry(BUILTINS), Config())
     assert render(result.diagnostics, result.script.files) == ""
+
+
+@pytest.mark.parametrize("path", sorted((HERE / "old").glob("*.cfg")), ids=lambda path: path.stem)
+def test_what_old_tutorials_write_checks_without_an_error(path):
+    result = compile_script(path, Registry(BUILTINS), Config())
+    assert result.ok, render(result.errors, result.script.files)

@@ -30,7 +30,7 @@ class LocalSocket:
     `via_start` is `Via: SIP/2.0/UDP host:port;branch=` in bytes, ready for a branch id.
     """
     __slots__ = ("proto", "host", "port", "adv_host", "adv_port", "tag", "options", "text", "sent_by", "via_start",
-                 "reliable", "is_ipv6", "index", "transport")
+                 "reliable", "is_ipv6", "index", "transport", "members")
 
     def __init__(self, proto: str, host: str, port: int, adv_host: str = "", adv_port: int = 0, tag: str = "",
                  options: dict[str, object] | None = None) -> None:
@@ -42,6 +42,7 @@ class LocalSocket:
         self.is_ipv6 = ":" in host
         self.index = 0
         self.transport: object = None
+        self.members: tuple[LocalSocket, ...] = ()      # of a bond, which is no socket itself
         self.advertise(self.adv_host, self.adv_port)
 
     def advertise(self, host: str, port: int) -> None:
@@ -70,11 +71,15 @@ class Source:
 
 
 class Dest:
-    """Where a message goes: protocol, IP address and port, from which socket, on which connection (0 = any)."""
-    __slots__ = ("proto", "host", "port", "socket", "conn")
+    """Where a message goes: protocol, IP address and port, from which socket, on which connection (0 = any).
+
+    With `only_reuse` no connection is made for it.
+    """
+    __slots__ = ("proto", "host", "port", "socket", "conn", "only_reuse")
 
     def __init__(self, proto: str, host: str, port: int, socket: LocalSocket | None = None, conn: int = 0) -> None:
         self.proto, self.host, self.port, self.socket, self.conn = proto, host, port, socket, conn
+        self.only_reuse = False
 
     def __repr__(self) -> str:
         return f"{self.proto}:{bracket(self.host)}:{self.port}"

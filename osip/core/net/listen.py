@@ -1,11 +1,14 @@
 """Turn the sockets of a script into `LocalSocket` values: names, interfaces, `*`, port ranges."""
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import ipaddress
 import socket
 import struct
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from osip.core.errors import OsipError
 from osip.core.net.endpoint import LocalSocket, is_ip
@@ -55,6 +58,26 @@ def addresses_of(host: str) -> list[str]:
         raise OsipError(f'cannot listen on "{host}": not an address, interface or host name of this machine '
                         f"({error.strerror or error})") from None
     return [str(infos[0][4][0])]
+
+
+async def own_names(address: str) -> list[str]:
+    """Return the host names that the system knows for an address; empty when there are none."""
+    try:
+        found = await asyncio.get_running_loop().run_in_executor(None, socket.gethostbyaddr, address)
+    except OSError:
+        return []
+    return [name for name in dict.fromkeys((found[0], *found[1])) if not is_ip(name)]
+
+
+def is_name(host: str) -> bool:
+    """Say whether the host of a socket is a host name: no address, no `*`, no interface."""
+    return host != "*" and not is_ip(host) and not interface_addresses(host)
+
+
+def name_aliases(sockets: Iterable[Any]) -> list[tuple[str | None, str, int | None, bool]]:
+    """Return the aliases that sockets bring which are given by host name: (protocol, name, port, subdomains)."""
+    return [(socket.proto, socket.host, socket.port, bool(socket.options.get("accept_subdomain")))
+            for socket in sockets if is_name(socket.host)]
 
 
 def expand(proto: str, host: str, port: int, adv_host: str = "", adv_port: int = 0, tag: str = "",

@@ -72,6 +72,8 @@ class Resolver:
         self._cache: dict[Question, tuple[float, tuple[Any, ...]]] = {}
         self._running: dict[Question, asyncio.Task[tuple[Any, ...]]] = {}
         self._complain = Complaint(logging.getLogger("osip.resolve"), clock=clock)
+        self.slow_queries = 0
+        self.on_slow: Callable[[str, int], object] = lambda question, microseconds: None
 
     # --- entry points ------------------------------------------------------------------------------------------------
 
@@ -278,6 +280,7 @@ class Resolver:
 
     async def _fetch(self, question: Question) -> tuple[Any, ...]:
         self.queries += 1
+        started, limit = self._clock(), self._config.exec_dns_threshold
         try:
             answer: Answer = await self._query(*question)
             self._remember(question, answer.records, min(max(answer.ttl, MIN_TTL), MAX_TTL))
@@ -289,6 +292,11 @@ class Resolver:
             return ()
         finally:
             self._running.pop(question, None)
+            took = int((self._clock() - started) * 1e6)
+            if limit and took > limit:
+                self.slow_queries += 1
+                self._complain("dns_slow", "microseconds=%d limit=%d question=%s", took, limit, " ".join(question))
+                self.on_slow(" ".join(question), took)
 
     def _remember(self, question: Question, records: tuple[Any, ...], ttl: float) -> None:
         now = self._clock()

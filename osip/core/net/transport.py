@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import socket
+import struct
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -117,6 +119,24 @@ def set_tos(sock: socket.socket, tos: Any) -> None:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, value)
     else:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, value)
+
+
+def set_multicast(sock: socket.socket, local: LocalSocket, loopback: int, ttl: int) -> None:
+    """Join the group when `local` is a multicast address; set whether this machine hears what it sends, and how far."""
+    group = ipaddress.ip_address(local.host)
+    if not group.is_multicast:
+        return
+    if group.version == 6:
+        joined = group.packed + struct.pack("@I", 0)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, joined)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, loopback)
+        if ttl >= 0:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
+        return
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group.packed + bytes(4))
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, loopback)
+    if ttl >= 0:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
 
 
 def source_address(host: str) -> str:

@@ -13,7 +13,7 @@ from collections import deque
 from typing import Any
 
 from osip.core.net.endpoint import Dest, LocalSocket, Source, is_ip
-from osip.core.net.transport import Complaint, Receiver, make_socket, source_address
+from osip.core.net.transport import Complaint, Receiver, make_socket, set_multicast, source_address
 
 BATCH = 64                  # datagrams for each wake-up; then timers and streams get their turn
 BIGGEST = 65535
@@ -163,7 +163,7 @@ class UdpPort:
 class UdpTransport:
     """All UDP sockets of a worker.
 
-    `config` has the global parameters `maxbuffer`, `tos` and `mhomed`. On the fast path `local.transport` is the port
+    `config` has the global parameters `maxbuffer`, `tos`, `mhomed` and `mcast_*`. On the fast path `local.transport` is the port
     of that socket, which has the same `send`.
     """
     proto = "udp"
@@ -182,6 +182,7 @@ class UdpTransport:
         # the system doubles what is asked for and reports the double
         if wanted * 2 > sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, wanted)
+        set_multicast(sock, local, self._config.mcast_loopback, self._config.mcast_ttl)
         self._bound[local] = sock
         return sock
 

@@ -93,6 +93,9 @@ class Dispatch:
             self._log_failure(None, error)
         if self._threshold and (time.perf_counter() - started) * 1e6 > self._threshold:
             self.slow_messages += 1
+            self.env.events.raise_event("E_CORE_THRESHOLD", {
+                "source": "msg processing", "time": int((time.perf_counter() - started) * 1e6),
+                "extra": raw[:60].decode("utf-8", "replace")})
             _log.warning("slow message microseconds=%d limit=%d start=%r",
                          (time.perf_counter() - started) * 1e6, self._threshold, raw[:60])
 

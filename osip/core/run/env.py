@@ -114,6 +114,8 @@ class Env:
         self.vars: dict[str, str | int | None] = {}         # $var of this worker
         self.shared: dict[str, str | int] = {}              # $shv
         self.program: Program | None = None
+        self.no_new_conn = 0                                # branch flags (tcp_no_new_conn_bflag)
+        self.no_new_conn_reply = 0                          # message flags (tcp_no_new_conn_rplflag)
         self.sockets: list[LocalSocket] = []
         self.started_at = time.time()
         self.pid = os.getpid()

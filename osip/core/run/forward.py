@@ -56,12 +56,14 @@ async def next_hops_wait(ctx: Ctx, target: Target) -> list[Dest]:
 def _with_sockets(ctx: Ctx, target: Target, found: list[Dest]) -> list[Dest]:
     near = socket_for(ctx, target)
     out = []
+    reuse = bool(target.bflags & ctx.env.no_new_conn)
     for dest in found:
         # The resolver's values are shared with its cache: take copies.
-        socket = near if near is not None and near.proto == dest.proto and near.is_ipv6 == (":" in dest.host) \
+        socket = near if near is not None and not near.members and near.proto == dest.proto and near.is_ipv6 == (":" in dest.host) \
             else ctx.env.pick_socket(dest.proto, ":" in dest.host, near)
         if socket is not None:
             out.append(Dest(dest.proto, dest.host, dest.port, socket, dest.conn))
+            out[-1].only_reuse = reuse
     if found and not out:
         raise OsipError(f"no socket of ours can send to {found[0]}")
     return out

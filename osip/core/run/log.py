@@ -7,7 +7,8 @@ import logging.handlers
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from osip.core.run.config import Config
 
@@ -85,6 +86,30 @@ class JsonLines(Lines):
             line["traceback"] = self.clean(self.formatException(record.exc_info))
             text = json.dumps(line, ensure_ascii=False)
         return text
+
+
+class EventLines(logging.Handler):
+    """Hand lines to `tell` as the parameters of E_CORE_LOG; what `tell` logs itself is left out."""
+
+    def __init__(self, tell: Callable[[dict[str, Any]], object]) -> None:
+        super().__init__()
+        self._tell, self._is_telling = tell, False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell one line."""
+        if self._is_telling:
+            return
+        self._is_telling = True
+        try:
+            self._tell({"time": record.created, "pid": os.getpid(), "level": script_level(record.levelno),
+                        "module": record.name, "function": record.funcName, "message": safe(record.getMessage())})
+        finally:
+            self._is_telling = False
+
+
+def script_level(level: int) -> int:
+    """Return the level of OpenSIPS (-3 alert to 4 debug) for one of `logging`."""
+    return next((number for number in (-3, -2, -1, 1, 2, 3) if level >= _PYTHON[number]), 4)
 
 
 def set_up(config: Config) -> logging.Logger:

@@ -8,10 +8,11 @@ from typing import Any
 
 from osip import __version__
 from osip.core.errors import MIError
-from osip.core.exports.declare import mi
+from osip.core.exports.declare import event, mi
 from osip.core.exports.module import Module
 from osip.core.exports.spec import MiSpec, Scope, StatKind
 from osip.core.mi.commands import BAD_PARAMS
+from osip.core.run import log
 from osip.core.run.log import python_level
 
 LEVELS = range(-3, 5)
@@ -20,6 +21,26 @@ LEVELS = range(-3, 5)
 class CoreCommands(Module):
     """Management commands that need no module."""
     name = "core"
+
+    threshold = event("E_CORE_THRESHOLD", "Something took longer than its threshold.", source=str, time=int, extra=str)
+    log_line = event("E_CORE_LOG", "A line was logged (log_event_enabled).", time=float, pid=int, level=int,
+                     module=str, function=str, prefix=str, message=str)
+
+    def mod_init(self) -> None:
+        """Tell log lines as events when the script wants it, now and after each reload."""
+        self._told = log.EventLines(self._tell_line)
+        self._choose_lines()
+        self.env.on_reload.append(self._choose_lines)
+
+    def _choose_lines(self) -> None:
+        config = self.env.config
+        self.env.log.removeHandler(self._told)
+        if config.log_event_enabled:
+            self._told.setLevel(python_level(config.log_event_level_filter or config.log_level))
+            self.env.log.addHandler(self._told)
+
+    def _tell_line(self, values: dict[str, Any]) -> None:
+        self.log_line(**values, prefix=self.env.config.log_prefix)
 
     @mi(aliases=("arg",))
     def arg(self) -> list[str]:

@@ -6,6 +6,7 @@ import grp
 import logging
 import os
 import pwd
+import resource
 import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -32,6 +33,7 @@ class Master:
 
     def run(self) -> None:
         """Serve until a signal or MI says stop. OsipError when the start fails."""
+        limit_files(self.worker.env.config.open_files_limit)
         uvloop.run(self._main())
 
     async def _main(self) -> None:
@@ -69,6 +71,17 @@ class Master:
                 raise OsipError(f"cannot write the pid file {self._pid_file}: {error.strerror}") from None
         drop_privileges(self._user, self._group)
         self._ready()
+
+
+def limit_files(number: int) -> None:
+    """Set how many files may be open (`open_files_limit`); a negative number leaves it. OsipError when not allowed."""
+    if number < 0:
+        return
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (number, number if hard == resource.RLIM_INFINITY else max(number, hard)))
+    except (OSError, ValueError) as error:
+        raise OsipError(f"cannot set open_files_limit to {number}: {error}; at most {hard} are allowed") from None
 
 
 def drop_privileges(user: str, group: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from osip.core.net.endpoint import LocalSocket
     from osip.core.run.worker import Worker
 
-FIXED = frozenset({"chroot", "user", "group", "fork", "open_files_limit", "maxbuffer", "tos", "port", "wdir",
+FIXED = frozenset({"chroot", "user", "group", "fork", "open_files_limit", "maxbuffer", "tos", "port", 
                    "advertised_address", "advertised_port"})
 """Global parameters that count only while the server starts."""
 

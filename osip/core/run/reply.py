@@ -83,6 +83,7 @@ def send_stateless(ctx: Ctx, status: int, reason: str, headers: bytes = b"", bod
     tag = "" if status == 100 else totag(ctx.env, request)      # type: ignore[arg-type]
     data = build(ctx, status, reason, tag, headers, body)
     where = dest(ctx.env, request, source, ctx.via_flags)       # type: ignore[arg-type]
+    where.only_reuse = bool(ctx.flags & ctx.env.no_new_conn_reply)
     return 1 if ctx.env.send(data, where) else -1
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from osip.core.errors import OsipError
 from osip.core.exports.registry import Registry
-from osip.core.exports.spec import Hook, Scope
+from osip.core.exports.spec import Hook, Scope, StatKind
 from osip.core.mi.commands import Commands
 from osip.core.net.endpoint import Dest, LocalSocket
+from osip.core.net.listen import own_names
 from osip.core.net.resolve import Resolver
 from osip.core.run import reply
 from osip.core.run.bus import Bus, LocalBus
@@ -101,6 +102,12 @@ class Worker:
         self.env.now = time.monotonic()
         resolver = Resolver(self.env.config, self.transports_known())
         self.env.resolve, self.env.resolve_wait = resolver.now, resolver.ask
+        resolver.on_slow = lambda question, took: self.env.events.raise_event(
+            "E_CORE_THRESHOLD", {"source": "dns query", "time": took, "extra": question})
+        self.env.stats.register("dns", "dns_total_queries", lambda: resolver.queries, StatKind.COUNTER)
+        self.env.stats.register("dns", "dns_slow_queries", lambda: resolver.slow_queries, StatKind.COUNTER)
+        if self.env.config.auto_aliases:
+            self.env.spawn(self._add_own_names(), "auto_aliases")
         started: list[Any] = []
         try:
             for instance in self.registry.start_order():
@@ -132,6 +139,13 @@ class Worker:
                     _log.error("module did not close cleanly module=%s error=%r", instance.name, error)
             await self.stores.close()
             await _maybe(resolver.close())
+
+    async def _add_own_names(self) -> None:
+        """Let the names that DNS gives for our addresses count as ours (`auto_aliases`)."""
+        aliases = self.env.config.aliases
+        for host in {socket.host for socket in self.env.sockets}:
+            for name in await own_names(host):
+                aliases.append((None, name, None, False))
 
     def transports_known(self) -> set[str]:
         """Return the protocols that loaded modules provide."""
@@ -196,7 +210,7 @@ class Worker:
     def send(self, data: bytes, dest: Dest) -> bool:
         """Hand a message to the network; False when it could not be sent."""
         transport = self.transports.get(dest.proto)
-        if transport is None:
+        if transport is None or (dest.only_reuse and hasattr(transport, "reaches") and not transport.reaches(dest)):
             return False
         if dest.socket is None or dest.socket.proto != dest.proto:
             dest.socket = self.pick_socket(dest.proto, ":" in dest.host, dest.socket)
@@ -205,8 +219,10 @@ class Worker:
         return bool(transport.send(data, dest))
 
     def pick_socket(self, proto: str, is_ipv6: bool, near: LocalSocket | None = None) -> LocalSocket | None:
-        """Return our socket for a protocol and address family, preferring the host of `near`."""
+        """Return our socket for a protocol and address family: of the bond `near`, else preferring its host."""
         fitting = [s for s in self.env.sockets if s.proto == proto and s.is_ipv6 == is_ipv6]
+        if near is not None and near.members:
+            return next((socket for socket in near.members if socket in fitting), None)
         if near is not None:
             for socket in fitting:
                 if socket.host == near.host:

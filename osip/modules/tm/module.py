@@ -344,7 +344,8 @@ class Tm(Variables, Management, Module):
         if found is None and relay.echo(self, key):
             return 0
         if msg.method_id == M_CANCEL:
-            return 1 if self.table.find(msg, M_INVITE) is not None else -1
+            key = self.table.key(msg, M_INVITE)
+            return 1 if key in self.table.servers or key in self.echoes.entries else -1
         return -1
 
     # --- arming --------------------------------------------------------------------------------------------------

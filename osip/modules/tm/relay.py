@@ -173,6 +173,9 @@ def _relay_cancel(tm: Tm, ctx: Ctx, proxy: Endpoint | None) -> int:
         return 1
     invite = tm.table.find(ctx.msg, M_INVITE)
     if invite is None:
+        if tm.table.key(ctx.msg, M_INVITE) in tm.echoes.entries:        # answered a while ago: nothing to stop (9.2)
+            tm.reply_local(create(tm, ctx, key), 200, "canceling")
+            return 1
         return _send_stateless(tm, ctx, proxy)          # no response context: like any other request (16.10)
     cancel.on_cancel(tm, ctx, create(tm, ctx, key), invite)
     return 1

@@ -66,6 +66,8 @@ Address = Annotated[Endpoint, Parse(parse_endpoint)]
 
 def find_socket(env: Env, text: str) -> LocalSocket | None:
     """Find one of our sockets by `proto:host[:port]` or by its tag; None when there is no such socket."""
+    if text.startswith("bond:"):
+        return _bond(env, text[5:])
     for socket in env.sockets:
         if text == socket.text or (socket.tag and text == socket.tag):
             return socket
@@ -82,9 +84,28 @@ def find_socket(env: Env, text: str) -> LocalSocket | None:
     return None
 
 
+def _bond(env: Env, name: str) -> LocalSocket | None:
+    """Return a stand-in for the sockets of a bond; the one that fits is chosen when the destination is known."""
+    members = tuple([found for text in env.config.bonds.get(name, ()) if (found := find_socket(env, text)) is not None])
+    if not members:
+        return None
+    first = members[0]
+    stand_in = LocalSocket(first.proto, first.host, first.port, first.adv_host, first.adv_port, first.tag)
+    stand_in.members = members
+    return stand_in
+
+
 class CoreNet(Module):
     """Addresses of the message, sockets, stateless forwarding."""
     name = "core_net"
+
+    def mod_init(self) -> None:
+        """Give the flags bits that keep connections from being made."""
+        config = self.env.config
+        if config.tcp_no_new_conn_bflag:
+            self.env.no_new_conn = self.env.branch_flags.bit(config.tcp_no_new_conn_bflag)
+        if config.tcp_no_new_conn_rplflag:
+            self.env.no_new_conn_reply = self.env.message_flags.bit(config.tcp_no_new_conn_rplflag)
 
     # --- where from, where to ------------------------------------------------------------------------------------
 
@@ -239,8 +260,8 @@ class CoreNet(Module):
     def socket_belongs_to_bond(self, ctx: Ctx, socket: str, bond: str) -> bool:
         """Say whether a socket is a member of a bond."""
         found = find_socket(self.env, socket)
-        bonds = found.options.get("bonds", ()) if found else ()
-        return isinstance(bonds, (tuple, list, set, frozenset)) and bond in bonds
+        members = self.env.config.bonds.get(bond, ())
+        return found is not None and any(find_socket(self.env, text) is found for text in members)
 
     # --- sending -------------------------------------------------------------------------------------------------
 

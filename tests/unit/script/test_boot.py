@@ -4,6 +4,7 @@ from __future__ import annotations
 from osip.core.exports.registry import Registry
 from osip.core.run.config import Config
 from osip.script.boot import compile_script
+from osip.script.builtins import BUILTINS
 
 
 def run(text, **options):
@@ -40,3 +41,11 @@ def test_includes_keep_their_own_positions(tmp_path):
     result = compile_script(tmp_path / "a.cfg", Registry(), Config(), need_socket=False)
     assert [(one.span.file.rsplit("/", 1)[-1], one.span.line, one.code) for one in result.diagnostics] == [
         ("part.cfg", 2, "E101")]
+
+
+def test_a_snippet_may_lack_the_rest_of_its_script() -> None:
+    text = 'if (!t_relay()) { sl_send_reply("500", "x"); }\nroute(NATMANAGE);\n$var(a) = $no_such;\n'
+    result = compile_script(text, Registry(BUILTINS), Config())
+    assert result.ok and {d.code for d in result.diagnostics} == {"N703", "E101", "E102", "E201", "E505"}
+    assert all(d.severity == "warning" for d in result.diagnostics)
+    assert not compile_script(text + "$var(b) = ;\n", Registry(BUILTINS), Config()).ok

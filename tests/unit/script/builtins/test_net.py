@@ -97,7 +97,7 @@ def test_tcp_alias_and_close() -> None:
 
 def test_bond() -> None:
     words = Words()
-    words.socket.options["bonds"] = ("pair",)
+    words.env.config.bonds = {"pair": ("udp:10.0.0.1:5060", "tcp:10.0.0.1:5080")}
     ctx = words.ctx()
     assert words.call(ctx, "socket_belongs_to_bond", "udp:10.0.0.1:5060", "pair") == 1
     assert words.call(ctx, "socket_belongs_to_bond", "udp:10.0.0.1:5060", "none") == -1

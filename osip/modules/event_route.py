@@ -1,0 +1,8 @@
+"""Nothing: event routes are part of the language; old scripts load this module for them (2.x)."""
+from __future__ import annotations
+
+from osip.api import Module
+
+
+class EventRoute(Module):
+    """Kept so that scripts of 2.x load; `event_route` and `fetch_event_params` need no module."""
