@@ -12,7 +12,9 @@ from osip.cli.lint import lint
 from osip.cli.mi import mi
 from osip.cli.modules import modules
 from osip.cli.new import new
+from osip.cli.sim import sim
 from osip.cli.start import start, start_short
+from osip.cli.test import test
 
 
 def version_text() -> str:
@@ -26,7 +28,7 @@ def osip() -> None:
     """A SIP server whose behaviour is an OpenSIPS-language script."""
 
 
-for command in (start, check, lint, fmt, new, explain, modules, mi):
+for command in (start, check, lint, fmt, new, explain, test, sim, modules, mi):
     osip.add_command(command)
 
 

@@ -14,6 +14,7 @@ from osip.core.exports.registry import Registry
 from osip.core.run.config import BlacklistRule, Config
 from osip.script import nodes
 from osip.script.check import check
+from osip.script.check.depth import check_depth
 from osip.script.check.loading import Load, check_needs, load_all
 from osip.script.check.params import Setting, check_params
 from osip.script.check.settings import Value, check_settings
@@ -111,6 +112,9 @@ def compile_script(path_or_text: str | os.PathLike[str] | Source, registry: Regi
     broken = any(one.is_error for one in found)
     if broken and not script.items:
         return CheckResult(script, in_order(found, script))     # nothing could be read: one cause, one finding
+    found += check_depth(script)
+    if any(one.code == "E025" for one in found):
+        return CheckResult(script, in_order(found, script))     # every other check would have to go as deep
     script, unfilled, secrets = fill(script, os.environ)
     found += unfilled
     config.secrets |= secrets

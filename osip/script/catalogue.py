@@ -64,6 +64,8 @@ CATALOGUE: dict[str, Entry] = {
     "E022": Entry("includes in a circle or too deep", "A file includes itself, directly or through others, or the "
                   "files nest deeper than 50."),
     "E023": Entry("preprocessor failed", "The command given as preprocessor could not run or returned an error."),
+    "E025": Entry("nested too deeply", "Statements, loops or operations stand in one another more deeply than a "
+                  "program can be compiled. Move the inner part to a route of its own, or compute it in steps."),
     "E024": Entry("not a text", "The file holds a NUL byte; scripts are text."),
     # --- E1xx: names
     "E101": Entry("unknown function", "No loaded module has a function of this name. When a module that comes with "

@@ -226,7 +226,7 @@ class Lexer:
         return Token("ID" if "ID" in accepts or not types else types[0], word, at, end, self.reading)
 
     def _begins_line(self, at: int) -> bool:
-        return not self.text[self.text.rfind("\n", 0, at) + 1:at].strip()
+        return begins_line(self.text, at)
 
     def is_followed(self, end: int, mark: str) -> bool:
         """Return whether the next thing after `end` is `mark`; `=` does not count when it begins `==` or `=~`."""
@@ -269,6 +269,13 @@ class Lexer:
         if not self.is_quiet:
             self.reading.fault("E006", f"{shown} has no meaning here", self.reading.source.span(at, at + 1))
         return Token("FAULT", char, at, at + 1, self.reading)
+
+
+def begins_line(text: str, at: int) -> bool:
+    """Return whether only blanks stand before an offset on its line; a line may be a megabyte long."""
+    while at and text[at - 1] in " \t\r\f\v\b":
+        at -= 1
+    return not at or text[at - 1] == "\n"
 
 
 UNCLOSED = -1

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from lark import Lark
@@ -59,6 +60,10 @@ def parse(source: Source, *, lenient: bool | None = None) -> tuple[nodes.Script,
     return script, _ordered(source.diagnostics + reading.diagnostics)
 
 
+DEEPEST = 1000
+_DEPTH = MappingProxyType({"LPAR": 1, "LSQB": 1, "LBRACE": 1, "RPAR": -1, "RSQB": -1, "RBRACE": -1})
+
+
 class _Recorder(Automaton):
     """Keep every token that is fed."""
 
@@ -88,10 +93,14 @@ def parse_tokens(source: Source) -> tuple[nodes.Script, list[Token], list[Diagno
 def _run(automaton: Automaton, lexer: Lexer, recovery: Recovery) -> list[Any]:
     """Feed tokens until the end; return the items."""
     states, actions, feed, cut = automaton.states, automaton.tables.actions, automaton.feed, lexer.next
-    at = 0
+    at = depth = 0
     previous: Token | None = None
     while True:
         token = cut(at, actions[states[-1]])
+        depth += _DEPTH.get(token.type, 0)
+        if depth > DEEPEST:                             # mending would take for ever, and nobody reads it
+            recovery.reading.fault("E025", f"more than {DEEPEST} brackets are open", token.span)
+            return []
         if token.type == "ID" and recovery.is_junk(token, previous):
             at = recovery.skip_junk(token)
         elif not feed(token):

@@ -12,7 +12,7 @@ from collections.abc import Container
 from osip.core.exports.diagnostic import Severity
 from osip.script.automaton import Automaton
 from osip.script.complaint import Scene, complain, describe, open_brackets
-from osip.script.lexer import OPEN_COMMENT, Lexer, Token
+from osip.script.lexer import OPEN_COMMENT, Lexer, Token, begins_line
 from osip.script.tree import BARE_CALLS
 
 # What may be missing, likeliest first. A repair counts only when the token at hand fits behind it.
@@ -363,8 +363,7 @@ class Recovery:
     # --- the look of the text ----------------------------------------------------------------------------------------
 
     def _begins_line(self, token: Token) -> bool:
-        start = self.text.rfind("\n", 0, token.start) + 1
-        return not self.text[start:token.start].strip()
+        return begins_line(self.text, token.start)
 
     def _end_before(self, token: Token) -> int:
         if self.previous is not None and self.previous is not token and self.previous.end <= token.start:

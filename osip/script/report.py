@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from osip.core.exports.diagnostic import Diagnostic, Severity
@@ -26,6 +27,10 @@ def suggest(name: str, candidates: Iterable[str], n: int = 3) -> list[str]:
         lowered.setdefault(candidate.lower(), candidate)
     near = difflib.get_close_matches(name.lower(), lowered, n=n, cutoff=0.7)
     return [lowered[item] for item in near if lowered[item] != name]
+
+
+LONGEST = 400
+"""Characters of a line of the script that a finding shows."""
 
 
 def explain(code: str) -> str | None:
@@ -60,7 +65,7 @@ def _render(item: Diagnostic, files: Mapping[str, str], lines: dict[str, list[st
         lines[span.file] = files.get(span.file, "").split("\n")
     hint = item.hint
     if 0 < span.line <= len(lines[span.file]) and files.get(span.file):
-        text = lines[span.file][span.line - 1].rstrip("\r")
+        text, item = _window(lines[span.file][span.line - 1].rstrip("\r"), item)
         number = f"{span.line:>4}"
         out.append(f"{number} | {_printable(text)}")
         out.append(f"{'':>4} | {_underline(text, item)}{' ' + hint if hint else ''}")
@@ -68,6 +73,16 @@ def _render(item: Diagnostic, files: Mapping[str, str], lines: dict[str, list[st
         out.append(f"     = {hint}")
     out.extend(f"     = {note}" for note in "\n".join(item.notes).splitlines())
     return "\n".join(out) + "\n"
+
+
+def _window(text: str, item: Diagnostic) -> tuple[str, Diagnostic]:
+    """Cut a very long line to what stands around the span; return it and the finding with its columns moved."""
+    if len(text) <= LONGEST:
+        return text, item
+    span = item.span
+    start = max(0, min(span.col - 1 - LONGEST // 4, len(text) - LONGEST))
+    end = min(max(span.end_col - start, 1), LONGEST + 1) if span.end_line == span.line else LONGEST + 1
+    return text[start:start + LONGEST], replace(item, span=replace(span, col=span.col - start, end_col=end))
 
 
 def _underline(text: str, item: Diagnostic) -> str:

@@ -53,12 +53,14 @@ class Watch:
     def _headers(self, ctx: Ctx) -> list[str]:
         """Return the edits to the message that are new."""
         items = ctx.edits.items if ctx.edits is not None else []
-        seen = self._edits.get(id(ctx), 0)
+        seen = self._edits.get(id(ctx), len(items))     # a branch starts with the edits of its request
         self._edits[id(ctx)] = len(items)
         raw = ctx.msg.raw
         found = []
         for start, end, new in items[seen:]:
-            old = raw[start:end].decode("utf-8", "replace").strip()
+            name = next((f"{ctx.msg.name(at)}: " for at, header in enumerate(ctx.msg.headers)
+                         if start != end and header[2] <= start and end <= header[3]), "")
+            old = name + raw[start:end].decode("utf-8", "replace").strip()
             if callable(new):
                 found.append(f"message: {_word(new)} written when it leaves")
             elif not new:

@@ -36,10 +36,10 @@ ARM_B, ARM_C, ARM_D, ARM_F, ARM_H, ARM_I, ARM_J, ARM_K, ARM_L, ARM_M, ARM_GUARD,
     1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21, 1 << 22, 1 << 23, 1 << 24)
 ACTION_NAMES: Final = {
     SEND: "send", RESEND: "resend", PASS_UP: "pass up", SEND_ACK: "send ACK", LATE: "late", REPORT: "report", DONE: "",
-    RETRY_T1: "retry=T1", RETRY_DOUBLE: "retry*2", RETRY_CAPPED: "retry*2<=T2", RETRY_T2: "retry=T2", RETRY_STOP: "",
+    RETRY_T1: "retry=T1", RETRY_DOUBLE: "retry*2", RETRY_CAPPED: "retry*2 up to T2", RETRY_T2: "retry=T2", RETRY_STOP: "",
     ARM_B: "arm B", ARM_C: "arm C", ARM_D: "arm D", ARM_F: "arm F", ARM_H: "arm H", ARM_I: "arm I", ARM_J: "arm J",
     ARM_K: "arm K", ARM_L: "arm L", ARM_M: "arm M", ARM_GUARD: "arm guard", DISARM: "",
-    ARM_LATE: "arm D=64*T1"}
+    ARM_LATE: "arm D of 64*T1"}
 EFFECTS: Final = SEND | RESEND
 RETRIES: Final = RETRY_T1 | RETRY_DOUBLE | RETRY_CAPPED | RETRY_T2 | RETRY_STOP
 ARMS: Final = (ARM_B | ARM_C | ARM_D | ARM_F | ARM_H | ARM_I | ARM_J | ARM_K | ARM_L | ARM_M | ARM_GUARD | DISARM | ARM_LATE)

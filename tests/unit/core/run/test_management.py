@@ -34,7 +34,8 @@ def env() -> Any:
     ("core:ps", "ps", {"Processes": [{"ID": 0, "PID": os.getpid(), "Type": "worker"}]}),
     ("core:xlog_level", "xlog_level", {"xLog Level": 2}),
     ("core:log_level", "log_level", {"Processes": [{"PID": os.getpid(), "Log level": 2, "Type": "worker"}]}),
-    ("evi:list", "events_list", {"Events": [{"name": "E_BOILED", "id": 0}]}),
+    ("evi:list", "events_list", {"Events": [
+        {"name": "E_CORE_THRESHOLD", "id": 0}, {"name": "E_CORE_LOG", "id": 1}, {"name": "E_BOILED", "id": 2}]}),
     ("evi:subscribers", "subscribers_list", {"Events": []}),
 ])
 def test_shapes(command: str, old: str, result: Any, env: Any) -> None:
@@ -93,7 +94,7 @@ def test_events(env: Any) -> None:
     env.events.transports["test"] = lambda address: lambda name, params: told.append((address, name, params))
     assert env.mi.run("event_subscribe", ["E_BOILED", "test:1"]) == "OK"
     assert env.mi.run("evi:subscribe", ["E_BOILED", "test:2", 5]) == "OK"
-    assert env.mi.run("subscribers_list", ["E_BOILED"]) == {"Event": {"name": "E_BOILED", "id": 0, "Subscribers": [
+    assert env.mi.run("subscribers_list", ["E_BOILED"]) == {"Event": {"name": "E_BOILED", "id": 2, "Subscribers": [
         {"socket": "test:1", "expire": 3600}, {"socket": "test:2", "expire": 5}]}}
     assert len(env.mi.run("subscribers_list", ["E_BOILED", "test:2"])["Event"]["Subscribers"]) == 1
     env.modules["pot"].boiled(degrees=99)
