@@ -17,12 +17,13 @@ from osip.core.run import forward, refusal, reply
 from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
 from osip.core.run.log import python_level
+from osip.core.run.table import open_tables
 from osip.core.run.variable import avp_name
 from osip.core.run.words import HeaderWords, UriWords, body_parts, set_body_parts
 from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
 from osip.core.sip.auth import Auth, find_credentials, parse_auth
 from osip.core.sip.build import build_ack, build_cancel, build_reply, build_request
-from osip.core.sip.digest import answer_challenge, digest_ha1, is_known_algorithm
+from osip.core.sip.digest import answer_challenge, digest_ha1, is_known_algorithm, verify_digest
 from osip.core.sip.edits import Edits, merge, splice
 from osip.core.sip.message import Message, Request, Response, check, parse
 from osip.core.sip.multipart import Part, bare_type, parts_of
@@ -50,11 +51,12 @@ __all__ = [
     "H_TO", "H_UNSUPPORTED", "H_USER_AGENT", "H_VIA", "H_WWW_AUTHENTICATE", "header_id", "HeaderWords", "Hook", "hook",
     "is_ip", "is_known_algorithm", "is_token", "LocalSocket", "M_ACK", "M_BYE", "M_CANCEL", "M_INVITE", "M_OPTIONS",
     "M_OTHER", "M_PRACK", "M_REGISTER", "Media", "merge", "Message", "METHOD_IDS", "mi", "MIError", "Module",
-    "ModuleError", "NameAddr", "needs", "one_line", "OsipError", "param", "Parse", "parse", "parse_auth",
+    "ModuleError", "NameAddr", "needs", "one_line", "open_tables", "OsipError", "param", "Parse", "parse",
+    "parse_auth",
     "parse_endpoint", "parse_name_addr", "parse_params", "parse_sdp", "parse_uri", "ParseError", "Part", "parts_of",
     "posix", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "reply",
     "ReplyRoute", "Request", "RequestRoute", "Response", "Route", "rpc", "Scope", "Sdp", "set_body_parts", "Severity", "slot",
     "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Target",
     "TcpTransport", "timer", "transform", "UdpTransport", "unescape_user", "Uri", "uri_equal", "UriWords", "Value",
-    "Var",
+    "Var", "verify_digest",
 ]

@@ -3,6 +3,7 @@
 
 scripts/bench.py call --peer kamailio        one workload, both servers, interleaved rounds
 scripts/bench.py all --peer kamailio -o json every workload, for a machine to read
+scripts/bench.py script                      the language alone: a route's microseconds, a compilation's seconds
 
 The server has one core, the load generator another; see docs/performance.md for how to read the table.
 """
@@ -25,7 +26,8 @@ from bench.workload import COMMANDS, WORKLOADS, Sample, Wish, measure
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=COMMANDS, help="the workload; register also measures refreshing")
+    parser.add_argument("command", choices=[*COMMANDS, "script"],
+                        help="the workload; register also measures refreshing; script is the language alone")
     parser.add_argument("--peer", choices=[name for name in SERVERS if name != "osip"],
                         help="measure this server too, round by round beside osip")
     parser.add_argument("--only", choices=SERVERS, help="measure this server alone")
@@ -80,9 +82,24 @@ def _run(asked: argparse.Namespace) -> list[Row]:
     return rows
 
 
+def _script(asked: argparse.Namespace) -> int:
+    """Measure the language in this process, on one core."""
+    from bench.script import as_script_table, measure_script  # it needs all of osip; the other commands run a server
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    rows = measure_script(asked.repeat)
+    if asked.output == "json":
+        print(json.dumps({"machine": machine(), "rows": rows}, indent=1))
+    else:
+        print("   ".join(machine().values()))
+        print(as_script_table(rows))
+    return 0
+
+
 def main() -> int:
     """Run the benchmark that the command line asks for."""
     asked = _arguments()
+    if asked.command == "script":
+        return _script(asked)
     try:
         rows = _run(asked)
     except BenchError as error:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from kit.storm import storm  # noqa: E402  (the kit is found through the line above)
+from kit.storm import storm
 
 KINDS = ("Transaction", "Branch", "Cancel", "Ctx", "Request", "Response")
 

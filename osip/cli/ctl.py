@@ -13,6 +13,7 @@ import click
 
 from osip.cli.mi import result_of, run, url_option
 from osip.cli.output import fail, format_option, show_rows, show_value
+from osip.cli.user import aliases
 
 STOP_SECONDS = 20.0
 
@@ -181,6 +182,8 @@ def _any_command(name: str) -> click.Command:
     return command_
 
 
+for _verb in aliases():
+    osipctl.add_command(_verb)
 for _name in ("mi", "fifo"):
     osipctl.add_command(_any_command(_name))
 

@@ -7,6 +7,7 @@ import click
 
 from osip import __version__
 from osip.cli.check import check, explain
+from osip.cli.db import db
 from osip.cli.fmt import fmt
 from osip.cli.lint import lint
 from osip.cli.mi import mi
@@ -15,6 +16,7 @@ from osip.cli.new import new
 from osip.cli.sim import sim
 from osip.cli.start import start, start_short
 from osip.cli.test import test
+from osip.cli.user import user
 
 
 def version_text() -> str:
@@ -28,7 +30,7 @@ def osip() -> None:
     """A SIP server whose behaviour is an OpenSIPS-language script."""
 
 
-for command in (start, check, lint, fmt, new, explain, test, sim, modules, mi):
+for command in (start, check, lint, fmt, new, explain, test, sim, modules, mi, db, user):
     osip.add_command(command)
 
 

@@ -60,7 +60,7 @@ def parse(source: Source, *, lenient: bool | None = None) -> tuple[nodes.Script,
     return script, _ordered(source.diagnostics + reading.diagnostics)
 
 
-DEEPEST = 1000
+DEEPEST = 5000
 _DEPTH = MappingProxyType({"LPAR": 1, "LSQB": 1, "LBRACE": 1, "RPAR": -1, "RSQB": -1, "RBRACE": -1})
 
 

@@ -30,7 +30,7 @@ def suggest(name: str, candidates: Iterable[str], n: int = 3) -> list[str]:
 
 
 LONGEST = 400
-"""Characters of a line of the script that a finding shows."""
+"""Characters of a line of the script, and of a name in a message, that a finding shows."""
 
 
 def explain(code: str) -> str | None:
@@ -60,7 +60,8 @@ def _render(item: Diagnostic, files: Mapping[str, str], lines: dict[str, list[st
     if colour:
         kind = f"{_COLOURS[item.severity]}{kind}{_PLAIN}"
         place = f"{_BOLD}{place}{_PLAIN}"
-    out = [f"{place}{kind}: {item.message}"]
+    message = item.message if len(item.message) <= LONGEST else f"{item.message[:LONGEST]}..."
+    out = [f"{place}{kind}: {message}"]
     if span.file not in lines:
         lines[span.file] = files.get(span.file, "").split("\n")
     hint = item.hint

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from osip.testing.bench import Bench
 
 
+DIALOG_MAKERS = ("INVITE", "SUBSCRIBE", "REFER")
+
+
 class Call:
     """The messages of one Call-ID. Every method but the properties returns the call itself, so that a test reads on.
 
@@ -26,6 +29,7 @@ class Call:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self.request: Any = None
+        self._invite: Any = None                    # the last INVITE (or its like) of the caller
         self.got: Sent | None = None
         self.id = f"call-{len(bench.calls) + 1}@test"
         self._first = len(bench.sent)               # what was sent before is no business of this call
@@ -68,6 +72,8 @@ class Call:
             self.request = message.parsed(raw)
             self.id = self.request.call_id
             self._cseq["caller"], self._method = self.request.cseq, self.request.method
+            if self._invite is None or self._method in DIALOG_MAKERS:
+                self._invite = self.request
         except OsipError:
             self.request = None                     # a test may well send rubbish
         self.bench.receive(raw, source, socket)
@@ -82,7 +88,7 @@ class Call:
         final = self._final()
         if final.msg.status < 300:
             return self.request_within("ACK", **more)
-        invite = self._last()
+        invite = self._invite
         raw = message.build(f"ACK {invite.ruri} SIP/2.0", {
             "Via": invite.get("Via"), "Max-Forwards": "70", "Route": ", ".join(invite.get_all("Route")) or None,
             "From": invite.get("From"), "To": final.msg.get("To"), "Call-ID": self.id,
@@ -105,17 +111,16 @@ class Call:
         """
         final = self._final()
         asked = self._asked(final)
-        invite, caller = self._last(), by == "caller"
+        caller = by == "caller"
         recorded = message_routes(final.msg if caller else asked.msg)
         target = (final if caller else asked).msg.contacts
-        found = ruri or (target[0].uri_text if target else invite.ruri)
+        found = ruri or (target[0].uri_text if target else self._invite.ruri)
         source = self._source if caller else Endpoint(asked.dest.proto, asked.dest.host, asked.dest.port)
-        near, far = (invite.get("From"), final.msg.get("To"))
-        if not caller:
-            near, far = far, near
+        ends = [final.msg.get("From"), final.msg.get("To")]
+        near, far = ends if caller else ends[::-1]
         if method != "ACK":
             self._cseq[by] += 1
-        cseq = invite.cseq if method == "ACK" else max(self._cseq[by], 1)
+        cseq = final.msg.cseq if method == "ACK" else self._cseq[by]
         raw = message.request(method, found, source, branch=self._branch(), call_id=self.id, cseq=cseq, from_=near,
                               to=far, headers=headers, body=body,
                               routes=routes if routes is not None else recorded[::-1] if caller else recorded)
@@ -126,6 +131,8 @@ class Call:
         parsed = message.parsed(raw)
         if parsed.method not in ("ACK", "CANCEL"):
             self.request = parsed
+            if source is self._source and parsed.method in DIALOG_MAKERS:
+                self._invite = parsed
         self._method = parsed.method
         self.bench.receive(raw, f"{end.proto}:{bracket(end.host)}:{end.port}", self._socket if source is None else "")
         return self
@@ -277,7 +284,7 @@ class Call:
     def _final(self) -> Sent:
         """Return the last final answer that the caller got."""
         found = [sent for sent in self._mine() if not sent.is_request and sent.msg.status >= 200
-                 and sent.msg.cseq_method not in ("CANCEL", "BYE")]
+                 and sent.msg.cseq_method in DIALOG_MAKERS]
         if not found:
             raise Mismatch("the caller has no final answer yet", [sent.title for sent in self._mine()], "sent")
         return found[-1]

@@ -58,12 +58,14 @@ class Coverage:
         """Take in what one bench ran."""
         if tracer is None:
             return
+        lines: Counter[tuple[str, int]] = Counter()
         for key, site in tracer.sites.by_key.items():
             covered = self._file(key[0])
-            hits = tracer.hits[key]
-            covered.lines[key[1]] = max(covered.lines[key[1]], 0) + hits
+            lines[key[0], key[1]] = max(lines[key[0], key[1]], tracer.hits[key])    # several may share a line
             for number, taken in enumerate(arms_of(site, tracer.hits)):
                 covered.arms[key[1], key[2], number] += taken
+        for (file, line), hits in lines.items():
+            self._file(file).lines[line] += hits
         for label, (file, line) in tracer.sites.routes.items():
             covered = self._file(file)
             covered.routes[label] = (line, covered.routes.get(label, (line, 0))[1] + tracer.runs[label])

@@ -13,7 +13,7 @@ from typing import Any
 from osip.core.errors import OsipError
 from osip.testing.expect import Mismatch, is_like
 from osip.testing.stage import Stage
-from osip.testing.words import TestFileError, Word, split
+from osip.testing.words import FileFault, Word, split
 
 Run = Callable[[Stage], Any]
 
@@ -41,13 +41,13 @@ class Reader:
     def __init__(self, words: list[Word], path: str) -> None:
         self.words, self.path, self.place = words, path, 1
 
-    def fault(self, reason: str, at: int | None = None) -> TestFileError:
+    def fault(self, reason: str, at: int | None = None) -> FileFault:
         """Return a complaint about a word, the next one unless it is named; behind the last word about the end."""
         place = self.place if at is None else at
         if place < len(self.words):
-            return TestFileError(self.path, self.words[place].line, self.words[place].col, reason)
+            return FileFault(self.path, self.words[place].line, self.words[place].col, reason)
         last = self.words[-1]
-        return TestFileError(self.path, last.line, last.col + len(last.text), reason)
+        return FileFault(self.path, last.line, last.col + len(last.text), reason)
 
     def take(self, what: str) -> str:
         """Return the next word; complain that `what` is missing when there is none."""
@@ -113,7 +113,7 @@ def load(path: str | Path) -> list[Case]:
 
 
 def read(text: str, path: str) -> list[Case]:
-    """Read the tests of a text; TestFileError tells the first fault."""
+    """Read the tests of a text; FileFault tells the first fault."""
     common = Case(Path(path).stem, 1)
     cases: list[Case] = []
     for number, line in enumerate(text.split("\n"), 1):

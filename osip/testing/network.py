@@ -6,7 +6,14 @@ from typing import Any
 
 from osip.core.errors import OsipError, ParseError
 from osip.core.net.dns import Answer, DnsError, Naptr, Srv
-from osip.core.net.endpoint import DEFAULT_PORTS, Dest, LocalSocket, bracket, is_ip, parse_endpoint
+from osip.core.net.endpoint import (
+    DEFAULT_PORTS,
+    Dest,
+    LocalSocket,
+    bracket,
+    is_ip,
+    parse_endpoint,
+)
 from osip.core.net.listen import addresses_of
 from osip.core.sip.message import Message, parse
 
@@ -17,7 +24,7 @@ ANYWHERE = "192.0.2.1"
 class Sent:
     """One message that left the server. `repeat`: the same bytes went to the same place before; `taken`: a test
     has looked at it."""
-    __slots__ = ("data", "dest", "at", "repeat", "taken", "_msg")
+    __slots__ = ("_msg", "at", "data", "dest", "repeat", "taken")
 
     def __init__(self, data: bytes, dest: Dest, at: float, repeat: bool) -> None:
         self.data, self.dest, self.at, self.repeat = data, dest, at, repeat

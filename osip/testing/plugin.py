@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from osip.testing.language import Case
 
 ENDING = ".osiptest"
-COVERAGE = pytest.StashKey["Coverage"]()
+COVERAGE: pytest.StashKey[Coverage] = pytest.StashKey()
 
 
 class Script:
@@ -93,11 +93,11 @@ class PlainFile(pytest.File):
     def collect(self) -> Iterable[pytest.Item]:
         """Make an item of every test."""
         from osip.testing.language import load
-        from osip.testing.words import TestFileError
+        from osip.testing.words import FileFault
 
         try:
             cases = load(self.path)
-        except TestFileError as error:
+        except FileFault as error:
             raise self.CollectError(str(error)) from None
         for case in cases:
             item = PlainItem.from_parent(self, name=case.name)

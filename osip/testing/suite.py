@@ -13,7 +13,7 @@ from osip.script.report import render_text
 from osip.testing.coverage import Coverage
 from osip.testing.language import Case, load
 from osip.testing.stage import Stage
-from osip.testing.words import TestFileError
+from osip.testing.words import FileFault
 
 ENDING = ".osiptest"
 
@@ -60,7 +60,7 @@ def run_case(case: Case, path: str, coverage: Coverage | None = None) -> Result:
             line, statement = one.line, one.text
             one.run(stage)
     except ScriptError as error:
-        fault = f"{error.reason}\n{render_text(error.diagnostics, {})}".rstrip()
+        fault = f"{error.reason}\n{explained(error)}".rstrip()
     except (AssertionError, OsipError) as error:
         fault = str(error)
     except Exception as error:          # a fault of a module must not end the whole run
@@ -75,11 +75,19 @@ def run_case(case: Case, path: str, coverage: Coverage | None = None) -> Result:
                   statement if fault else "")
 
 
+def explained(error: ScriptError) -> str:
+    """Return the errors of a script with the lines that they stand in."""
+    found = [one for one in error.diagnostics if one.is_error]
+    files = {one.span.file: Path(one.span.file).read_text("utf-8", "replace") for one in found
+             if Path(one.span.file).is_file()}
+    return render_text(found, files)
+
+
 def run_file(path: Path, coverage: Coverage | None = None) -> list[Result]:
     """Run the tests of a file; one that cannot be read is one failed test."""
     try:
         cases = load(path)
-    except TestFileError as error:
+    except FileFault as error:
         return [Result(str(path), path.stem, error.line, 0.0, f"column {error.col}: {error.reason}")]
     return [run_case(case, str(path), coverage) for case in cases]
 

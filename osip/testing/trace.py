@@ -70,7 +70,7 @@ class Tracer:
 
 class _Frame:
     """The trace of one run of one route."""
-    __slots__ = ("_tracer", "_table", "_ctx", "_site", "_route")
+    __slots__ = ("_ctx", "_route", "_site", "_table", "_tracer")
 
     def __init__(self, tracer: Tracer, frame: FrameType) -> None:
         self._tracer, self._table = tracer, tracer.table(frame.f_code)

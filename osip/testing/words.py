@@ -16,7 +16,7 @@ class Word(NamedTuple):
     quoted: bool = False
 
 
-class TestFileError(OsipError):
+class FileFault(OsipError):
     """Say what is wrong in a test file, and where."""
 
     def __init__(self, path: str, line: int, col: int, reason: str) -> None:
@@ -58,4 +58,4 @@ def _quoted(text: str, start: int, line: int, path: str) -> tuple[str, int]:
             char = _ESCAPES.get(text[at], text[at])
         out.append(char)
         at += 1
-    raise TestFileError(path, line, start + 1, f"the {quote} is not closed on this line")
+    raise FileFault(path, line, start + 1, f"the {quote} is not closed on this line")

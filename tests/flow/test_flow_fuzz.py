@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kit.storm import storm
-from osip.modules.tm import cancel, relay, response
+from osip.modules.tm import arrival, cancel, response
 from osip.modules.tm.branch import Branch, Cancel
 from osip.modules.tm.machine import PROCEEDING
 from osip.modules.tm.transaction import Transaction
@@ -60,5 +60,5 @@ def test_it_sees_what_is_not_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_sees_a_route_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(tm: Any, tx: Any) -> None:
         raise RuntimeError("broken")
-    monkeypatch.setattr(relay, "absorb", broken)
+    monkeypatch.setattr(arrival, "absorb", broken)
     assert "an exception in a route" in faults_of(20)

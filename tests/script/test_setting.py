@@ -115,7 +115,7 @@ def test_a_branch_that_is_filtered_does_not_stop_the_others() -> None:
 
 def test_dns_blacklist() -> None:
     book = ScriptBook('modparam("tm", "fr_timeout", 5) disable_dns_blacklist = no\n' + RELAY)
-    book.recv("INVITE").sent(100).sent("INVITE", "bob").advance(6).sent(408)
+    book.recv("INVITE").sent(100).sent("INVITE", "bob").advance(5.2).sent(408)
     book.recv("ACK", to_tag=book.got.to_tag)
     book.recv("INVITE", branch="z9hG4bK-2", call_id="2").sent(100).sent(473)
     book.recv("INVITE", "sip:c@10.0.0.3", branch="z9hG4bK-3", call_id="3").sent(100).sent("INVITE", "carol")

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osip.api import M_ACK, Ctx, Route, reply
-from osip.modules.tm import cancel, relay
+from osip.modules.tm import arrival, cancel
 from osip.modules.tm.machine import TERMINATED
 from osip.modules.tm.transaction import ON_FINAL, Transaction
 
@@ -19,7 +19,7 @@ def t_reply(tm: Tm, ctx: Ctx, code: int, reason: str, body: str = "") -> int:
     msg = ctx.msg
     if msg is None or not msg.is_request or msg.method_id == M_ACK or not 100 <= code <= 699:
         return -1
-    tx, made = relay.take(tm, ctx) if ctx.tx is None else (ctx.tx, 0)
+    tx, made = arrival.take(tm, ctx) if ctx.tx is None else (ctx.tx, 0)
     if tx is None:
         return 1 if made == 0 else -1
     if tx.is_local or tx.is_answered or tx.state == TERMINATED:

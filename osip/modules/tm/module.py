@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, Ctx, Dest, FailureRoute, Hook, Module, Parse, ReplyRoute,
                       Route, Target, Var, function, gauge, hook, needs, param, slot, stat)
-from osip.modules.tm import answer, cancel, relay, response, uac
+from osip.modules.tm import answer, arrival, cancel, relay, response, uac
 from osip.modules.tm.branch import Branch
 from osip.modules.tm.echo import Echoes
 from osip.modules.tm.launch import launch
@@ -141,7 +141,7 @@ class Tm(Variables, Management, Module):
             return 1
         if msg.method_id == M_ACK or ctx.source is None:
             return 1
-        return 0 if relay.take(self, ctx)[0] is None else 1
+        return 0 if arrival.take(self, ctx)[0] is None else 1
 
     @hook(Hook.DRAIN)
     def drain(self) -> int:
@@ -249,7 +249,7 @@ class Tm(Variables, Management, Module):
         """Make the transaction now: 1 made, 0 a retransmission or ACK that was absorbed, below 0 not possible."""
         if ctx.tx is not None:
             return -1
-        tx, made = relay.take(self, ctx)
+        tx, made = arrival.take(self, ctx)
         return 1 if tx is not None else made
 
     @function(routes="QF")
@@ -280,9 +280,9 @@ class Tm(Variables, Management, Module):
             key = self.table.key(ctx.msg)
             found = self.table.servers.get(key)
             if found is not None:
-                relay.absorb(self, found)
+                arrival.absorb(self, found)
                 return 1
-            relay.create(self, ctx, key, trying=False)
+            arrival.create(self, ctx, key, trying=False)
         mask = flags if flags.__class__ is int else 0
         code = relay.relay(self, ctx, mask | relay.ABSORB | relay.NO_AUTO, None)
         ctx.target = own
@@ -336,12 +336,12 @@ class Tm(Variables, Management, Module):
                 return -1
             if found.status < 300:
                 return -2
-            relay.acknowledge(found, ctx)
+            arrival.acknowledge(found, ctx)
             return 1
         if found is not None and found is not ctx.tx:
-            relay.absorb(self, found)
+            arrival.absorb(self, found)
             return 0
-        if found is None and relay.echo(self, key):
+        if found is None and arrival.echo(self, key):
             return 0
         if msg.method_id == M_CANCEL:
             key = self.table.key(msg, M_INVITE)

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 from osip.api import (H_ROUTE, M_ACK, M_CANCEL, M_INVITE, Ctx, Dest, Endpoint, OsipError, ParseError, Route, Target,
                       bracket, forward, parse_endpoint, parse_uri, refusal, reply)
 from osip.modules.tm import cancel
+from osip.modules.tm.arrival import absorb, create, echo, take
 from osip.modules.tm.branch import Branch
 from osip.modules.tm.launch import launch
-from osip.modules.tm.machine import ACK, REQUEST, TERMINATED, TRYING
-from osip.modules.tm.transaction import ON_ACK, Plan, Transaction
+from osip.modules.tm.machine import TERMINATED
+from osip.modules.tm.transaction import Transaction
 
 if TYPE_CHECKING:
     from osip.modules.tm.module import Tm
 
-BRANCH, FAILURE, REQUEST_ROUTE = int(Route.BRANCH), int(Route.FAILURE), int(Route.REQUEST)
+BRANCH, FAILURE = int(Route.BRANCH), int(Route.FAILURE)
 
 NO_AUTO, NO_FAILOVER, PASS_REASON, NO_CANCEL, ABSORB = 2, 4, 8, 16, 256
 _FLAGS = {"no-auto-477": NO_AUTO, "no-dns-failover": NO_FAILOVER, "pass-reason-hdr": PASS_REASON,
@@ -40,78 +41,6 @@ def relay_argument(text: str) -> int | Endpoint:
     if "-" in text and ":" not in text and "." not in text:
         raise ValueError(f'unknown flag in "{text}"; known: {", ".join(_FLAGS)}')
     return parse_endpoint(text)
-
-
-# --- making a transaction ----------------------------------------------------------------------------------------
-
-def absorb(tm: Tm, tx: Transaction) -> None:
-    """Take a retransmission: the last response is sent again."""
-    if tx.state == TRYING and tx.method_id != M_INVITE and tm.env.now - tx.born >= tx.times.patience:
-        # The client repeats itself every T2 by now; from here on a 100 may calm it down (RFC 4320 section 4.1).
-        tx.respond(100, reply.build(tx.make_ctx(REQUEST_ROUTE), 100, "Trying"), True)
-        return
-    tx.input(REQUEST)
-
-
-def echo(tm: Tm, key: str) -> bool:
-    """Answer a copy of a request whose transaction is over; False when there was none lately."""
-    found = tm.echoes.entries.get(key)
-    if found is None:
-        return False
-    data, dest = found
-    if data is not None and dest is not None:
-        tm.env.send(data, dest)
-    return True
-
-
-def create(tm: Tm, ctx: Ctx, key: str, trying: bool = True) -> Transaction:
-    """Make the server transaction of a request; an INVITE gets its 100."""
-    tx = Transaction(tm, key, ctx)
-    plan: Plan | None = ctx[tm.plan]
-    if plan is not None:
-        tx.adopt(plan)
-    tm.table.servers[key] = tx
-    ctx.tx = tx
-    if tm.enable_stats:
-        tm.uas_transactions += 1
-    tx.begin()
-    for listener in tm.on_created:
-        listener(tx, ctx)
-    if trying and tx.method_id == M_INVITE and tm.auto_100trying:
-        tx.respond(100, reply.build(ctx, 100, "Giving it a try"), True)
-    return tx
-
-
-def take(tm: Tm, ctx: Ctx) -> tuple[Transaction | None, int]:
-    """Find or make the transaction of a request in its request route.
-
-    Returns it and whether it was made here (1), existed for this very request (0), or stopped the matter: (None, 0) a
-    retransmission that was absorbed, (None, -1) an ACK that has none.
-    """
-    tx = ctx.tx
-    if tx is not None:
-        return tx, 0
-    msg = ctx.msg
-    key = tm.table.key(msg)
-    found = tm.table.servers.get(key)
-    if msg.method_id == M_ACK:
-        if found is not None and found.status >= 300:
-            acknowledge(found, ctx)
-            return None, 0
-        return None, -1
-    if found is not None:
-        absorb(tm, found)
-        return None, 0
-    if key in tm.echoes.entries and echo(tm, key):
-        return None, 0
-    return create(tm, ctx, key), 1
-
-
-def acknowledge(tx: Transaction, ctx: Ctx) -> None:
-    """Take the ACK of a negative response that was sent upstream (17.2.1)."""
-    tx.input(ACK)
-    if tx.watchers is not None:
-        tx.tell_watchers(ON_ACK, tx.status, ctx)
 
 
 # --- t_relay -----------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import re
 from typing import TYPE_CHECKING
 
 from osip.api import M_CANCEL, M_INVITE, Ctx, Edits, Response, Route, forward, reason_phrase
-from osip.modules.tm import cancel, relay
+from osip.modules.tm import arrival, cancel, relay
 from osip.modules.tm.branch import CANCEL_SENT, CANCEL_WANTED, Branch, challenges, pick
 from osip.modules.tm.machine import (FAULT, LATE, PASS_UP, PROCEEDING, R1XX, R2XX, RFAIL, SEND_ACK, TERMINATED,
                                      TIMER_C)
@@ -58,7 +58,7 @@ def _stray(tm: Tm, msg: Response) -> bool:
         if 200 <= status < 300:
             return False
         if status >= 300:
-            relay.echo(tm, id)
+            arrival.echo(tm, id)
     tm.env.dispatch.drop_replies += 1
     return True
 

@@ -10,8 +10,10 @@ from dataclasses import fields
 from osip.core.exports.diagnostic import Diagnostic
 from osip.script import nodes as n
 
-BLOCKS, LOOPS, EXPRESSION = 90, 18, 180
-"""Most levels of statements in statements, of loops in loops, of operations in an expression."""
+BLOCKS, LOOPS, EXPRESSION, CHAIN = 90, 18, 180, 800
+"""Most levels of statements in statements, of loops in loops, of operations in an expression; longest `else if`."""
+
+_ROUTE = "move the inner part to a route of its own"
 
 _LOOPS = (n.While, n.For)
 _NESTING = (n.If, n.While, n.For, n.Switch)
@@ -26,11 +28,11 @@ def check_depth(script: n.Script) -> Iterator[Diagnostic]:
 
 
 def _too_deep(route: n.RouteDef) -> Diagnostic | None:
-    todo: list[tuple[object, int, int, int]] = [(route.body, 0, 0, 0)]
+    todo: list[tuple[object, int, int, int, int]] = [(route.body, 0, 0, 0, 0)]
     while todo:
-        node, blocks, loops, depth = todo.pop()
+        node, blocks, loops, depth, chain = todo.pop()
         if isinstance(node, tuple):
-            todo += [(part, blocks, loops, depth) for part in node]
+            todo += [(part, blocks, loops, depth, 0) for part in node]
             continue
         if not isinstance(node, n.Node):
             continue
@@ -38,13 +40,12 @@ def _too_deep(route: n.RouteDef) -> Diagnostic | None:
             blocks, loops, depth = blocks + 1, loops + isinstance(node, _LOOPS), 0
         else:
             depth = 0 if isinstance(node, n.Block) else depth + 1
-        for what, level, most, hint in (("statements", blocks, BLOCKS, "move the inner part to a route of its own"),
-                                        ("loops", loops, LOOPS, "move the inner part to a route of its own"),
-                                        ("operations", depth, EXPRESSION, "compute a part of it before")):
+        for what, level, most, hint in (("statements", blocks, BLOCKS, _ROUTE), ("loops", loops, LOOPS, _ROUTE),
+                                        ("operations", depth, EXPRESSION, "compute a part of it before"),
+                                        ("else branches", chain, CHAIN, "use switch, or several routes")):
             if level > most:
                 return Diagnostic("E025", f"{what} nested deeper than {most} levels", node.span, hint=hint)
         for item in fields(node):
-            # `else if` goes on at the level of its `if`
-            level = blocks - 1 if item.name == "orelse" and isinstance(node, n.If) else blocks
-            todo.append((getattr(node, item.name), level, loops, depth))
+            is_else = item.name == "orelse" and isinstance(node, n.If)      # `else if` goes on at the level of its `if`
+            todo.append((getattr(node, item.name), blocks - is_else, loops, depth, chain + 1 if is_else else 0))
     return None

@@ -113,7 +113,8 @@ def test_prx_34_where_responses_go(params: str, port: int) -> None:
 
 
 def test_prx_34_rport_can_be_forced() -> None:
-    play = ScriptBook("route { force_rport(); t_relay(); }").feed(message.request(), "alice", port=33333)
+    play = ScriptBook("route { force_rport(); t_relay(); }")
+    play.feed(message.request(), "alice", port=33333)
     assert {where for where, data in play.net.log if data.startswith(b"SIP/2.0")} == {"10.0.0.1:33333"}
 
 

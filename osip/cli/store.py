@@ -1,0 +1,44 @@
+"""Reach the database from commands: which one, and one coroutine run over it."""
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import click
+
+from osip.cli.output import fail
+from osip.core.errors import ModuleError, StoreError
+from osip.core.exports import loader
+from osip.core.exports.spec import TableSpec
+from osip.core.store.sql import DEFAULT_URL, Sql
+
+db_option = click.option("--url", "db_url", default=lambda: os.environ.get("OSIP_DB_URL", ""), metavar="URL",
+                         help=f"Database, as in modparam db_url (also OSIP_DB_URL); {DEFAULT_URL} without it.")
+
+
+def with_sql(url: str, work: Callable[[Sql], Awaitable[Any]]) -> Any:
+    """Run `work(sql)` and close the database; ends the program with 1 and words when it fails."""
+    async def run() -> Any:
+        sql = Sql(url or DEFAULT_URL)
+        try:
+            return await work(sql)
+        finally:
+            await sql.close()
+    try:
+        return asyncio.run(run())
+    except StoreError as error:
+        fail(str(error))
+
+
+def specs_of(modules: tuple[str, ...]) -> list[tuple[str, TableSpec]]:
+    """Return the tables that modules (all of them without a name) declare, with the module's name."""
+    found = []
+    for name in modules or tuple(loader.available()):
+        try:
+            found += [(name, table) for table in loader.load(name, [])[0].spec.tables]
+        except ModuleError as error:
+            if modules:
+                fail(f"{error}; osip modules list names all")
+    return found

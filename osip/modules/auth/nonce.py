@@ -1,0 +1,91 @@
+"""Make nonces that need no memory until they are used, and remember the used ones (RFC 7616 sections 3.3 and 5.4).
+
+A nonce is its time, random bits, what was offered with it, and a keyed hash over these; any worker can check it.
+"""
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from typing import Final
+
+ALGORITHMS: Final = ("md5", "sha-256", "sha-512-256")
+QOPS: Final = ("auth", "auth-int")
+_BODY: Final = 8 + 16 + 2
+_SIZE: Final = _BODY + 32
+_AHEAD: Final = 5
+"""Seconds that the clock may have gone back since a nonce was made."""
+
+
+class Offer:
+    """What a challenge offered: the names of algorithms and of qop values, in lower case."""
+    __slots__ = ("algorithms", "qops", "bits")
+
+    def __init__(self, algorithms: tuple[str, ...] = ("md5",), qops: tuple[str, ...] = ()) -> None:
+        self.algorithms, self.qops = algorithms, qops
+        self.bits = sum(1 << ALGORITHMS.index(name) for name in set(algorithms)) \
+            | sum(8 << QOPS.index(name) for name in set(qops))
+
+    @classmethod
+    def of(cls, bits: int) -> Offer:
+        """Return the offer of these bits."""
+        return cls(tuple(name for at, name in enumerate(ALGORITHMS) if bits >> at & 1),
+                   tuple(name for at, name in enumerate(QOPS) if bits >> at & 8))
+
+    def allows(self, algorithm: str, qop: str) -> bool:
+        """Say whether an answer keeps to the offer; nobody may choose weaker ways than were offered.
+
+        No qop at all is what clients of RFC 2069 send; it passes unless the body was to be protected.
+        """
+        if (algorithm.lower() or "md5").removesuffix("-sess") not in self.algorithms:
+            return False
+        return not self.qops or qop.lower() in self.qops or (not qop and "auth" in self.qops)
+
+
+class Nonces:
+    """The nonces of one server. `key` is known to all workers, `lifetime` is in seconds."""
+    __slots__ = ("_key", "_used", "lifetime")
+
+    def __init__(self, key: bytes, lifetime: int) -> None:
+        self._key, self.lifetime = hashlib.sha256(key).digest(), lifetime
+        self._used: dict[str, bytes] = {}
+
+    def make(self, now: float, offer: Offer) -> str:
+        """Return a new nonce for a challenge."""
+        body = f"{int(now) & 0xffffffff:08x}{os.urandom(8).hex()}{offer.bits:02x}"
+        return body + self._seal(body)
+
+    def offer(self, nonce: str) -> Offer | None:
+        """Return what was offered with a nonce of ours; None when it is not ours."""
+        body = nonce[:_BODY]
+        if len(nonce) != _SIZE or not nonce.isascii() or not hmac.compare_digest(nonce[_BODY:], self._seal(body)):
+            return None
+        return Offer.of(int(body[-2:], 16))
+
+    def is_fresh(self, nonce: str, now: float) -> bool:
+        """Say whether a nonce of ours has not expired."""
+        return -_AHEAD <= int(now) - int(nonce[:8], 16) <= self.lifetime
+
+    def is_used(self, nonce: str, raw: bytes) -> bool:
+        """Say whether another message than this one has used a nonce; a retransmission is the same message."""
+        before = self._used.get(nonce)
+        return before is not None and before != fingerprint(raw)
+
+    def mark(self, nonce: str, mark: bytes) -> None:
+        """Note the first message that used a nonce."""
+        self._used.setdefault(nonce, mark)
+
+    def sweep(self, now: float) -> None:
+        """Forget used nonces that have expired."""
+        self._used = {nonce: mark for nonce, mark in self._used.items() if self.is_fresh(nonce, now)}
+
+    def __len__(self) -> int:
+        return len(self._used)
+
+    def _seal(self, body: str) -> str:
+        return hashlib.blake2b(body.encode(), digest_size=16, key=self._key).hexdigest()
+
+
+def fingerprint(raw: bytes) -> bytes:
+    """Return a hash by which a message is known again."""
+    return hashlib.blake2b(raw, digest_size=16).digest()

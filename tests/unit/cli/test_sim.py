@@ -1,0 +1,50 @@
+"""Check `osip sim`: text, JSON, difference, complaints."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from osip.cli.sim import sim
+
+SCRIPT = 'loadmodule "proto_udp.so"\nloadmodule "sl.so"\nroute {\n\t$var(x) = $Ts;\n\tsl_send_reply(CODE, "Well");\n}\n'
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    (tmp_path / "s.cfg").write_text(SCRIPT)
+    (tmp_path / "m.sip").write_text("OPTIONS sip:x@y SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\n"
+                                    "From: <sip:a@b>;tag=1\nTo: <sip:x@y>\nCall-ID: 1\nCSeq: 1 OPTIONS\n")
+    (tmp_path / "t.cfg").write_text(SCRIPT.replace("CODE", "404"))
+    return tmp_path / "s.cfg", tmp_path / "m.sip"
+
+
+def test_text(files: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    result = run(sim, *files, "--define", "CODE=200", "--now", "2026-01-01T00:00:01", "--short", "--from", "10.0.0.7")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        "<<< OPTIONS sip:x@y from udp:10.0.0.7:5060", "route", "    4  $var(x) = $Ts;",
+        "         * $var(x) = 1767225601 (was null)", '    5  sl_send_reply(CODE, "Well");', ">>> to udp:10.0.0.7:5060",
+        "    SIP/2.0 200 Well"]
+
+
+def test_json_and_difference(files: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    found = json.loads(run(sim, *files, "--define", "CODE=200", "-o", "json").stdout)
+    assert [event["event"] for event in found["events"]] == ["received", "route", "step", "step", "sent"]
+    other = files[0].with_name("t.cfg")
+    result = run(sim, *files, "--define", "CODE=200", "--diff", other)
+    assert result.exit_code == 1 and "-    SIP/2.0 200 Well" in result.stdout and "+    SIP/2.0 404 Well" in result.stdout
+    result = run(sim, *files, "--define", "CODE=404", "--diff", other)
+    assert (result.exit_code, result.stdout) == (0, "no difference\n")
+
+
+def test_complaints(files: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    for words, code, text in ((("--set", "x=y", "--define", "CODE=200"), 1, "is none of"), ((), 5, "E402"),
+                              (("--now", "soon", "--define", "CODE=200"), 1, "no time")):
+        result = run(sim, *files, *words)
+        assert result.exit_code == code and text in result.stderr, result.output
+    assert run(sim, files[0]).exit_code == 2
+    assert run(sim, files[0], files[1].with_name("no.sip"), "--define", "CODE=200").exit_code == 1
