@@ -39,7 +39,7 @@ route {{
 		$var(code) = $rc;
 		if ($var(code) == -1) {{ sl_send_reply(404, "Not Found"); exit; }}
 		if ($var(code) == -2) {{ sl_send_reply(403, "Forbidden"); exit; }}
-		www_challenge("", "auth", "{algorithm}");
+		www_challenge("", "{qop}");
 	}}
 	consume_credentials();
 	save("location");
@@ -52,14 +52,14 @@ def run(*words: str, stdin: str | None = None) -> None:
     assert done.exit_code == 0, done.output
 
 
-@pytest.fixture(params=["MD5", "SHA-256"])
+@pytest.fixture(params=["auth", ""], ids=["qop", "no qop"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     """Run a registrar whose users are in an SQLite file that `osip db` and `osip user` made."""
     url = f"sqlite:///{tmp_path}/users.db"
     run("db", "create", "--url", url, "auth_db")
     for number in range(USERS):
         run("user", "add", "--url", url, "--password-stdin", f"u{number}@example.com", stdin=f"secret{number}\n")
-    with osip_server(SCRIPT.format(folder=tmp_path, algorithm=request.param), tmp_path / "server") as running:
+    with osip_server(SCRIPT.format(folder=tmp_path, qop=request.param), tmp_path / "server") as running:
         yield running
 
 

@@ -1,0 +1,56 @@
+"""Nonces: whose they are, how long they last, what was offered with them, and who used them."""
+from __future__ import annotations
+
+import pytest
+
+from osip.modules.auth.nonce import Nonces, Offer, fingerprint
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize("algorithms", [("md5",), ("sha-256",), ("sha-512-256", "md5")])
+@pytest.mark.parametrize("qops", [(), ("auth",), ("auth-int",), ("auth", "auth-int")])
+def test_the_offer_comes_back(algorithms: tuple[str, ...], qops: tuple[str, ...]) -> None:
+    nonces = Nonces(b"key", 30)
+    found = nonces.offer(nonces.make(NOW, Offer(algorithms, qops)))
+    assert found is not None and set(found.algorithms) == set(algorithms) and found.qops == qops
+
+
+def test_only_ours_count() -> None:
+    nonces = Nonces(b"key", 30)
+    nonce = nonces.make(NOW, Offer())
+    assert nonces.offer(nonce) and Nonces(b"key", 9).offer(nonce), "another worker, the same key"
+    assert Nonces(b"other", 30).offer(nonce) is None
+    for at in range(len(nonce)):
+        bad = nonce[:at] + ("0" if nonce[at] != "0" else "1") + nonce[at + 1:]
+        assert nonces.offer(bad) is None
+    for bad in ("", "x", nonce[:-1], nonce + "0", "ä" * len(nonce)):
+        assert nonces.offer(bad) is None
+
+
+@pytest.mark.parametrize(("later", "fresh"), [(0, True), (30, True), (31, False), (-5, True), (-6, False)])
+def test_life(later: int, fresh: bool) -> None:
+    nonces = Nonces(b"key", 30)
+    assert nonces.is_fresh(nonces.make(NOW, Offer()), NOW + later) is fresh
+
+
+@pytest.mark.parametrize(("offered", "algorithm", "qop", "allowed"), [
+    (Offer(("md5",), ("auth",)), "", "auth", True), (Offer(("md5",), ("auth",)), "MD5-sess", "AUTH", True),
+    (Offer(("md5",), ("auth",)), "MD5", "", True), (Offer(("md5",), ("auth-int",)), "MD5", "", False),
+    (Offer(("md5",), ("auth-int",)), "MD5", "auth", False), (Offer(("sha-256",)), "MD5", "", False),
+    (Offer(("sha-256",)), "", "", False), (Offer(("sha-256", "md5")), "SHA-256", "", True),
+    (Offer(("md5",)), "MD5", "auth", True), (Offer(("md5",)), "AKAv1-MD5", "", False)])
+def test_what_an_offer_allows(offered: Offer, algorithm: str, qop: str, allowed: bool) -> None:
+    assert offered.allows(algorithm, qop) is allowed
+
+
+def test_use() -> None:
+    nonces = Nonces(b"key", 30)
+    one, two = nonces.make(NOW, Offer()), nonces.make(NOW + 20, Offer())
+    assert one[8:24] != two[8:24]
+    for nonce in (one, two):
+        nonces.mark(nonce, fingerprint(b"first"))
+        nonces.mark(nonce, fingerprint(b"second"))
+    assert not nonces.is_used(one, b"first") and nonces.is_used(one, b"second")
+    nonces.sweep(NOW + 31)
+    assert len(nonces) == 1 and nonces.is_used(two, b"x")
