@@ -24,6 +24,9 @@ def with_sql(url: str, work: Callable[[Sql], Awaitable[Any]]) -> Any:
         sql = Sql(url or DEFAULT_URL)
         try:
             return await work(sql)
+        except StoreError:
+            await asyncio.sleep(0.01)       # the thread of a file that did not open has a last word for this loop
+            raise
         finally:
             await sql.close()
     try:

@@ -3,8 +3,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from osip.api import (Ctx, Env, Module, Parse, ParseError, StoreError, Target, Uri, Var, check_version, flag_parser,
-                      function, open_tables, param, parse_uri, table)
+from osip.api import (
+    Ctx,
+    Env,
+    Module,
+    Parse,
+    ParseError,
+    StoreError,
+    Target,
+    Uri,
+    Var,
+    check_version,
+    flag_parser,
+    function,
+    open_tables,
+    param,
+    parse_uri,
+    table,
+)
 
 Flags = Annotated[frozenset, Parse(flag_parser(("no-domain", "reverse"), letters={"d": "no-domain", "r": "reverse"}))]
 NONE: frozenset[str] = frozenset()
@@ -43,7 +59,7 @@ class AliasDb(Module):
             ends = [(self.alias_user_column, self.alias_domain_column), (self.user_column, self.domain_column)]
             (key, key_domain), (user, domain) = reversed(ends) if "reverse" in flags else ends
             tab = sa.table(table, *(sa.column(name) for name in (key, key_domain, user, domain)))
-            found = sa.select(tab.c[user].label("user"), tab.c[domain].label("domain")).where(
+            found = sa.select(tab.c[user].label("username"), tab.c[domain].label("domain")).where(
                 tab.c[key] == sa.bindparam("user"))
             if "no-domain" not in flags:
                 found = found.where(tab.c[key_domain] == sa.bindparam("domain"))
@@ -66,7 +82,7 @@ class AliasDb(Module):
         except StoreError as error:
             self.env.log.error("alias_db: %s call_id=%s", error, ctx.msg.call_id)
             return []
-        return [f"sip:{row['user']}@{row['domain']}" for row in rows if row["user"]]
+        return [f"sip:{row['username']}@{row['domain']}" for row in rows if row["username"]]
 
     @function("QF")
     async def alias_db_lookup(self, ctx: Ctx, table_name: str, flags: Flags = NONE) -> int:

@@ -3,8 +3,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from osip.api import (Ctx, Env, MIError, Module, ModuleError, ParseError, Scope, StoreError, Var,
-                      function, mi, open_tables, param, parse_uri, table)
+from osip.api import (
+    Ctx,
+    Env,
+    MIError,
+    Module,
+    ModuleError,
+    ParseError,
+    Scope,
+    StoreError,
+    Var,
+    function,
+    mi,
+    open_tables,
+    param,
+    parse_uri,
+    table,
+)
 
 Known = dict[str, tuple[str | None, bool]]
 """Domain in lower case -> attributes, and whether its subdomains are local, too."""
@@ -29,8 +44,8 @@ class Domain(Module):
         self.known: Known = {}
         tab = sa.table(self.domain_table, *(sa.column(name) for name in (
             self.domain_col, self.attrs_col, self.accept_subdomain_col)))
-        self._all = sa.select(tab.c[self.domain_col].label("name"), tab.c[self.attrs_col].label("attrs"),
-                              tab.c[self.accept_subdomain_col].label("wide"))
+        self._all = sa.select(tab.c[self.domain_col].label("domain"), tab.c[self.attrs_col].label("attrs"),
+                              tab.c[self.accept_subdomain_col].label("accept_subdomain"))
         self._some = self._all.where(tab.c[self.domain_col].in_(sa.bindparam("names", expanding=True)))
 
     async def child_init(self, env: Env) -> None:
@@ -103,8 +118,8 @@ def with_parents(name: str) -> list[str]:
 
 def table_of(rows: Any) -> Known:
     """Return rows as a table."""
-    return {str(row["name"]).lower(): (None if row["attrs"] is None else str(row["attrs"]), bool(row["wide"]))
-            for row in rows}
+    return {str(row["domain"]).lower(): (None if row["attrs"] is None else str(row["attrs"]),
+                                         bool(row["accept_subdomain"])) for row in rows}
 
 
 def find(known: Known, names: list[str]) -> tuple[str | None, bool] | None:

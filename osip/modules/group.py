@@ -4,8 +4,23 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from osip.api import (Ctx, Env, Module, ModuleError, ParseError, StoreError, Var, find_credentials, function, needs,
-                      open_tables, param, parse_uri, posix, table)
+from osip.api import (
+    Ctx,
+    Env,
+    Module,
+    ModuleError,
+    ParseError,
+    StoreError,
+    Var,
+    find_credentials,
+    function,
+    needs,
+    open_tables,
+    param,
+    parse_uri,
+    posix,
+    table,
+)
 
 
 class Group(Module):
@@ -53,16 +68,16 @@ class Group(Module):
 
         tab = sa.table(self.re_table, sa.column(self.re_exp_column), sa.column(self.re_gid_column))
         try:
-            rows = await sql.fetch(sa.select(tab.c[self.re_exp_column].label("exp"),
-                                             tab.c[self.re_gid_column].label("gid")))
+            rows = await sql.fetch(sa.select(tab.c[self.re_exp_column].label("reg_exp"),
+                                             tab.c[self.re_gid_column].label("group_id")))
         except StoreError as error:
             raise ModuleError(f"group: {error}") from error
         for row in rows:
             try:
-                self.expressions.append((re.compile(posix(str(row["exp"])), re.IGNORECASE), int(row["gid"])))
+                self.expressions.append((re.compile(posix(str(row["reg_exp"])), re.IGNORECASE), int(row["group_id"])))
             except re.error as error:
-                raise ModuleError(f'group: "{row["exp"]}" in table {self.re_table} is no regular expression: {error}'
-                                  ) from None
+                raise ModuleError(f'group: "{row["reg_exp"]}" in table {self.re_table} is no regular expression: '
+                                  f"{error}") from None
 
     def _user(self, ctx: Ctx, text: str) -> tuple[str, str] | None:
         """Return the user and domain that an argument means; None when there is none."""

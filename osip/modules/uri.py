@@ -7,8 +7,19 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from osip.api import (Ctx, Module, ParseError, StoreError, UriWords, Var, find_credentials, function, param, parse_uri,
-                      stat)
+from osip.api import (
+    Ctx,
+    Module,
+    ParseError,
+    StoreError,
+    UriWords,
+    Var,
+    find_credentials,
+    function,
+    param,
+    parse_uri,
+    stat,
+)
 
 _log = logging.getLogger("osip.uri")
 
@@ -39,7 +50,7 @@ class Uri(UriWords, Module):
         wide = [by["domain"]] if self.use_domain else []
         self._exists = sa.select(by["user"].left).where(by["user"], *wide).limit(1)
         self._may = sa.select(by["user"].left).where(by["user"], by["uri_user"], *wide).limit(1)
-        self._auth_id = sa.select(by["user"].left.label("name"), by["domain"].left.label("realm")).where(
+        self._auth_id = sa.select(by["user"].left.label("username"), by["domain"].left.label("domain")).where(
             by["uri_user"], *wide).limit(1)
 
     def _checked(self, good: bool) -> bool:
@@ -106,7 +117,7 @@ class Uri(UriWords, Module):
         row = await self._first(ctx, "db_get_auth_id", self._auth_id, found.host, uri_user=found.user)
         if row is None:
             return -1
-        return 1 if auth.set(ctx, str(row["name"])) and realm.set(ctx, str(row["realm"])) else -1
+        return 1 if auth.set(ctx, str(row["username"])) and realm.set(ctx, str(row["domain"])) else -1
 
     @function("QL")
     def aaa_does_uri_exist(self, ctx: Ctx, uri: str | None = None) -> int:

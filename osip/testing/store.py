@@ -55,6 +55,8 @@ class SqlRules:
 class FakeSql:
     """One database, as modules use it (`osip.core.store.sql.Sql`)."""
 
+    keeps_versions = False          # its tables are answers, which have none
+
     def __init__(self, rules: SqlRules, url: str) -> None:
         self.url = url
         self._rules = rules

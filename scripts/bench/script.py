@@ -1,7 +1,8 @@
 """Measure the language by itself: microseconds of a route for each message, seconds to check and compile a script.
 
 Nothing is sent or received. The functions of modules are stubs that answer at once, so that what is measured is the
-script: its statements, conditions, variables, texts and calls, and the language's own words.
+script: its statements, conditions, variables, texts and calls, and the language's own words. The goal is for that. One
+more row, which has no goal, stubs every word and variable: what is left is what the emitted statements cost.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ INVITE = (
     b"User-Agent: phone/1.0\r\nAllow: INVITE, ACK, CANCEL, BYE, OPTIONS\r\nContent-Type: application/sdp\r\n"
     b"Content-Length: 0\r\n\r\n")
 
-ANSWERS = {"has_totag": False, "loose_route": -1, "t_check_trans": -1}
+ANSWERS = {"has_totag": False, "loose_route": -1, "t_check_trans": -1, "isbflagset": False}
 """What stubs give when it is not simply yes."""
 
 
 class Ground:
     """A compiled script over stubs, and contexts to run it on."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, only_statements: bool = False) -> None:
         registry, config = new_registry(), Config()
         result = compile_script(Text.from_text(text, SCRIPT.name), registry, config)
         if not result.ok:
@@ -55,12 +56,24 @@ class Ground:
         self.worker = Worker(self.env, registry, [self.socket])
         self.worker.init_modules()
         for instance in registry.instances.values():
-            if not instance.name.startswith("core"):
+            if only_statements or not instance.name.startswith("core"):
                 for spec in instance.spec.functions:
                     setattr(instance, spec.attr, _stub(spec))
+            if only_statements:
+                self._replay(instance)
         self.program = emit(result.script, registry, self.env)
         self.env.program = self.program
         self.source = Source(self.socket, "127.0.0.1", 5062)
+
+    def _replay(self, instance: Any) -> None:
+        """Let plain variables give at once what they are on the measured message: the path must stay the same."""
+        ctx = Ctx(self.env, parse(INVITE), Source(self.socket, "127.0.0.1", 5062))
+        for variable in instance.spec.pvars:
+            if not variable.key and not variable.index:
+                value = getattr(instance, variable.getter)(ctx)
+                setattr(instance, variable.getter, lambda ctx, value=value: value)
+            if variable.setter:
+                setattr(instance, variable.setter, lambda ctx, *values: True)
 
     def contexts(self, message: Any = None) -> list[Ctx]:
         """Return fresh contexts; over one message that was looked at before, or each over a new one."""
@@ -86,14 +99,17 @@ def _stub(spec: Any) -> Callable[..., Any]:
     return stub
 
 
-def statements() -> int:
-    """Count the actions that the measured path executes, as `script_trace` does."""
+def path(only_statements: bool = False) -> list[str]:
+    """Return the places of the actions that the measured path executes, as `script_trace` tells them."""
     text = SCRIPT.read_text().replace("route {\n", 'route {\n\tscript_trace(1, "");\n', 1)
-    ground = Ground(text)
+    ground = Ground(text, only_statements)
     seen: list[str] = []
-    ground.env.modules["core_script"].trace_step = lambda ctx, place, kind, action, text: seen.append(place)
-    ground.program.request(ground.contexts()[0])        # type: ignore[misc]
-    return len(seen)
+    words = ground.env.modules["core_script"]
+    ctx = ground.contexts()[0]
+    ctx[words.trace] = (1, "", "")                      # its own word may be a stub
+    words.trace_step = lambda ctx, place, kind, action, text: seen.append(f"{place} {action}")
+    ground.program.request(ctx)                         # type: ignore[misc]
+    return [step for step in seen if not step.endswith(" script_trace")]
 
 
 def measure_run(repeat: int) -> list[dict[str, Any]]:
@@ -151,18 +167,31 @@ def measure_compile(repeat: int) -> list[dict[str, Any]]:
             {"what": "check and compile", "value": median(both), "unit": "s", "rounds": both, "goal": GOAL_SECONDS}]
 
 
+def measure_statements(repeat: int) -> dict[str, Any]:
+    """Measure the route with every word and variable a stub."""
+    ground = Ground(SCRIPT.read_text(), only_statements=True)
+    run = ground.program.request
+    assert run is not None
+    known = parse(INVITE)
+    empty = median(ground.microseconds(ground.contexts(known), lambda ctx: 0) for _ in range(max(repeat, 3)))
+    took = [ground.microseconds(ground.contexts(known), run) - empty for _ in range(max(repeat, 3))]
+    return {"what": "route, its statements alone", "value": median(took), "unit": "us/message", "rounds": took}
+
+
 def measure_script(repeat: int) -> list[dict[str, Any]]:
     """Measure both; one row for each figure."""
-    count = statements()
-    rows = measure_run(repeat)
-    for row in rows:
-        row["what"] += f" ({count} actions)"
-    return rows + measure_compile(repeat)
+    steps = path()
+    if path(only_statements=True) != steps:
+        raise SystemExit("the stubs changed the path: the figures would not belong to one script")
+    actions, lines = len(steps), len({step.split()[0] for step in steps})
+    rows = [*measure_run(repeat), measure_statements(repeat), *measure_compile(repeat)]
+    return [{**row, "actions": actions, "lines": lines} for row in rows]
 
 
 def as_script_table(rows: list[dict[str, Any]]) -> str:
     """Return the rows as text."""
-    out = [f"{'what':<44} {'median':>8} {'best':>8} {'worst':>8}  unit        goal"]
+    out = [f"path: {rows[0]['actions']} actions on {rows[0]['lines']} lines",
+           f"{'what':<44} {'median':>8} {'best':>8} {'worst':>8}  unit        goal"]
     for row in rows:
         low, high = min(row["rounds"]), max(row["rounds"])
         goal = f"under {row['goal']:g}" if "goal" in row else ""

@@ -20,6 +20,7 @@ SCRIPT = """\
 socket = udp:127.0.0.1:5060
 loadmodule "proto_udp.so"
 loadmodule "sl.so"
+{more}
 loadmodule "signaling.so"
 loadmodule "sipmsgops.so"
 loadmodule "httpd.so"
@@ -52,14 +53,16 @@ def run(*words: str, stdin: str | None = None) -> None:
     assert done.exit_code == 0, done.output
 
 
-@pytest.fixture(params=["auth", ""], ids=["qop", "no qop"])
+@pytest.fixture(params=[("auth", ""), ("", 'loadmodule "tm.so"')], ids=["qop", "no qop, tm"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     """Run a registrar whose users are in an SQLite file that `osip db` and `osip user` made."""
     url = f"sqlite:///{tmp_path}/users.db"
     run("db", "create", "--url", url, "auth_db")
     for number in range(USERS):
         run("user", "add", "--url", url, "--password-stdin", f"u{number}@example.com", stdin=f"secret{number}\n")
-    with osip_server(SCRIPT.format(folder=tmp_path, qop=request.param), tmp_path / "server") as running:
+    qop, more = request.param
+    script = SCRIPT.format(folder=tmp_path, qop=qop, more=more)
+    with osip_server(script, tmp_path / "server") as running:
         yield running
 
 

@@ -6,7 +6,17 @@ from typing import Any
 
 from kit.playbook import FakeProgram, make_worker
 from kit.registration import register
-from osip.api import Auth, Ctx, Module, Source, answer_challenge, digest_ha1, parse, parse_auth
+
+from osip.api import (
+    Auth,
+    Ctx,
+    Module,
+    Source,
+    answer_challenge,
+    digest_ha1,
+    parse,
+    parse_auth,
+)
 from osip.core.store.sql import Stores
 from osip.modules.auth import AuthModule
 

@@ -1,4 +1,5 @@
 """Scripts that no operator would write, by mistake or malice: one clear diagnostic, soon."""
+
 from __future__ import annotations
 
 import time
@@ -33,7 +34,9 @@ def text(body: str) -> Callable[[Path], None]:
 
 
 CASES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "directory": (folder, "E020"), "absent": (lambda path: None, "E020"), "cyclic include": (cycle, "E022"),
+    "directory": (folder, "E020"),
+    "absent": (lambda path: None, "E020"),
+    "cyclic include": (cycle, "E022"),
     "NUL byte": (lambda path: path.write_bytes(HEAD.encode() + b"route { exit; \0 }\n"), "E024"),
     "binary": (lambda path: path.write_bytes(bytes(range(1, 256)) * 2000 + b"\0"), "E024"),
     "long line of rubbish": (text("route { " + "@" * MEGABYTE + " }\n"), "E006"),
@@ -41,7 +44,8 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "long line of blocks": (text("route { " + "if (1) { " * (MEGABYTE // 9) + " }\n"), "E025"),
     "open string": (text('route {\nxlog("' + "x" * MEGABYTE + ");\nexit;\n}\n"), "E004"),
     "open comment": (text("route { exit; }\n/*" + "x" * MEGABYTE), "E004"),
-    "long name": (text("route { " + "x" * MEGABYTE + "(); }\n"), "E101")}
+    "long name": (text("route { " + "x" * MEGABYTE + "(); }\n"), "E101"),
+}
 
 
 @pytest.mark.parametrize("what", CASES)
@@ -70,9 +74,11 @@ def test_runaway_while_is_one_line_for_each_run() -> None:
 
 @pytest.mark.parametrize("call", ["route(a)", 'route("$var(name)")', "route(b)"])
 def test_route_recursion_ends_with_one_line(call: str) -> None:
-    book = ScriptBook(f'route {{ $var(name) = "a"; $var(n) = 0; route(a); xlog("$var(n)"); }}\n'
-                      f"route[a] {{ $var(n) = $var(n) + 1; {call}; }}\nroute[b] {{ route(a); }}").recv("INVITE")
+    book = ScriptBook(
+        f'route {{ $var(name) = "a"; $var(n) = 0; route(a); xlog("$var(n)"); }}\n'
+        f"route[a] {{ $var(n) = $var(n) + 1; {call}; }}\nroute[b] {{ route(a); }}"
+    ).recv("INVITE")
     assert len(book.said) == 2 and "deep" in book.said[0] and 50 <= int(book.said[1]) <= 100
     book.said.clear()
     book.recv("INVITE", branch="z9hG4bK-2")
-    assert len(book.said) == 2                          # the server goes on as before
+    assert len(book.said) == 2  # the server goes on as before

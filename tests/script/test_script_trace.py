@@ -1,4 +1,5 @@
 """What `script_trace` prints: one line for each action, also for those inside conditions and sub-routes."""
+
 from __future__ import annotations
 
 from kit.script import ScriptBook
@@ -21,11 +22,20 @@ route[sub] {
 
 
 def test_each_action_is_a_line() -> None:
-    steps = [("4", "core assign", "1"), ("5", "core if", "2"), ("5", "module is_method", "2"), ("5", "core route", "2"),
-             ("14", "core return", "2"), ("6", "core setflag", "2"), ("8", "core while", "2"), ("9", "core assign", "2"),
-             ("10", "core script_trace", "3")]
+    steps = [
+        ("4", "core assign", "1"),
+        ("5", "core if", "2"),
+        ("5", "module is_method", "2"),
+        ("5", "core route", "2"),
+        ("14", "core return", "2"),
+        ("6", "core setflag", "2"),
+        ("8", "core while", "2"),
+        ("9", "core assign", "2"),
+        ("10", "core script_trace", "3"),
+    ]
     ScriptBook(TEXT).recv("INVITE").says(
-        *[f"[Script Trace][book.cfg:{line}][me][{action}] -> (INVITE {x})" for line, action, x in steps], "done")
+        *[f"[Script Trace][book.cfg:{line}][me][{action}] -> (INVITE {x})" for line, action, x in steps], "done"
+    )
 
 
 def test_it_ends_with_the_top_route() -> None:
@@ -42,4 +52,4 @@ def test_it_goes_where_the_log_goes() -> None:
 
 def test_a_script_without_it_pays_nothing() -> None:
     book = ScriptBook('route { if (is_method("INVITE")) setflag("F"); }')
-    assert "_trace" not in book.env.program.request.__code__.co_names       # type: ignore[union-attr]
+    assert "_trace" not in book.env.program.request.__code__.co_names  # type: ignore[union-attr]

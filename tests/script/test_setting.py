@@ -1,4 +1,5 @@
 """Global parameters at work: what each of them changes for the messages of a script (dsl.md section 3)."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -8,10 +9,11 @@ import pytest
 from kit.script import ScriptBook
 from osip.core.net.endpoint import LocalSocket
 
-RELAY = 'route { t_relay(); }'
+RELAY = "route { t_relay(); }"
 
 
-# --- thresholds and log events ------------------------------------------------------------------------------------------
+# --- thresholds and log events ---------------------------------------------------------------------------------------
+
 
 def test_exec_msg_threshold_raises_an_event() -> None:
     book = ScriptBook("""exec_msg_threshold = 1
@@ -25,34 +27,54 @@ def test_without_threshold_nothing_is_timed() -> None:
     ScriptBook('route { exit; } event_route[E_CORE_THRESHOLD] { xlog("slow"); }').recv("INVITE").says()
 
 
-@pytest.mark.parametrize(("settings", "told"), [
-    ("log_event_enabled = 1", ["osip.script 2 hello", "osip 1 careful"]), ("log_event_enabled = 0", []),
-    ("log_event_enabled = 1 log_event_level_filter = 1", ["osip 1 careful"])])
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("log_event_enabled = 1", ["osip.script 2 hello", "osip 1 careful"]),
+        ("log_event_enabled = 0", []),
+        ("log_event_enabled = 1 log_event_level_filter = 1", ["osip 1 careful"]),
+    ],
+)
 def test_log_event(settings: str, told: list[str]) -> None:
-    book = ScriptBook(settings + """
+    book = ScriptBook(
+        settings
+        + """
     route { xlog("hello"); log(1, "careful"); }
-    event_route[E_CORE_LOG] { xlog("told $param(level)"); $avp(x) = "y"; }""")
+    event_route[E_CORE_LOG] { xlog("told $param(level)"); $avp(x) = "y"; }"""
+    )
     heard: list[str] = []
-    book.env.events.subscribe("E_CORE_LOG", "t:", lambda _, values: heard.append(
-        f"{values['module']} {values['level']} {values['message']}"))
+    book.env.events.subscribe(
+        "E_CORE_LOG", "t:", lambda _, values: heard.append(f"{values['module']} {values['level']} {values['message']}")
+    )
     book.recv("INVITE")
-    assert heard == told                                # what the event's own route logs is not told again
+    assert heard == told  # what the event's own route logs is not told again
 
 
-# --- sockets ------------------------------------------------------------------------------------------------------------
+# --- sockets ---------------------------------------------------------------------------------------------------------
 
-BONDED = [LocalSocket("udp", "10.0.0.9", 5060), LocalSocket("udp", "10.0.1.9", 5070), LocalSocket("tcp", "10.0.1.9", 5071),
-          LocalSocket("tcp", "10.0.0.9", 5060)]
+BONDED = [
+    LocalSocket("udp", "10.0.0.9", 5060),
+    LocalSocket("udp", "10.0.1.9", 5070),
+    LocalSocket("tcp", "10.0.1.9", 5071),
+    LocalSocket("tcp", "10.0.0.9", 5060),
+]
 
 
-@pytest.mark.parametrize(("out", "ruri", "via"), [
-    ("bond:out", "sip:bob@10.0.0.2", "SIP/2.0/UDP 10.0.1.9:5070"), ("bond:out", "sip:bob@10.0.0.2;transport=tcp", "SIP/2.0/TCP 10.0.1.9:5071"),
-    ("udp:10.0.0.9:5060", "sip:bob@10.0.0.2", "SIP/2.0/UDP 10.0.0.9:5060")])
+@pytest.mark.parametrize(
+    ("out", "ruri", "via"),
+    [
+        ("bond:out", "sip:bob@10.0.0.2", "SIP/2.0/UDP 10.0.1.9:5070"),
+        ("bond:out", "sip:bob@10.0.0.2;transport=tcp", "SIP/2.0/TCP 10.0.1.9:5071"),
+        ("udp:10.0.0.9:5060", "sip:bob@10.0.0.2", "SIP/2.0/UDP 10.0.0.9:5060"),
+    ],
+)
 def test_bond(out: str, ruri: str, via: str) -> None:
-    book = ScriptBook(f"""socket = bond:out {{ "udp:10.0.1.9:5070", "tcp:10.0.1.9:5071" }}
+    book = ScriptBook(
+        f"""socket = bond:out {{ "udp:10.0.1.9:5070", "tcp:10.0.1.9:5071" }}
     loadmodule "proto_udp.so" loadmodule "proto_tcp.so"
     route {{ $socket_out = "{out}"; t_relay(); if (socket_belongs_to_bond("udp:10.0.1.9:5070", "out")) xlog("member"); }}""",
-                      sockets=[LocalSocket(s.proto, s.host, s.port) for s in BONDED])
+        sockets=[LocalSocket(s.proto, s.host, s.port) for s in BONDED],
+    )
     book.recv("INVITE", ruri).says("member").sent(100).sent("INVITE", "bob")
     assert book.got.get_all("Via")[0].startswith(via)
 
@@ -73,7 +95,9 @@ class Transport:
         return self._is_connected
 
 
-@pytest.mark.parametrize(("flag", "is_connected", "status"), [("setbflag(KEEP);", False, 477), ("setbflag(KEEP);", True, 0), ("", False, 0)])
+@pytest.mark.parametrize(
+    ("flag", "is_connected", "status"), [("setbflag(KEEP);", False, 477), ("setbflag(KEEP);", True, 0), ("", False, 0)]
+)
 def test_tcp_no_new_conn_bflag(flag: str, is_connected: bool, status: int) -> None:
     book = ScriptBook(f"tcp_no_new_conn_bflag = KEEP\nroute {{ {flag} t_relay(); }}")
     book.worker.transports = {"tcp": Transport(book.net, is_connected), "udp": Transport(book.net, True)}
@@ -85,18 +109,27 @@ def test_tcp_no_new_conn_bflag(flag: str, is_connected: bool, status: int) -> No
         book.sent("INVITE", "bob").quiet("alice")
 
 
-# --- blacklists ---------------------------------------------------------------------------------------------------------
+# --- blacklists ------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize(("rules", "words", "blocked"), [
-    ("{ 10.0.0.2 }", 'use_blacklist("l");', True), ("{ 10.0.0.2 }", "", False), ("{ 10.0.0.0/24, !10.0.0.0/8 }", 'use_blacklist("all");', True),
-    ("{ (tcp, 10.0.0.2) }", 'use_blacklist("l");', False), ("{ (udp, 10.0.0.2, 5060) }", 'use_blacklist("l");', True),
-    ('{ (udp, 10.0.0.2, 5060, "*X-Mark: 1*") }', 'use_blacklist("l"); append_hf("X-Mark: 1\\r\\n");', True),
-    ('{ (udp, 10.0.0.2, 5060, "*X-Mark: 1*") }', 'use_blacklist("l");', False),
-    ("{ 10.0.0.2 }", 'use_blacklist("l"); unuse_blacklist("l");', False), ("{ 10.0.0.2 }", 'use_blacklist("none");', False)])
+
+@pytest.mark.parametrize(
+    ("rules", "words", "blocked"),
+    [
+        ("{ 10.0.0.2 }", 'use_blacklist("l");', True),
+        ("{ 10.0.0.2 }", "", False),
+        ("{ 10.0.0.0/24, !10.0.0.0/8 }", 'use_blacklist("all");', True),
+        ("{ (tcp, 10.0.0.2) }", 'use_blacklist("l");', False),
+        ("{ (udp, 10.0.0.2, 5060) }", 'use_blacklist("l");', True),
+        ('{ (udp, 10.0.0.2, 5060, "*X-Mark: 1*") }', 'use_blacklist("l"); append_hf("X-Mark: 1\\r\\n");', True),
+        ('{ (udp, 10.0.0.2, 5060, "*X-Mark: 1*") }', 'use_blacklist("l");', False),
+        ("{ 10.0.0.2 }", 'use_blacklist("l"); unuse_blacklist("l");', False),
+        ("{ 10.0.0.2 }", 'use_blacklist("none");', False),
+    ],
+)
 @pytest.mark.parametrize("word", ["t_relay();", "forward();", 'send("10.0.0.2");'])
 def test_dst_blacklist(rules: str, words: str, blocked: bool, word: str) -> None:
     if word.startswith("send") and "Mark" in words and blocked:
-        blocked = False                                 # send() takes the message as received
+        blocked = False  # send() takes the message as received
     book = ScriptBook(f"dst_blacklist = l : {rules}\nroute {{ {words} {word} }}").recv("INVITE")
     book._collect()
     assert bool(book.received.get("bob")) is not blocked
@@ -124,10 +157,17 @@ def test_dns_blacklist() -> None:
     assert [m.call_id for m in book.received["bob"] if m.method == "INVITE"][-1] == "4"
 
 
-# --- names and headers --------------------------------------------------------------------------------------------------
+# --- names and headers -----------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize(("settings", "line"), [
-    ('server_header = "Server: mine"', b"Server: mine\r\n"), ("server_signature = no", b""), ("sip_warning = yes", b"Warning: 392 ")])
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [
+        ('server_header = "Server: mine"', b"Server: mine\r\n"),
+        ("server_signature = no", b""),
+        ("sip_warning = yes", b"Warning: 392 "),
+    ],
+)
 def test_headers_of_local_replies(settings: str, line: bytes) -> None:
     book = ScriptBook(f'{settings}\nroute {{ sl_send_reply(404, "x"); }}').recv("INVITE").sent(404)
     assert line in book.got.raw and (line or b"Server" not in book.got.raw)

@@ -43,6 +43,9 @@ def hide(url: str) -> str:
 class Sql:
     """One database. Every query has a deadline; what goes wrong is a StoreError."""
 
+    keeps_versions = True
+    """There is a table of schema versions to be compared with."""
+
     def __init__(self, url: str, pool: int = 10, deadline: float = DEADLINE) -> None:
         self.url, self._pool, self._deadline = url, pool, deadline
         self._translated = translate(url)

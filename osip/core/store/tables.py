@@ -83,6 +83,8 @@ async def check_version(sql: Sql, spec: TableSpec, name: str = "", version_table
     """Compare the version of a table in the database with the declared one; StoreError when they differ."""
     import sqlalchemy as sa
 
+    if not sql.keeps_versions:
+        return
     versions = sa.table(version_table, sa.column("table_name"), sa.column("table_version"))
     wanted = name or spec.name
     present = await sql.run(lambda connection: sa.inspect(connection).has_table(version_table))

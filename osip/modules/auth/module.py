@@ -7,8 +7,27 @@ from __future__ import annotations
 import os
 from typing import Annotated, Any
 
-from osip.api import (H_AUTHORIZATION, H_PROXY_AUTHORIZATION, M_ACK, M_CANCEL, M_REGISTER, Auth, Ctx, Module, Parse,
-                      ParseError, avp_name, digest_ha1, function, param, parse_auth, quote, slot, timer, verify_digest)
+from osip.api import (
+    H_AUTHORIZATION,
+    H_PROXY_AUTHORIZATION,
+    M_ACK,
+    M_CANCEL,
+    M_REGISTER,
+    Auth,
+    Ctx,
+    Module,
+    Parse,
+    ParseError,
+    avp_name,
+    digest_ha1,
+    function,
+    param,
+    parse_auth,
+    quote,
+    slot,
+    timer,
+    verify_digest,
+)
 from osip.modules.auth.nonce import ALGORITHMS, QOPS, Nonces, Offer, fingerprint
 from osip.modules.auth.rpid import is_e164
 
@@ -47,7 +66,7 @@ class Given:
 
     `user` and `domain` are the two halves of the username, `name` is all of it; the realm stands in for a domain.
     """
-    __slots__ = ("at", "auth", "name", "user", "domain", "realm", "algorithm")
+    __slots__ = ("algorithm", "at", "auth", "domain", "name", "realm", "user")
 
     def __init__(self, at: int, auth: Auth, realm: str) -> None:
         self.at, self.auth, self.realm = at, auth, realm
@@ -88,7 +107,7 @@ class AuthModule(Module):
     # --- what other modules use -------------------------------------------------------------------------------------
 
     def begin(self, ctx: Ctx, realm: str, header: int) -> Given | int:
-        """Find the credentials for a realm ("" is the request's own) and check their nonce; a result when that ends it.
+        """Find the credentials for a realm ("" is the request's own) and check their nonce; a result if that ends it.
 
         ACK and CANCEL pass: they cannot be challenged (RFC 3261 sections 22.1 and 22.3).
         """

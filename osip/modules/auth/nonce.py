@@ -19,7 +19,7 @@ _AHEAD: Final = 5
 
 class Offer:
     """What a challenge offered: the names of algorithms and of qop values, in lower case."""
-    __slots__ = ("algorithms", "qops", "bits")
+    __slots__ = ("algorithms", "bits", "qops")
 
     def __init__(self, algorithms: tuple[str, ...] = ("md5",), qops: tuple[str, ...] = ()) -> None:
         self.algorithms, self.qops = algorithms, qops

@@ -3,8 +3,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from osip.api import (H_AUTHORIZATION, H_PROXY_AUTHORIZATION, Ctx, Env, Module, ParseError, StoreError, Uri, Var,
-                      check_version, function, needs, open_tables, param, parse_uri, table)
+from osip.api import (
+    H_AUTHORIZATION,
+    H_PROXY_AUTHORIZATION,
+    Ctx,
+    Env,
+    Module,
+    ParseError,
+    StoreError,
+    Uri,
+    Var,
+    check_version,
+    function,
+    needs,
+    open_tables,
+    param,
+    parse_uri,
+    table,
+)
 from osip.modules.auth_db.query import auth_id_row, parse_credentials, uri_row, user_row
 
 UNKNOWN, WRONG, FAILED = -1, -2, -5
@@ -91,11 +107,11 @@ class AuthDb(Module):
             return FAILED
         if row is None:
             return UNKNOWN
-        secret = str(row["c0"] or "")
+        secret = str(row[column] or "")
         result: int = self.auth.finish(ctx, given, self.auth.ha1_of(given, secret) if self.calculate_ha1 else secret)
         if result > 0:
-            for at, (avp, _) in enumerate(self.load_credentials, 1):
-                value = row[f"c{at}"]
+            for avp, name in self.load_credentials:
+                value = row[name]
                 if value is not None:
                     ctx.avp(avp).append(value if isinstance(value, int) else str(value))
         return result
@@ -166,4 +182,5 @@ class AuthDb(Module):
             return FAILED
         if row is None:
             return -1
-        return 1 if auth.set(ctx, str(row["c0"])) and realm.set(ctx, str(row["c1"])) else -1
+        return 1 if auth.set(ctx, str(row[self.uri_user_column])) and realm.set(
+            ctx, str(row[self.uri_domain_column])) else -1

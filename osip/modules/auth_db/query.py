@@ -23,25 +23,25 @@ def parse_credentials(text: str) -> list[tuple[str, str]]:
 
 
 def user_row(table: str, user: str, domain: str, columns: list[str]) -> Any:
-    """Select columns, named c0 c1..., of a user; `domain` is the column of the domain, empty when it does not count."""
-    return _select(table, {f"c{at}": name for at, name in enumerate(columns)}, {"user": user, "domain": domain})
+    """Select columns of a user; `domain` is the column of the domain, empty when it does not count."""
+    return _select(table, columns, {"user": user, "domain": domain})
 
 
 def uri_row(table: str, user: str, domain: str, uri_user: str) -> Any:
     """Select one of the rows that let an authentication name use the user of a URI."""
-    return _select(table, {"c0": uri_user}, {"user": user, "domain": domain, "uri_user": uri_user})
+    return _select(table, [uri_user], {"user": user, "domain": domain, "uri_user": uri_user})
 
 
 def auth_id_row(table: str, user: str, domain: str, uri_user: str) -> Any:
     """Select the authentication name and realm of the user of a URI."""
-    return _select(table, {"c0": user, "c1": domain}, {"uri_user": uri_user})
+    return _select(table, [user, domain], {"uri_user": uri_user})
 
 
-def _select(table: str, wanted: dict[str, str], where: dict[str, str]) -> Any:
-    """Select columns (label -> name) of the first row in which the columns of `where` (parameter -> name) are equal."""
+def _select(table: str, wanted: list[str], where: dict[str, str]) -> Any:
+    """Select columns of the first row in which the columns of `where` (parameter -> name) are equal."""
     import sqlalchemy as sa
 
     where = {key: name for key, name in where.items() if name}
-    tab = sa.table(table, *(sa.column(name) for name in dict.fromkeys((*wanted.values(), *where.values()))))
-    return sa.select(*(tab.c[name].label(label) for label, name in wanted.items())).where(
+    tab = sa.table(table, *(sa.column(name) for name in dict.fromkeys((*wanted, *where.values()))))
+    return sa.select(*(tab.c[name] for name in dict.fromkeys(wanted))).where(
         *(tab.c[name] == sa.bindparam(key) for key, name in where.items())).limit(1)

@@ -13,6 +13,7 @@ from osip.core.errors import StoreError
 from osip.core.store.sql import Sql
 from osip.core.store.tables import check_version, create_tables
 from osip.core.store.tables import table as make
+from osip.testing.store import SqlRules
 
 USERS = table("users", 3,
     "name char(20)='x', big i64=0, small i16=7, count i32u=0, rate f64?, at dt=1900-01-01 00:00:01, note text?, "
@@ -61,6 +62,11 @@ async def test_another_version_is_told(version: int | None, words: str, sql: Sql
 async def test_a_database_without_versions_is_told(sql: Sql) -> None:
     with pytest.raises(StoreError, match="has version None"):
         await check_version(sql, USERS)
+
+
+async def test_answers_of_a_test_have_no_versions() -> None:
+    answers: Any = SqlRules().store()
+    await check_version(answers, USERS)
 
 
 def test_renaming() -> None:

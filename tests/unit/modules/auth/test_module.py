@@ -4,10 +4,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from kit.desk import Desk
 from kit.message import request
 from kit.registration import register
+
 from osip.api import digest_ha1, parse, splice
 from osip.modules.auth.module import parse_algorithms, parse_qop
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from kit.desk import Desk
 from kit.message import request
 from kit.passage import Box
 from kit.registration import register
+
 from osip.api import ModuleError, create_tables, digest_ha1
 from osip.modules.auth_db import AuthDb
 

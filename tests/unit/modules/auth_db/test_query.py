@@ -25,7 +25,7 @@ def flat(statement: object) -> str:
 
 def test_statements() -> None:
     found = flat(user_row("people", "name", "dom", ["ha1", "rpid", "name"]))
-    assert found.startswith("SELECT people.ha1 AS c0, people.rpid AS c1, people.name AS c2 FROM people WHERE "
+    assert found.startswith("SELECT people.ha1, people.rpid, people.name FROM people WHERE "
                             "people.name = :user AND people.dom = :domain")
     assert ":domain" not in flat(user_row("people", "name", "", ["ha1"]))
     assert "uri.u = :uri_user" in flat(uri_row("uri", "n", "d", "u"))

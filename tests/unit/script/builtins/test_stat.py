@@ -1,4 +1,5 @@
 """Read and reset statistics."""
+
 from __future__ import annotations
 
 from kit.builtin import Words
@@ -19,5 +20,5 @@ def test_stat() -> None:
 
 def test_timestamp_is_seconds_since_the_start() -> None:
     words = Words()
-    words.env.wall = lambda: words.env.started_at + 12.9       # type: ignore[method-assign]
+    words.env.wall = lambda: words.env.started_at + 12.9  # type: ignore[method-assign]
     assert words.get(words.ctx(), "stat", "core:timestamp") == 12

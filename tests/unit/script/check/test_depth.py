@@ -1,4 +1,5 @@
 """What is nested too deeply for a compiled program; and that what is not, compiles."""
+
 from __future__ import annotations
 
 import pytest
@@ -18,7 +19,8 @@ MAKE = {
     "plus": lambda n: "$var(x) = 1" + " + $var(y)" * n + ";",
     "brackets": lambda n: "$var(x) = " + "(1 + " * n + "1" + ")" * n + ";",
     "not": lambda n: "if (" + "!" * n + "$var(x)) exit;",
-    "else if": lambda n: "if (1) exit;" + ' else if ($rm == "x") exit;' * n}
+    "else if": lambda n: "if (1) exit;" + ' else if ($rm == "x") exit;' * n,
+}
 LIMITS = {"if": BLOCKS, "if without braces": BLOCKS, "loop": LOOPS, "else if": CHAIN}
 
 
@@ -34,7 +36,7 @@ def compiled(text: str) -> list[str]:
 
 @pytest.mark.parametrize("what", MAKE)
 def test_up_to_the_limit_it_compiles_and_above_it_is_one_finding(what: str) -> None:
-    most = LIMITS.get(what, EXPRESSION - 4)             # an assignment or condition counts as well
+    most = LIMITS.get(what, EXPRESSION - 4)  # an assignment or condition counts as well
     assert compiled(MAKE[what](most)) == []
     for more in (max(most + 10, 200), 3000):
         assert compiled(MAKE[what](more)) == ["E025"]
@@ -43,5 +45,7 @@ def test_up_to_the_limit_it_compiles_and_above_it_is_one_finding(what: str) -> N
 def test_depth_is_told_once_for_a_route_and_for_each() -> None:
     deep = MAKE["if"](BLOCKS + 1)
     registry = new_registry()
-    found = compile_script(f"route {{ {deep} {deep} }}\nroute[a] {{ {deep} }}\n", registry, Config(), need_socket=False)
+    found = compile_script(
+        f"route {{ {deep} {deep} }}\nroute[a] {{ {deep} }}\n", registry, Config(), need_socket=False
+    )
     assert [(one.code, one.span.line) for one in found.errors] == [("E025", 1), ("E025", 2)]
