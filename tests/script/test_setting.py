@@ -72,7 +72,8 @@ def test_bond(out: str, ruri: str, via: str) -> None:
     book = ScriptBook(
         f"""socket = bond:out {{ "udp:10.0.1.9:5070", "tcp:10.0.1.9:5071" }}
     loadmodule "proto_udp.so" loadmodule "proto_tcp.so"
-    route {{ $socket_out = "{out}"; t_relay(); if (socket_belongs_to_bond("udp:10.0.1.9:5070", "out")) xlog("member"); }}""",
+    route {{ $socket_out = "{out}"; t_relay();
+        if (socket_belongs_to_bond("udp:10.0.1.9:5070", "out")) xlog("member"); }}""",
         sockets=[LocalSocket(s.proto, s.host, s.port) for s in BONDED],
     )
     book.recv("INVITE", ruri).says("member").sent(100).sent("INVITE", "bob")

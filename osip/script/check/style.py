@@ -17,6 +17,7 @@ from osip.script.check.word import did_you_mean, suggest
 from osip.script.secret import is_filled
 
 _NAMED = re.compile(r"\$\(?(var|avp)\(([^()$]*)\)")
+_STAYS = frozenset({"has_totag", "do_accounting", "acc_log_request", "create_dialog", "t_on_failure"})
 _RECORD = frozenset(("record_route", "record_route_preset", "topology_hiding"))
 _FOLLOW = frozenset(("loose_route", "topology_hiding_match", "match_dialog"))
 _DECIDE = frozenset(("lookup", "ds_select_dst", "ds_select_domain", "load_balance", "do_routing", *REPLIES))
@@ -87,7 +88,8 @@ def check_relaying(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
     if not relays:
         return
     first = relays[0]
-    if not names & _RECORD:
+    # Who follows Route and asks for nothing else of a call is a proxy that does not mean to stay in its path.
+    if not names & _RECORD and ("loose_route" not in names or names & _STAYS):
         yield Diagnostic("W632", "calls are relayed, but record_route() is never called", first.name_span,
                          Severity.WARNING, "the further requests of a call will not pass here")
     elif not names & _FOLLOW:

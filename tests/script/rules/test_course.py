@@ -63,7 +63,8 @@ def test_rule_23_cancel_without_invite_gets_no_reply_from_tm() -> None:
     book.sent("CANCEL", "bob").quiet("alice").gone()
 
 
-ACKS = """route { if (is_method("ACK")) { if (t_check_trans()) { xlog("hop"); t_relay(); } else { loose_route(); xlog("end to end");
+ACKS = """route { if (is_method("ACK")) { if (t_check_trans()) { xlog("hop"); t_relay(); }
+    else { loose_route(); xlog("end to end");
 t_relay(); } exit; } record_route(); t_relay(); }"""
 
 

@@ -84,7 +84,7 @@ def test_rule_01_a_function_that_absorbed_the_message_gives_zero() -> None:
     ],
 )
 def test_rule_02_a_route_gives_the_code_of_its_last_action(route: str, code: int) -> None:
-    said = lines(f'$var(n) = 0; route(r); $var(c) = $rc; xlog("$var(c)");', PARTS + f"route[r] {{ {route} }}")
+    said = lines('$var(n) = 0; route(r); $var(c) = $rc; xlog("$var(c)");', PARTS + f"route[r] {{ {route} }}")
     assert said[-1] == str(code)
 
 
@@ -128,6 +128,8 @@ def test_rule_03_arithmetic_goes_left_to_right(sum: str, result: int) -> None:
     ("condition", "holds", "is_logged"),
     [
         ('$var(s) == "FIVE"', True, False),
+        ('$var(s) == "five"', True, False),
+        ('$var(s) =~ "^five$"', True, False),
         ('$var(s) != "Five"', False, False),
         ("$var(five) == 5", False, True),
         ("$var(five) != 5", False, True),
@@ -142,7 +144,7 @@ def test_rule_03_arithmetic_goes_left_to_right(sum: str, result: int) -> None:
     ],
 )
 def test_rule_04_no_conversion_between_text_and_number(condition: str, holds: bool, is_logged: bool) -> None:
-    said = lines(f'$var(s) = "five"; $var(five) = "5"; $var(i) = 5; if ({condition}) xlog("yes"); else xlog("no");')
+    said = lines(f'$var(s) = "FivE"; $var(five) = "5"; $var(i) = 5; if ({condition}) xlog("yes"); else xlog("no");')
     assert said[-1] == ("yes" if holds else "no")
     assert (len(said) > 1) is is_logged and all("comparison" in line for line in said[:-1])
 

@@ -128,7 +128,8 @@ def test_rule_19_a_reply_in_it_takes_the_place() -> None:
 # --- 20, 21: order and choice ----------------------------------------------------------------------------------------
 
 SERIAL = """route {
-    $ru = "sip:bob@10.0.0.2"; $ru_q = %s; append_branch("sip:carol@10.0.0.3", "%s"); append_branch("sip:dave@10.0.0.4", "%s");
+    $ru = "sip:bob@10.0.0.2"; $ru_q = %s; append_branch("sip:carol@10.0.0.3", "%s");
+    append_branch("sip:dave@10.0.0.4", "%s");
     serialize_branches(1); next_branches(); t_on_failure("f"); t_relay();
 }
 failure_route[f] { if (next_branches()) { t_on_failure("f"); t_relay(); } }"""

@@ -152,7 +152,8 @@ async def test_rule_36_dispatcher_does_not_count(tmp_path: Path) -> None:
 # --- 37 --------------------------------------------------------------------------------------------------------------
 
 ACC = """modparam("acc", "log_extra", "who=$avp(who)") modparam("acc", "extra_fields", "log: tag->tag")
-route { do_accounting("log"); $avp(who) = "early"; $acc_extra(tag) = "one"; t_on_reply("r"); t_relay(); xlog("relayed"); }
+route { do_accounting("log"); $avp(who) = "early"; $acc_extra(tag) = "one"; t_on_reply("r");
+    t_relay(); xlog("relayed"); }
 onreply_route[r] { $avp(who) = "late"; $acc_extra(tag) = "two"; }"""
 
 
