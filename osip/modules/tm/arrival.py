@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from osip.api import M_ACK, M_INVITE, Ctx, Route, reply
-from osip.modules.tm.machine import ACK, REQUEST, TRYING
+from osip.modules.tm.machine import ACK, REQUEST
 from osip.modules.tm.transaction import ON_ACK, Plan, Transaction
 
 if TYPE_CHECKING:
@@ -14,11 +14,11 @@ REQUEST_ROUTE = int(Route.REQUEST)
 
 
 def absorb(tm: Tm, tx: Transaction) -> None:
-    """Take a retransmission: the last response is sent again."""
-    if tx.state == TRYING and tx.method_id != M_INVITE and tm.env.now - tx.born >= tx.times.patience:
-        # The client repeats itself every T2 by now; from here on a 100 may calm it down (RFC 4320 section 4.1).
-        tx.respond(100, reply.build(tx.make_ctx(REQUEST_ROUTE), 100, "Trying"), True)
-        return
+    """Take a retransmission: the last response is sent again.
+
+    RFC 4320 section 4.1 allows a 100 to a slow non-INVITE; as in OpenSIPS none is made, since many clients take it for
+    a fault.
+    """
     tx.input(REQUEST)
 
 

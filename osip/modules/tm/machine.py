@@ -108,19 +108,14 @@ class Times:
 
     `answer` is timers B and F (fr_timeout), `ring` timer C (fr_inv_timeout), `linger` timers D, I, J, K, L and M
     (wt_timer; echoes answer for the rest of 64*T1), `late` that of a client INVITE that timed out, `give_up` timer H
-    (64*T1), `guard` how long a request that nobody answers or relays is remembered, `patience` the time until
-    a client's timer E has grown to T2.
+    (64*T1), `guard` how long a request that nobody answers or relays is remembered.
     """
-    __slots__ = ("t1", "t2", "answer", "ring", "linger", "late", "give_up", "guard", "patience")
+    __slots__ = ("t1", "t2", "answer", "ring", "linger", "late", "give_up", "guard")
 
     def __init__(self, t1: float = 0.5, t2: float = 4.0, answer: float = 30.0, ring: float = 120.0,
                  linger: float = 5.0) -> None:
         self.t1, self.t2, self.answer, self.ring, self.linger = t1, t2, answer, ring, linger
         self.give_up = 64 * t1
-        pause, self.patience = t1, 0.0
-        while pause < t2:
-            self.patience += pause
-            pause *= 2
         self.late = max(linger, self.give_up)
         self.guard = max(answer + ring, 64 * t1)
 
