@@ -139,10 +139,6 @@ def test_times_of_its_own() -> None:
     assert got[-1] == (2.0, "F")
 
 
-def test_patience_is_when_timer_e_has_grown_to_t2() -> None:
-    assert m.Times().patience == 3.5 and m.Times(t1=1.0).patience == 3.0
-
-
 def test_a_step_in_a_terminated_machine_is_ignored() -> None:
     for table in m.TABLES:
         tape = Tape(table)
