@@ -17,11 +17,12 @@ from osip.cli.sim import sim
 from osip.cli.start import start, start_short
 from osip.cli.test import test
 from osip.cli.user import user
+from osip.core.accel import active
 
 
 def version_text() -> str:
     """Return what `osip -V` prints."""
-    return f"osip {__version__} (python {sys.version.split()[0]}, {sys.platform}; accelerator: none)"
+    return f"osip {__version__} (python {sys.version.split()[0]}, {sys.platform}; accelerator: {active()})"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,9 +2,12 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
+from typing import Final
 
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "sctp": 5060, "ws": 80, "wss": 443}
+_IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}").fullmatch
 RELIABLE = frozenset({"tcp", "tls", "ws", "wss", "sctp"})
 
 
@@ -15,6 +18,8 @@ def bracket(host: str) -> str:
 
 def is_ip(host: str) -> bool:
     """Say whether `host` is an IP address literal (IPv6 with or without brackets)."""
+    if _IPV4(host):             # nearly always, and a tenth of the price
+        return True
     if not host or not (host[0].isdigit() or ":" in host):
         return False
     try:

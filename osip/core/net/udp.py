@@ -12,6 +12,7 @@ import sys
 from collections import deque
 from typing import Any
 
+from osip.core.accel import DATAGRAM
 from osip.core.net.endpoint import Dest, LocalSocket, Source, is_ip
 from osip.core.net.transport import Complaint, Receiver, make_socket, set_multicast, source_address
 
@@ -174,6 +175,7 @@ class UdpTransport:
         self._complain = Complaint(log or logging.getLogger("osip.udp"))
         self._bound: dict[LocalSocket, socket.socket] = {}
         self._routes: dict[str, UdpPort] = {}
+        self._gathering: Any = None
 
     def bind(self, local: LocalSocket, reuse_port: bool = False) -> socket.socket:
         """Make the socket; `open` uses it."""
@@ -193,10 +195,21 @@ class UdpTransport:
         if sock is None:
             sock = self.bind(local)
             del self._bound[local]
-        port = UdpPort(local, sock, loop, receiver, self._complain, self._limit)
+        port = self._make_port(local, sock, loop, receiver)
         self.ports.append(port)
         self._routes.clear()
         local.transport = port
+
+    def _make_port(self, local: LocalSocket, sock: socket.socket, loop: asyncio.AbstractEventLoop,
+                   receiver: Receiver) -> UdpPort:
+        if DATAGRAM is None:
+            return UdpPort(local, sock, loop, receiver, self._complain, self._limit)
+        # It builds upon this file, so it cannot be imported before.
+        from osip.core.net.batch import BatchPort, Gathering
+
+        if self._gathering is None:
+            self._gathering = Gathering(DATAGRAM.Batch())
+        return BatchPort(local, sock, loop, receiver, self._complain, self._limit, self._gathering)
 
     def send(self, data: bytes, dest: Dest) -> bool:
         """Send from the socket that `dest` names, else from the one that fits."""

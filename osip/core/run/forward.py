@@ -100,8 +100,13 @@ def build(ctx: Ctx, target: Target, dest: Dest, branch_id: str, edits: Edits | N
 
 def work_has_via(edits: Edits) -> bool:
     """Say whether the top Via has been completed already."""
-    span = edits.msg.via1_span
-    return any(item[0] == span[0] and item[1] == span[1] for item in edits.items)
+    if not edits.items:
+        return False
+    first, last = edits.msg.via1_span
+    for start, end, _ in edits.items:
+        if start == first and end == last:
+            return True
+    return False
 
 
 def via_line(ctx: Ctx, socket: LocalSocket, branch_id: str) -> bytes:

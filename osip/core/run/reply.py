@@ -68,7 +68,7 @@ def dest(env: Env, request: Request, source: Source, via_flags: int = 0) -> Dest
 def totag(env: Env, request: Request) -> str:
     """Return the To tag of stateless replies: the same for every copy of a request, so that its ACK is known again."""
     try:
-        text = f"{env.tag_secret}{request.call_id}{request.from_tag}{request.cseq}{request.via1.branch}"
+        text = f"{env.tag_secret}{request.call_id}{request.from_tag}{request.cseq}{request.via1_branch}"
     except ParseError:                  # a message that is answered because it is bad
         text = env.tag_secret + request.raw.decode("utf-8", "surrogateescape")
     return md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest() + ".osip"

@@ -198,7 +198,9 @@ class Worker:
         self.dispatch.receive(raw, source)
 
     def batch_end(self) -> None:
-        """The batch is done."""
+        """The batch is done: what was gathered leaves."""
+        for transport in self.transports.values():
+            transport.flush()
 
     def on_unsent(self, data: bytes, dest: Dest) -> None:
         """A message that `send` had accepted was lost with its connection: tell those who wait for an answer."""

@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
+from osip.core.accel import LEAF
 from osip.core.errors import ParseError
 from osip.core.sip.bounds import MAX_DIGITS, MAX_SECONDS
 from osip.core.sip.params import Params, build_params, find_param, parse_params, unquote
@@ -78,7 +80,7 @@ class NameAddr:
         return find_param(self.params, name) is not None
 
 
-def parse_name_addr(text: str) -> NameAddr:
+def _parse_name_addr(text: str) -> NameAddr:
     """Parse one name-addr or addr-spec with its parameters; raise ParseError when it is malformed."""
     if text[:1] in " \t\r\n" or text[-1:] in " \t\r\n":
         text = text.strip()
@@ -112,6 +114,10 @@ def _parse_bare(text: str) -> NameAddr:
     if found is None:
         raise ParseError("bad address")
     return NameAddr("", found.group(1), found.group(2) or "", False)
+
+
+parse_name_addr: Final[Callable[[str], NameAddr]] = \
+    _parse_name_addr if LEAF is None else LEAF.AddressReader(NameAddr, _parse_name_addr).parse
 
 
 def build_name_addr(uri: Uri | str, display: str = "", params: Params = ()) -> str:

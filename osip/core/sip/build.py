@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from osip.core.errors import ParseError
 from osip.core.sip.edits import Edit, Edits, Replacement, encode, header_lines, message_parts
-from osip.core.sip.message import Message, Request, Response, parse
+from osip.core.sip.message import READER, Message, Request, Response, parse
 from osip.core.sip.names import (
     H_CALL_ID,
     H_CSEQ,
@@ -37,6 +37,11 @@ def build_reply(req: Request, status: int, reason: str, to_tag: str = "", extra:
     `server` the value of a Server header. With `received`, the address the request came from, the top Via gets
     `received` and `rport` by the rules of section 18.2.1 and RFC 3581.
     """
+    if READER is not None:
+        built: bytes | None = READER.build_reply(req, status, reason, to_tag, extra, body, server, received, rport,
+                                                 force_rport)
+        if built is not None:
+            return built
     raw = req.raw
     if status == 100:
         wanted = _COPIED_TRYING
@@ -44,18 +49,22 @@ def build_reply(req: Request, status: int, reason: str, to_tag: str = "", extra:
         wanted = _COPIED_ROUTED if status < 300 and req.method_id != M_REGISTER else _COPIED
     parts = [b"SIP/2.0 %d %b\r\n" % (status, encode(reason))]
     via_done = not received
+    tag = b";tag=%b\r\n" % encode(to_tag) if to_tag and not _has_to_tag(req) else b"\r\n"
+    # In a plain message every line ends with CRLF, which is then copied with it.
+    size = 2 if req.checked else 0
     for number, start, _, end in req.headers:
         if number not in wanted:
             continue
         if number == H_VIA and not via_done:
             via_done = True
             first, last = req.via1_span
-            parts += (raw[start:first], _completed(raw[first:last], received, rport, force_rport), raw[last:end])
+            parts += (raw[start:first], _completed(raw[first:last], received, rport, force_rport), raw[last:end], b"\r\n")
+        elif number == H_TO:
+            parts += (raw[start:end], tag)
+        elif size:
+            parts.append(raw[start:end + size])
         else:
-            parts.append(raw[start:end])
-            if number == H_TO and to_tag and not _has_to_tag(req):
-                parts.append(b";tag=" + encode(to_tag))
-        parts.append(b"\r\n")
+            parts += (raw[start:end], b"\r\n")
     if extra:
         parts.append(header_lines(extra))
     if server:
@@ -128,6 +137,10 @@ def build_forward(req: Request, ruri: str | None, via: Replacement, edits: Edits
     `ruri` None keeps the request-URI. Max-Forwards is left to the edits. A missing Content-Length is added, since the
     next hop may be a stream.
     """
+    if READER is not None:
+        built: bytes | None = READER.build_forward(req, ruri, via, None if edits is None else edits.items, out)
+        if built is not None:
+            return built
     raw = req.raw
     line = via if isinstance(via, bytes) else via(out)
     if line[:4] == b"SIP/":
@@ -145,6 +158,10 @@ def build_forward(req: Request, ruri: str | None, via: Replacement, edits: Edits
 
 def build_forward_reply(resp: Response, edits: Edits | None = None, out: Any = None) -> bytes:
     """Build the response to pass on: the topmost Via value taken off, edits spliced (section 16.7)."""
+    if READER is not None:
+        built: bytes | None = READER.build_forward_reply(resp, None if edits is None else edits.items, out)
+        if built is not None:
+            return built
     start, end = resp.via1_cut
     items: list[Edit] = [(start, end, b"")]
     if edits is not None and edits.items:

@@ -21,6 +21,8 @@ def check(msg: Message, deep: bool = False) -> ParseError | None:
 
     `deep` also reads every address the message holds, which the packet path leaves until it is wanted.
     """
+    if msg.checked and not deep:
+        return None
     try:
         return _check(msg, deep)
     except ParseError as error:

@@ -16,7 +16,7 @@ from osip.core.sip.cseq import parse_cseq
 from osip.core.sip.index import scan
 from osip.core.sip.params import unfold
 from osip.core.sip.uri import parse_uri
-from osip.core.sip.via import Via, parse_via
+from osip.core.sip.via import VIA_READER, Via, parse_via
 
 if TYPE_CHECKING:
     from osip.core.sip.message import Message
@@ -174,6 +174,10 @@ def _via1_branch(msg: Message) -> str:
 
 def _vias(msg: Message) -> list[Via]:
     _first(msg, names.H_VIA)
+    if VIA_READER is not None:
+        found: list[Via] | None = VIA_READER.all(msg.raw, msg.headers)
+        if found is not None:
+            return found
     return [parse_via(text) for text in _elements(msg, names.H_VIA)]
 
 

@@ -5,19 +5,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from osip.core.accel import LEAF
 from osip.core.errors import ParseError
 from osip.core.sip.address import NameAddr
 from osip.core.sip.bounds import MAX_HEAD, MAX_URI
 from osip.core.sip.check import check as check
 from osip.core.sip.fields import COMPUTE
+from osip.core.sip.glance import read
 from osip.core.sip.index import Header, find_head_end
 from osip.core.sip.index import peek_call_id as peek_call_id
-from osip.core.sip.names import H_OTHER, M_OTHER, METHOD_BYTES, header_id
+from osip.core.sip.names import H_OTHER, HEADER_IDS, M_OTHER, METHOD_BYTES, METHOD_IDS, header_id
 from osip.core.sip.params import unfold
-from osip.core.sip.uri import Uri
-from osip.core.sip.via import Via
+from osip.core.sip.uri import URI_READER, Uri
+from osip.core.sip.via import VIA_READER, Via
 
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]+")
 _VERSION: Final = re.compile(rb"[Ss][Ii][Pp]/([0-9]+)\.([0-9]+)")
@@ -32,20 +35,21 @@ class Message:
 
     Lines: `headers` lists (header id, start, value start, end) and `ids` the header ids as bytes. `head_start` and
     `blank` bound the header block, `body_start` and `body_end` the body. `via1_span` bounds the topmost Via value,
-    `via1_alone` tells whether it has its line for itself, `via1_cut` is what to remove to take it off.
+    `via1_alone` tells whether it has its line for itself, `via1_cut` is what to remove to take it off. `checked` is set
+    when `parse` has already seen that `check` would find no fault.
     """
 
     __slots__ = (
         "raw", "head_start", "head_end", "body_start", "headers", "ids", "method", "method_id", "via1", "vias",
         "via1_span", "via1_alone", "via1_cut", "via1_branch", "from_", "to", "from_tag", "to_tag", "call_id", "cseq",
         "cseq_method", "max_forwards", "contacts", "contact_star", "routes", "record_routes", "paths", "expires",
-        "content_length", "content_type", "body", "body_end", "supported", "require", "proxy_require")
+        "content_length", "content_type", "body", "body_end", "supported", "require", "proxy_require", "checked")
     is_request: bool = False
     raw: bytes
     head_start: int
     head_end: int
     body_start: int
-    headers: list[Header]
+    headers: Sequence[Header]
     ids: bytes
     method: str
     method_id: int
@@ -76,6 +80,7 @@ class Message:
     supported: list[str]
     require: list[str]
     proxy_require: list[str]
+    checked: bool
 
     def __getattr__(self, name: str) -> Any:
         # Reached only for a slot that is still empty, or for a name that is none.
@@ -168,11 +173,16 @@ class Response(Message):
         return f"<Response {self.status} {self.reason}>"
 
 
-def parse(raw: bytes) -> Request | Response:
+def _parse(raw: bytes) -> Request | Response:
     """Parse the start line of a message and find its head; raise ParseError when that cannot be done.
 
-    The error's `partial` is a Request good enough to answer, where the bytes allow one.
+    A plain message is read whole, since that costs little more. The error's `partial` is a Request good enough to
+    answer, where the bytes allow one.
     """
+    return read(raw, Request, Response) or _parse_carefully(raw)
+
+
+def _parse_carefully(raw: bytes) -> Request | Response:
     if raw[:1] in (b"\r", b"\n"):
         raw = raw.lstrip(b"\r\n")          # RFC 3261 section 7.5
     head_end, body_start = find_head_end(raw)
@@ -196,6 +206,7 @@ def parse(raw: bytes) -> Request | Response:
     msg.head_start = head_start
     msg.head_end = head_end
     msg.body_start = body_start
+    msg.checked = False
     return msg
 
 
@@ -255,4 +266,11 @@ def _partial(raw: bytes, line: bytes, head_start: int, head_end: int, body_start
     msg.head_start = head_start
     msg.head_end = head_end
     msg.body_start = body_start
+    msg.checked = False
     return msg
+
+
+READER: Final = None if LEAF is None else LEAF.Reader(
+    Request, Response, VIA_READER, URI_READER,
+    {name: number for name, number in HEADER_IDS.items() if name == name.lower()}, METHOD_IDS, _parse)
+parse: Final[Callable[[bytes], Request | Response]] = _parse if READER is None else READER.parse

@@ -1,6 +1,7 @@
 """Give methods, headers and status codes their small ints and their words (RFC 3261 sections 7.3.3 and 21)."""
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -250,6 +251,20 @@ def _spellings() -> dict[str, int]:
 HEADER_IDS: Final[Mapping[str, int]] = MappingProxyType(_spellings())
 # A plain dict, since a bound `get` of it is what the scanner calls for every line.
 HEADER_BYTES: Final = {name.encode(): number for name, number in HEADER_IDS.items()}
+_TOKEN: Final = re.compile(rb"[A-Za-z0-9\-.!%*_+`'~]+").fullmatch
+
+
+class _HeaderNames(dict[bytes, int]):
+    """Map header names as they stand on the wire to ids; KeyError for what cannot be a name at all."""
+
+    def __missing__(self, name: bytes) -> int:
+        if not _TOKEN(name):
+            raise KeyError(name)
+        return self.get(name.lower(), H_OTHER)
+
+
+# One C call for each line when it is mapped over the names of a message.
+HEADER_ID_OF: Final = _HeaderNames(HEADER_BYTES).__getitem__
 
 
 def header_id(name: bytes | str) -> int:

@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
+from osip.core.accel import LEAF
 from osip.core.errors import ParseError
 from osip.core.sip.bounds import MAX_URI
 from osip.core.sip.params import Params, build_params, find_param
@@ -111,7 +113,7 @@ class Uri:
         return self.replace(params=tuple([pair for pair in self.params if pair[0].lower() != name.lower()]))
 
 
-def parse_uri(text: str) -> Uri:
+def _parse_uri(text: str) -> Uri:
     """Parse a URI of any scheme; raise ParseError when it is malformed."""
     if len(text) > MAX_URI:
         raise ParseError("URI too long", 414)
@@ -165,6 +167,10 @@ def _parse_other(text: str) -> Uri:
             raise ParseError("bad tel URI")
         return Uri("tel", number, params=_uri_params(";" + params) if semicolon else (), is_ipv6=False, text=text)
     return Uri(scheme, is_ipv6=False, opaque=rest, text=text)
+
+
+URI_READER: Final = None if LEAF is None else LEAF.UriReader(Uri, _parse_uri)
+parse_uri: Final[Callable[[str], Uri]] = _parse_uri if URI_READER is None else URI_READER.parse
 
 
 def unescape_user(text: str) -> str:

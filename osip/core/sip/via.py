@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from osip.core.accel import LEAF
 from osip.core.errors import ParseError
 from osip.core.sip.params import Params, build_params, find_param, parse_params
 
@@ -14,6 +15,8 @@ _HEAD: Final = re.compile(
 _TRANSPORTS: Final = frozenset(("UDP", "TCP", "TLS", "SCTP", "WS", "WSS"))
 _PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9_.\-]+").fullmatch
 _BRANCH: Final = re.compile(r";branch=([^;\s\"]*)(?=;|$)").search
+_SENT_BY: Final = re.compile(
+    rb"SIP/2\.0/[A-Z]+ ([A-Za-z0-9_.\-]+)(?::(?:[0-9]{1,4}|[1-5][0-9]{4}))?(?=;|\Z)").match
 _RPORT: Final = re.compile(rb";\s*rport\s*(?:=[^;,]*)?(?=[;\s]|$)", re.IGNORECASE)
 _RECEIVED: Final = re.compile(rb";\s*received\s*=[^;,]*", re.IGNORECASE)
 
@@ -42,8 +45,13 @@ class Via:
 
     def __getattr__(self, name: str) -> Any:
         # Reached only for a slot that is still empty.
+        value: Any
         if name == "params":
-            value: Any = parse_params(self.params_text) if self.params_text else ()
+            value = parse_params(self.params_text) if self.params_text else ()
+        elif name == "rport" and not self._may_have(name):
+            value = None
+        elif name == "received" and not self._may_have(name):
+            value = ""
         elif name == "branch":
             found = None if '"' in self.params_text else _BRANCH(self.params_text)
             value = found.group(1) if found else find_param(self.params, "branch") or ""
@@ -58,6 +66,11 @@ class Via:
             raise AttributeError(name)
         setattr(self, name, value)
         return value
+
+    def _may_have(self, name: str) -> bool:
+        # Most Via values have neither, which is seen without parsing. An open quote is for the parser to find.
+        text = self.params_text
+        return '"' in text or name in text.lower()
 
     @property
     def sent_by(self) -> str:
@@ -76,7 +89,7 @@ class Via:
         return f"Via({str(self)!r})"
 
 
-def parse_via(text: str) -> Via:
+def _parse_via(text: str) -> Via:
     """Parse one Via value (no commas); raise ParseError when it is malformed."""
     if text.startswith("SIP/2.0/"):
         # What nearly every Via looks like: no white space but the one blank, no IPv6.
@@ -104,6 +117,10 @@ def _parse_slowly(text: str) -> Via:
     return Via(transport.upper(), ipv6 or host, number, params or "", version, ipv6 is not None)
 
 
+VIA_READER: Final = None if LEAF is None else LEAF.ViaReader(Via, _parse_via)
+parse_via: Final[Callable[[str], Via]] = _parse_via if VIA_READER is None else VIA_READER.parse
+
+
 def build_via(transport: str, host: str, port: int | None, branch: str,
               params: Iterable[tuple[str, str | None]] = ()) -> bytes:
     """Build a whole Via line, CRLF included; an IPv6 host may come with or without brackets."""
@@ -114,19 +131,28 @@ def build_via(transport: str, host: str, port: int | None, branch: str,
     return line.encode("utf-8", "surrogateescape")
 
 
+def _sent_by_host(value: bytes) -> str:
+    found = _SENT_BY(value)
+    return found.group(1).decode("ascii") if found else parse_via(value.decode("utf-8", "surrogateescape")).host
+
+
 def complete_via(value: bytes, host: str, port: int, force_rport: bool = False) -> bytes:
     """Return a Via value with `received` and `rport` filled in from where the request came.
 
     `received` is added when the address differs from sent-by or rport was asked for; a `received` that the sender put
     in itself is replaced, never believed.
     """
-    asked = _RPORT.search(value)
-    if asked is None and not force_rport:
-        sent_by = parse_via(value.decode("utf-8", "surrogateescape")).host
-        if sent_by == host:
-            return _RECEIVED.sub(b"", value)
+    if LEAF is not None:
+        done: bytes | None = LEAF.complete_via(value, host, port, force_rport)
+        if done is not None:
+            return done
+    lower = value.lower()
+    asked = _RPORT.search(value) if b"rport" in lower else None
+    if asked is None and not force_rport and _sent_by_host(value) == host:
+        return _RECEIVED.sub(b"", value) if b"received" in lower else value
     address = host.encode("ascii", "replace")
-    value = _RECEIVED.sub(b"", value)
+    if b"received" in lower:
+        value = _RECEIVED.sub(b"", value)
     if force_rport or asked is not None:
         value = _RPORT.sub(b"", value)
         return b"%s;received=%s;rport=%d" % (value.rstrip(), address, port)

@@ -1,0 +1,130 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+"""Receive and send many datagrams with one system call (recvmmsg, sendmmsg)."""
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
+from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport uint16_t
+from libc.string cimport memcpy, memset
+
+cdef extern from *:
+    """
+    #ifndef _GNU_SOURCE
+    #define _GNU_SOURCE
+    #endif
+    #include <arpa/inet.h>
+    #include <netinet/in.h>
+    #include <sys/socket.h>
+    """
+
+cdef extern from "sys/socket.h" nogil:
+    enum: AF_INET, AF_INET6, MSG_DONTWAIT
+    ctypedef unsigned int socklen_t
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+    struct msghdr:
+        void *msg_name
+        socklen_t msg_namelen
+        iovec *msg_iov
+        size_t msg_iovlen
+    struct mmsghdr:
+        msghdr msg_hdr
+        unsigned int msg_len
+    struct sockaddr_storage:
+        unsigned short ss_family
+    int recvmmsg(int, mmsghdr *, unsigned int, int, void *)
+    int sendmmsg(int, mmsghdr *, unsigned int, int)
+
+cdef extern from "netinet/in.h" nogil:
+    struct in_addr:
+        pass
+    struct in6_addr:
+        pass
+    struct sockaddr_in:
+        unsigned short sin_family
+        uint16_t sin_port
+        in_addr sin_addr
+    struct sockaddr_in6:
+        unsigned short sin6_family
+        uint16_t sin6_port
+        in6_addr sin6_addr
+    uint16_t htons(uint16_t)
+
+cdef enum:
+    MOST = 64
+    ROOM = 65536
+
+
+cdef class Batch:
+    """Hold the buffers; one serves all sockets of a worker, since none keeps them beyond a call."""
+    cdef char *room
+    cdef mmsghdr header[MOST]
+    cdef iovec part[MOST]
+    cdef sockaddr_storage name[MOST]
+
+    def __cinit__(self):
+        # Calloc of this size is an anonymous mapping: a page is taken only when a datagram is written to it.
+        self.room = <char *>PyMem_RawCalloc(MOST, ROOM)
+        if self.room == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.room)
+
+    cdef void prepare(self, int i, void *base, size_t size, socklen_t name) noexcept:
+        self.part[i].iov_base = base
+        self.part[i].iov_len = size
+        memset(&self.header[i], 0, sizeof(mmsghdr))
+        self.header[i].msg_hdr.msg_name = &self.name[i]
+        self.header[i].msg_hdr.msg_namelen = name
+        self.header[i].msg_hdr.msg_iov = &self.part[i]
+        self.header[i].msg_hdr.msg_iovlen = 1
+
+    def receive(self, int fileno):
+        """Return up to 64 waiting datagrams as (bytes, address as bytes); OSError for an error that was waiting."""
+        cdef int i, count
+        cdef socklen_t size
+        cdef list found = []
+        for i in range(MOST):
+            self.prepare(i, self.room + i * ROOM, ROOM, sizeof(sockaddr_storage))
+        count = recvmmsg(fileno, self.header, MOST, MSG_DONTWAIT, NULL)
+        if count < 0:
+            if errno == EAGAIN or errno == EINTR:
+                return found
+            raise OSError(errno, "recvmmsg")
+        for i in range(count):
+            # What sockaddr_in has behind the address is padding.
+            size = 8 if self.name[i].ss_family == AF_INET else self.header[i].msg_hdr.msg_namelen
+            found.append((PyBytes_FromStringAndSize(self.room + i * ROOM, self.header[i].msg_len),
+                          PyBytes_FromStringAndSize(<char *>&self.name[i], size)))
+        return found
+
+    def send(self, int fileno, list items, Py_ssize_t start):
+        """Send items[start:], each (data, packed host, port, ...); return (first that was not sent, errno or 0)."""
+        cdef int i, count, sent
+        cdef bytes data, host
+        while start < len(items):
+            count = min(len(items) - start, MOST)
+            for i in range(count):
+                data, host = items[start + i][0], items[start + i][1]
+                self.prepare(i, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data),
+                             self.address(i, host, items[start + i][2]))
+            sent = sendmmsg(fileno, self.header, count, MSG_DONTWAIT)
+            if sent < 0:
+                return start, errno
+            start += sent
+        return start, 0
+
+    cdef socklen_t address(self, int i, bytes host, int port):
+        cdef sockaddr_in *v4 = <sockaddr_in *>&self.name[i]
+        cdef sockaddr_in6 *v6 = <sockaddr_in6 *>&self.name[i]
+        memset(&self.name[i], 0, sizeof(sockaddr_in6))
+        if PyBytes_GET_SIZE(host) == 4:
+            v4.sin_family = AF_INET
+            v4.sin_port = htons(<uint16_t>port)
+            memcpy(&v4.sin_addr, PyBytes_AS_STRING(host), 4)
+            return sizeof(sockaddr_in)
+        v6.sin6_family = AF_INET6
+        v6.sin6_port = htons(<uint16_t>port)
+        memcpy(&v6.sin6_addr, PyBytes_AS_STRING(host), 16)
+        return sizeof(sockaddr_in6)

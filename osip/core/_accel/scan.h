@@ -1,0 +1,498 @@
+/* Scan SIP bytes into spans, without Python: the plain well-formed message only.
+ *
+ * Every function returns 1 when what it read is plain and 0 when it is unusual in any way; unusual is not wrong, it is
+ * for the pure-Python twin (osip/core/sip) to judge. A span is [start, end) in offsets from the start of the buffer.
+ * Nothing is read outside [0, size) of the buffer; no number is computed without a bound on its digits.
+ */
+#ifndef OSIP_SCAN_H
+#define OSIP_SCAN_H
+
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    OSIP_MAX_HEAD = 65536, OSIP_MAX_HEADERS = 256, OSIP_MAX_URI = 4096, OSIP_MAX_DIGITS = 10, OSIP_SLOTS = 1024,
+    OSIP_LONGEST = 40, OSIP_METHODS = 32, OSIP_PARAMS = 32
+};
+/* Header ids that the scanner itself asks for; the reader checks them against names.py when it is made. */
+enum { OSIP_VIA = 1, OSIP_FROM = 2, OSIP_TO = 3, OSIP_CALL_ID = 4, OSIP_CSEQ = 5, OSIP_MAX_FORWARDS = 7,
+       OSIP_RECORD_ROUTE = 9, OSIP_CONTENT_LENGTH = 10, OSIP_TIMESTAMP = 37 };
+
+typedef struct { uint32_t start, end; } osip_span;
+typedef struct { uint16_t start, value, end; uint8_t id; } osip_header;
+
+/* Header names in lower case, open addressing; methods in a row. */
+typedef struct {
+    char name[OSIP_SLOTS][OSIP_LONGEST];
+    uint8_t length[OSIP_SLOTS], id[OSIP_SLOTS];
+    char method[OSIP_METHODS][16];
+    uint8_t method_length[OSIP_METHODS], method_id[OSIP_METHODS];
+    int methods;
+} osip_names;
+
+typedef struct {
+    osip_span all, host, params, branch, received, rport;
+    int transport;              /* an index of OSIP_TRANSPORTS */
+    int port;                   /* -1: none */
+    int has_branch, has_received, has_rport, rport_has_value;
+} osip_via;
+
+typedef struct {
+    osip_span scheme, user, password, host, headers;
+    int port, params;
+    osip_span name[OSIP_PARAMS], value[OSIP_PARAMS];
+    uint8_t has_value[OSIP_PARAMS];
+} osip_uri;
+
+typedef struct {
+    int is_request, method, cseq_method;        /* indexes of osip_names.method */
+    int status, headers;
+    uint32_t head_start, head_end, body_start, body_end;
+    osip_span ruri, reason, from_tag, to_tag, call_id;
+    uint32_t cseq;
+    int64_t length;             /* -1: none */
+    int hops;                   /* -1: none */
+    osip_via via;
+    osip_uri uri;
+    osip_header header[OSIP_MAX_HEADERS];
+    uint8_t ids[OSIP_MAX_HEADERS];
+} osip_scan;
+
+static const char *const OSIP_TRANSPORTS[] = {"UDP", "TCP", "TLS", "SCTP", "WS", "WSS"};
+enum { OSIP_TRANSPORT_COUNT = 6 };
+
+/* 1: token, 2: host, 4: may stand in a parameter (printable, no quote, comma or blank), 8: may stand in a URI */
+enum { C_TOKEN = 1, C_HOST = 2, C_PARAM = 4, C_URI = 8 };
+static uint8_t osip_class[256];
+
+static inline void osip_fill_classes(void)
+{
+    for (int c = 0; c < 256; c++) {
+        uint8_t bits = 0;
+        int alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (alnum || (c && strchr("-.!%*_+`'~", c)))
+            bits |= C_TOKEN;
+        if (alnum || c == '_' || c == '.' || c == '-')
+            bits |= C_HOST;
+        if (c > 0x20 && c < 0x7f) {
+            if (c != '"' && c != ',')
+                bits |= C_PARAM;
+            if (c != '"' && c != '<' && c != '>')
+                bits |= C_URI;
+        }
+        osip_class[c] = bits;
+    }
+}
+
+static inline uint8_t osip_lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c; }
+
+static inline uint32_t osip_hash(uint32_t hash, uint8_t lower) { return (hash ^ lower) * 16777619u; }
+
+static inline int osip_same(const uint8_t *s, uint32_t size, const char *word, uint32_t length)
+{
+    return size == length && memcmp(s, word, length) == 0;
+}
+
+static inline int osip_same_in_any_case(const uint8_t *s, uint32_t size, const char *word, uint32_t length)
+{
+    if (size != length)
+        return 0;
+    for (uint32_t i = 0; i < size; i++)
+        if (osip_lower(s[i]) != (uint8_t)word[i])
+            return 0;
+    return 1;
+}
+
+/* Add a lower-case name; 0 when it does not fit. */
+static inline int osip_add_name(osip_names *names, const char *name, uint32_t size, uint8_t id)
+{
+    uint32_t hash = 2166136261u, tries = 0;
+    if (!size || size > OSIP_LONGEST)
+        return 0;
+    for (uint32_t i = 0; i < size; i++)
+        hash = osip_hash(hash, (uint8_t)name[i]);
+    uint32_t at = (hash ^ hash >> 15) & (OSIP_SLOTS - 1);
+    for (; names->length[at]; at = (at + 1) & (OSIP_SLOTS - 1))
+        if (++tries > OSIP_SLOTS / 2)
+            return 0;
+    memcpy(names->name[at], name, size);
+    names->length[at] = (uint8_t)size;
+    names->id[at] = id;
+    return 1;
+}
+
+static inline int osip_add_method(osip_names *names, const char *name, uint32_t size, uint8_t id)
+{
+    if (names->methods == OSIP_METHODS || !size || size > 16)
+        return 0;
+    memcpy(names->method[names->methods], name, size);
+    names->method_length[names->methods] = (uint8_t)size;
+    names->method_id[names->methods++] = id;
+    return 1;
+}
+
+static inline int osip_method(const osip_names *names, const uint8_t *s, uint32_t size)
+{
+    for (int i = 0; i < names->methods; i++)
+        if (names->method_length[i] == size && memcmp(names->method[i], s, size) == 0)
+            return i;
+    return -1;
+}
+
+/* Read digits up to `end`; -1 for none, too many or anything else. */
+static inline int64_t osip_digits(const uint8_t *s, uint32_t pos, uint32_t end, uint32_t most)
+{
+    int64_t value = 0;
+    if (pos >= end || end - pos > most)
+        return -1;
+    for (; pos < end; pos++) {
+        if (s[pos] < 48 || s[pos] > 57)
+            return -1;
+        value = value * 10 + (s[pos] - 48);
+    }
+    return value;
+}
+
+static inline int osip_read_via(const uint8_t *s, uint32_t pos, uint32_t end, osip_via *via)
+{
+    uint32_t at;
+    via->all.start = pos;
+    via->all.end = end;
+    if (end - pos < 12 || memcmp(s + pos, "SIP/2.0/", 8) != 0)
+        return 0;
+    at = pos += 8;
+    while (pos < end && s[pos] >= 'A' && s[pos] <= 'Z')
+        pos++;
+    via->transport = -1;
+    for (int i = 0; i < OSIP_TRANSPORT_COUNT; i++)
+        if (osip_same(s + at, pos - at, OSIP_TRANSPORTS[i], (uint32_t)strlen(OSIP_TRANSPORTS[i])))
+            via->transport = i;
+    if (via->transport < 0 || pos >= end || s[pos++] != ' ')
+        return 0;
+    via->host.start = pos;
+    while (pos < end && osip_class[s[pos]] & C_HOST)
+        pos++;
+    via->host.end = pos;
+    if (via->host.start == pos)
+        return 0;
+    via->port = -1;
+    if (pos < end && s[pos] == ':') {
+        at = ++pos;
+        while (pos < end && s[pos] != ';')
+            pos++;
+        via->port = (int)osip_digits(s, at, pos, 5);
+        if (via->port < 0 || via->port > 65535)
+            return 0;
+    }
+    via->params.start = pos;
+    via->params.end = end;
+    via->has_branch = via->has_received = via->has_rport = via->rport_has_value = 0;
+    while (pos < end) {
+        uint32_t name, equals = 0;
+        if (s[pos] != ';')
+            return 0;
+        name = ++pos;
+        for (; pos < end && s[pos] != ';'; pos++) {
+            if (!(osip_class[s[pos]] & C_PARAM))
+                return 0;
+            if (s[pos] == '=' && !equals)
+                equals = pos;
+        }
+        uint32_t size = (equals ? equals : pos) - name;
+        uint32_t value = equals ? equals + 1 : pos;
+        if (size == 6 && osip_same_in_any_case(s + name, size, "branch", 6)) {
+            if (memcmp(s + name, "branch", 6) != 0 || !equals || via->has_branch)
+                return 0;
+            via->has_branch = 1;
+            via->branch.start = value;
+            via->branch.end = pos;
+        } else if (size == 8 && osip_same_in_any_case(s + name, size, "received", 8)) {
+            if (!equals || via->has_received)
+                return 0;
+            via->has_received = 1;
+            via->received.start = value;
+            via->received.end = pos;
+        } else if (size == 5 && osip_same_in_any_case(s + name, size, "rport", 5)) {
+            if (via->has_rport)
+                return 0;
+            via->has_rport = 1;
+            via->rport_has_value = equals != 0 && osip_digits(s, value, pos, 5) >= 0;
+            via->rport.start = value;
+            via->rport.end = pos;
+        }
+    }
+    return 1;
+}
+
+static inline int osip_read_uri(const uint8_t *s, uint32_t pos, uint32_t end, osip_uri *uri)
+{
+    uint32_t at, sign = 0;
+    if (pos >= end || end - pos > OSIP_MAX_URI)
+        return 0;
+    uri->scheme.start = pos;
+    if (end - pos > 4 && memcmp(s + pos, "sip:", 4) == 0)
+        pos += 4;
+    else if (end - pos > 5 && memcmp(s + pos, "sips:", 5) == 0)
+        pos += 5;
+    else
+        return 0;
+    uri->scheme.end = pos - 1;
+    for (at = pos; at < end; at++) {
+        if (!(osip_class[s[at]] & C_URI))
+            return 0;
+        if (s[at] == '@') {
+            if (sign)
+                return 0;
+            sign = at;
+        }
+    }
+    uri->user.start = uri->user.end = uri->password.start = uri->password.end = pos;
+    if (sign) {
+        for (at = pos; at < sign && s[at] != ':'; at++)
+            ;
+        uri->user.end = at;
+        uri->password.start = at < sign ? at + 1 : sign;
+        uri->password.end = sign;
+        pos = sign + 1;
+    }
+    uri->host.start = pos;
+    while (pos < end && osip_class[s[pos]] & C_HOST)
+        pos++;
+    uri->host.end = pos;
+    if (uri->host.start == pos)
+        return 0;
+    uri->port = -1;
+    if (pos < end && s[pos] == ':') {
+        at = ++pos;
+        while (pos < end && s[pos] != ';' && s[pos] != '?')
+            pos++;
+        uri->port = (int)osip_digits(s, at, pos, 5);
+        if (uri->port < 0 || uri->port > 65535)
+            return 0;
+    }
+    uri->params = 0;
+    while (pos < end && s[pos] == ';') {
+        uint32_t name = ++pos, equals = 0;
+        for (; pos < end && s[pos] != ';' && s[pos] != '?'; pos++)
+            if (s[pos] == '=' && !equals)
+                equals = pos;
+        int i = uri->params;
+        if (i == OSIP_PARAMS)
+            return 0;
+        uri->name[i].start = name;
+        uri->name[i].end = equals ? equals : pos;
+        uri->value[i].start = equals ? equals + 1 : pos;
+        uri->value[i].end = pos;
+        uri->has_value[i] = equals != 0;
+        if (uri->name[i].start != uri->name[i].end)
+            uri->params++;
+        else if (equals)
+            return 0;
+    }
+    uri->headers.start = uri->headers.end = pos;
+    if (pos < end) {
+        if (s[pos] != '?')
+            return 0;
+        uri->headers.start = pos + 1;
+        uri->headers.end = end;
+    }
+    return 1;
+}
+
+/* Find the tag of a From or To value; an empty span when it has none. */
+static inline int osip_read_tag(const uint8_t *s, uint32_t pos, uint32_t end, osip_span *tag)
+{
+    uint32_t uri;
+    tag->start = tag->end = 0;
+    if (pos < end && s[pos] == '"') {
+        for (pos++; pos < end && s[pos] != '"'; pos++)
+            if (s[pos] == '\\' || s[pos] < 0x20)
+                return 0;
+        for (pos++; pos < end && (s[pos] == ' ' || s[pos] == '\t'); pos++)
+            ;
+        if (pos >= end || s[pos] != '<')
+            return 0;
+    } else {
+        for (; pos < end && s[pos] != '<'; pos++)
+            if (s[pos] == '"' || s[pos] == ',' || s[pos] == ';' || s[pos] == '>' || (s[pos] < 0x20 && s[pos] != '\t'))
+                return 0;
+    }
+    if (pos >= end)
+        return 0;
+    for (uri = ++pos; pos < end && s[pos] != '>'; pos++)
+        if (s[pos] < 0x20 || s[pos] == '<' || s[pos] == '"')
+            return 0;
+    if (pos >= end || pos == uri)
+        return 0;
+    pos++;
+    while (pos < end) {
+        uint32_t name, equals = 0;
+        if (s[pos] != ';')
+            return 0;
+        name = ++pos;
+        for (; pos < end && s[pos] != ';'; pos++) {
+            if (!(osip_class[s[pos]] & C_PARAM) || s[pos] == '<' || s[pos] == '>')
+                return 0;
+            if (s[pos] == '=' && !equals)
+                equals = pos;
+        }
+        if ((equals ? equals : pos) - name == 3 && osip_same_in_any_case(s + name, 3, "tag", 3)) {
+            if (memcmp(s + name, "tag", 3) != 0 || !equals || equals + 1 == pos)
+                return 0;
+            if (!tag->end) {
+                tag->start = equals + 1;
+                tag->end = pos;
+            }
+        }
+    }
+    return 1;
+}
+
+static inline int osip_start_line(const uint8_t *s, uint32_t end, const osip_names *names, osip_scan *out)
+{
+    const uint8_t *blank;
+    if (end >= 12 && memcmp(s, "SIP/2.0 ", 8) == 0) {
+        out->is_request = 0;
+        out->status = (int)osip_digits(s, 8, 11, 3);
+        out->reason.start = 12;
+        out->reason.end = end;
+        return out->status >= 100 && out->status <= 699 && s[11] == ' ';
+    }
+    out->is_request = 1;
+    blank = memchr(s, ' ', end);
+    if (!blank || end < 12 || memcmp(s + end - 8, " SIP/2.0", 8) != 0)
+        return 0;
+    out->method = osip_method(names, s, (uint32_t)(blank - s));
+    out->ruri.start = (uint32_t)(blank - s) + 1;
+    out->ruri.end = end - 8;
+    return out->method >= 0 && out->ruri.end > out->ruri.start
+        && osip_read_uri(s, out->ruri.start, out->ruri.end, &out->uri);
+}
+
+/* Index the header lines from `pos` on; sets head_end, body_start and the place of each header that may stand once. */
+static inline int osip_index(const uint8_t *s, uint32_t pos, uint32_t size, const osip_names *names, osip_scan *out,
+                             int place[16])
+{
+    uint32_t most = size < OSIP_MAX_HEAD ? size : OSIP_MAX_HEAD;
+    out->headers = 0;
+    for (;;) {
+        uint32_t start = pos, hash = 2166136261u, at, name;
+        uint8_t lower[OSIP_LONGEST];
+        const uint8_t *line = pos < most ? memchr(s + pos, '\n', most - pos) : NULL;
+        if (!line || line == s + pos || line[-1] != '\r')
+            return 0;
+        uint32_t end = (uint32_t)(line - s) - 1;
+        if (end == start) {
+            out->head_end = start - 2;
+            out->body_start = start + 2;
+            return out->headers > 0;
+        }
+        for (; pos < end && osip_class[s[pos]] & C_TOKEN; pos++) {
+            if (pos - start < OSIP_LONGEST) {
+                lower[pos - start] = osip_lower(s[pos]);
+                hash = osip_hash(hash, lower[pos - start]);
+            }
+        }
+        name = pos - start;
+        if (!name || pos >= end || s[pos] != ':' || out->headers == OSIP_MAX_HEADERS)
+            return 0;
+        uint8_t id = 0;
+        if (name <= OSIP_LONGEST)
+            for (at = (hash ^ hash >> 15) & (OSIP_SLOTS - 1); names->length[at]; at = (at + 1) & (OSIP_SLOTS - 1))
+                if (names->length[at] == name && memcmp(names->name[at], lower, name) == 0) {
+                    id = names->id[at];
+                    break;
+                }
+        for (pos++; pos < end && (s[pos] == ' ' || s[pos] == '\t'); pos++)
+            ;
+        if (id && id < 16) {
+            if (place[id] < 0)
+                place[id] = out->headers;
+            else if (id == OSIP_FROM || id == OSIP_TO || id == OSIP_CALL_ID || id == OSIP_CSEQ
+                     || id == OSIP_MAX_FORWARDS || id == OSIP_CONTENT_LENGTH)
+                return 0;
+        }
+        osip_header *header = &out->header[out->headers];
+        header->id = out->ids[out->headers++] = id;
+        header->start = (uint16_t)start;
+        header->value = (uint16_t)pos;
+        header->end = (uint16_t)end;
+        pos = end + 2;
+    }
+}
+
+static inline int osip_values(const uint8_t *s, uint32_t size, const osip_names *names, osip_scan *out,
+                              const int place[16])
+{
+    const osip_header *header;
+    uint32_t pos;
+    int64_t number;
+    if (place[OSIP_VIA] < 0 || place[OSIP_FROM] < 0 || place[OSIP_TO] < 0 || place[OSIP_CALL_ID] < 0
+        || place[OSIP_CSEQ] < 0)
+        return 0;
+    header = &out->header[place[OSIP_VIA]];
+    if (!osip_read_via(s, header->value, header->end, &out->via))
+        return 0;
+    header = &out->header[place[OSIP_FROM]];
+    if (!osip_read_tag(s, header->value, header->end, &out->from_tag))
+        return 0;
+    header = &out->header[place[OSIP_TO]];
+    if (!osip_read_tag(s, header->value, header->end, &out->to_tag))
+        return 0;
+    header = &out->header[place[OSIP_CALL_ID]];
+    if (header->value == header->end)
+        return 0;
+    for (pos = header->value; pos < header->end; pos++)
+        if (s[pos] <= 0x20 || s[pos] >= 0x7f)
+            return 0;
+    out->call_id.start = header->value;
+    out->call_id.end = header->end;
+    header = &out->header[place[OSIP_CSEQ]];
+    for (pos = header->value; pos < header->end && s[pos] != ' '; pos++)
+        ;
+    number = osip_digits(s, header->value, pos, OSIP_MAX_DIGITS);
+    if (number < 0 || number >= 2147483648LL || pos >= header->end)
+        return 0;
+    out->cseq = (uint32_t)number;
+    out->cseq_method = osip_method(names, s + pos + 1, header->end - pos - 1u);
+    if (out->cseq_method < 0 || (out->is_request && out->cseq_method != out->method))
+        return 0;
+    out->method = out->cseq_method;
+    out->hops = -1;
+    if (place[OSIP_MAX_FORWARDS] >= 0) {
+        header = &out->header[place[OSIP_MAX_FORWARDS]];
+        out->hops = (int)osip_digits(s, header->value, header->end, 3);
+        if (out->hops < 0 || out->hops > 255)
+            return 0;
+    }
+    out->length = -1;
+    out->body_end = size;
+    if (place[OSIP_CONTENT_LENGTH] >= 0) {
+        header = &out->header[place[OSIP_CONTENT_LENGTH]];
+        out->length = osip_digits(s, header->value, header->end, OSIP_MAX_DIGITS);
+        if (out->length < 0 || out->length > (int64_t)(size - out->body_start))
+            return 0;
+        out->body_end = out->body_start + (uint32_t)out->length;
+    }
+    return 1;
+}
+
+/* Read a whole message. */
+static inline int osip_read(const uint8_t *s, size_t length, const osip_names *names, osip_scan *out)
+{
+    int place[16];
+    const uint8_t *line;
+    if (length < 20 || length > 0x7fffffff)
+        return 0;
+    uint32_t size = (uint32_t)length;
+    line = memchr(s, '\n', size < OSIP_MAX_HEAD ? size : OSIP_MAX_HEAD);
+    if (!line || line == s || line[-1] != '\r')
+        return 0;
+    memset(place, -1, sizeof place);
+    out->head_start = (uint32_t)(line - s) + 1;
+    return osip_start_line(s, out->head_start - 2, names, out)
+        && osip_index(s, out->head_start, size, names, out, place)
+        && osip_values(s, size, names, out, place);
+}
+
+#endif

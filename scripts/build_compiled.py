@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Build the compiled leaves of this checkout in place, and say which is active then; needs a C compiler.
+
+scripts/venv does this by itself when a source changed. With --remove the checkout runs in pure Python again (so does
+OSIP_PURE=1 in the environment, for one run).
+"""
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = ROOT / "osip" / "core" / "_accel"
+
+
+def remove() -> None:
+    """Delete what a build leaves behind."""
+    for pattern in ("*.so", "*.c"):
+        for path in FOLDER.glob(pattern):
+            path.unlink()
+
+
+def main() -> int:
+    """Build or remove; 0 when what was asked for is so afterwards."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--remove", action="store_true", help="go back to pure Python")
+    wished = parser.parse_args()
+    python = ROOT / ".venv" / "bin" / "python"
+    program = str(python if python.exists() else sys.executable)
+    remove()
+    if not wished.remove:
+        subprocess.run([program, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "-e", str(ROOT)],
+                       check=True)
+    told = subprocess.run([program, "-c", "from osip.core.accel import active; print(active())"], cwd=ROOT, check=True,
+                          capture_output=True, text=True).stdout.strip()
+    print(f"accelerator: {told}")
+    return int(told == "pure") ^ int(wished.remove)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""The choice between the compiled leaves and pure Python, made when a process starts."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from osip.core import accel
+
+SHOW = "from osip.core import accel; from osip.core.sip import message; " \
+       "print(accel.active(), accel.LEAF is None, accel.DATAGRAM is None, message.READER is None)"
+
+
+def shown(**changes: str) -> list[str]:
+    environment = {name: value for name, value in os.environ.items() if name != "OSIP_PURE"} | changes
+    return subprocess.run([sys.executable, "-c", SHOW], capture_output=True, text=True, check=True,
+                          env=environment).stdout.split()
+
+
+@pytest.mark.parametrize("value", ["1", "yes"])
+def test_pure_is_chosen_by_the_environment(value: str) -> None:
+    assert shown(OSIP_PURE=value) == ["pure", "True", "True", "True"]
+
+
+@pytest.mark.parametrize("value", ["", "0"])
+def test_otherwise_it_is_what_was_built(value: str) -> None:
+    pytest.importorskip("osip.core._accel.leaf", reason="the accelerator was not built")
+    assert shown(OSIP_PURE=value) == shown() == ["cython", "False", "False", "False"]
+
+
+def test_the_version_says_which_is_active() -> None:
+    from osip.cli.main import version_text
+
+    assert f"accelerator: {accel.active()})" in version_text()
