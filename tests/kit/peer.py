@@ -6,6 +6,7 @@ Everything listens on 127.0.0.1 and is stopped by the pid that was started here.
 from __future__ import annotations
 
 import csv
+import fcntl
 import os
 import random
 import re
@@ -13,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +30,11 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "baresip": ("baresip",),
     "kamailio": ("kamailio",),
     "redis": ("redis-server",),
+    "rabbitmq": ("rabbitmq-server",),
+    "memcached": ("memcached",),
+    "openssl": ("openssl",),
+    "chromium": ("chromium",),
+    "node": ("node",),
     "postgresql": ("pg_ctl", "/usr/lib/postgresql/*/bin/pg_ctl"),
     "mariadb": ("mariadbd", "/usr/sbin/mariadbd"),
     "tshark": ("tshark",),
@@ -76,10 +83,20 @@ def _untried_ports() -> Iterator[int]:
     return iter(ports)
 
 
+@cache
+def _port_locks() -> int:
+    """Open the file whose bytes stand for ports: a locked one belongs to a test process, as long as that lives."""
+    return os.open(Path(tempfile.gettempdir()) / f"osip-test-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT, 0o600)
+
+
 def free_port() -> int:
-    """Find a port that is free for UDP and TCP on 127.0.0.1, and that was not given to anybody before."""
+    """Find a port that is free for UDP and TCP on 127.0.0.1, and that was not given to anybody before.
+
+    Test runs beside each other share the machine, so a port is locked before it is tried.
+    """
     for port in _untried_ports():
         try:
+            fcntl.lockf(_port_locks(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
             with (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
                   socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp):
                 udp.bind((HOST, port))
