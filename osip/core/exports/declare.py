@@ -39,24 +39,28 @@ class _Marked(Declaration):
 
 
 class FunctionDecl(_Marked):
-    def __init__(self, func: Callable[..., Any], routes: Route, name: str, aliases: tuple[str, ...]) -> None:
+    def __init__(self, func: Callable[..., Any], routes: Route, name: str, aliases: tuple[str, ...],
+                 deferred: str) -> None:
         super().__init__(func)
-        self.routes, self.name, self.aliases = routes, name, aliases
+        self.routes, self.name, self.aliases, self.deferred = routes, name, aliases, deferred
 
     def spec(self, module: str) -> FunctionSpec:
         args, returns = args_of(self.func, skip=2)
         variadic = any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(self.func).parameters.values())
         return FunctionSpec(self.name or self.attr, module, self.attr, self.routes, args, returns,
-                            inspect.iscoroutinefunction(self.func), _doc(self.func), self.aliases, variadic)
+                            inspect.iscoroutinefunction(self.func), _doc(self.func), self.aliases, variadic,
+                            self.deferred)
 
 
-def function(routes: Route | str = Route.ANY, *, name: str = "", aliases: tuple[str, ...] = ()) -> Any:
+def function(routes: Route | str = Route.ANY, *, name: str = "", aliases: tuple[str, ...] = (),
+             deferred: str = "") -> Any:
     """Export a method `(self, ctx, args...)` to scripts; `routes` is a mask or its letters.
 
     The annotations give the kinds of the arguments, `async def` says that it may wait. A result above 0 is true, below
-    0 false, 0 ends the script; `-> bool` and `-> None` are cheaper.
+    0 false, 0 ends the script; `-> bool` and `-> None` are cheaper. `deferred` names another method with the same
+    parameters, which `async()` and `launch()` call in its place.
     """
-    return lambda func: FunctionDecl(func, Route.of(routes), name, aliases)
+    return lambda func: FunctionDecl(func, Route.of(routes), name, aliases, deferred)
 
 
 class ParamDecl(Declaration):

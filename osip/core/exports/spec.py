@@ -48,6 +48,7 @@ class FunctionSpec:
     doc: str
     aliases: tuple[str, ...] = ()
     variadic: bool = False
+    deferred: str = ""                  # the method that async() and launch() call; "" is `attr`
 
     @property
     def required(self) -> int:

@@ -13,6 +13,7 @@ from osip.script.builtins.value import Index, pick
 
 _STEP = re.compile(r"/([^/\[\]]+)|\[\s*(-?\d+|\$var\([^()]*\))?\s*\]")
 _NAME = re.compile(r"[^/\[\]]+")
+_VARIABLE = re.compile(r"\$\(?json\((.*?)\)\)?", re.DOTALL)
 _VAR = re.compile(r"\$\(?var\(([^()]+)\)\)?")
 
 Step = str | int | None
@@ -110,6 +111,17 @@ class CoreJson(Module):
             elif index == "append":
                 steps.append(None)
             return self._put(path.name, steps, content, value is None)
+        except (LookupError, TypeError, ValueError):
+            return False
+
+    def link(self, destination: str, source: str) -> bool:
+        """Let the `$json(path)` of one text mean the very node of another; False when there is none."""
+        places = [_VARIABLE.fullmatch(text) for text in (destination, source)]
+        if None in places:
+            return False
+        try:
+            path, origin = (parse_path(place[1]) for place in places)      # type: ignore[index]
+            return self._put(path.name, path.resolve(self.env.vars), self._find(origin), False)
         except (LookupError, TypeError, ValueError):
             return False
 

@@ -101,7 +101,7 @@ def _with_guards(pen: Pen, node: n.Call, spec: FunctionSpec, name: str, given: l
 def work(pen: Pen, node: n.Call) -> str:
     """Emit the call inside `async()` or `launch()`: a function without arguments that starts it, or a bare code."""
     spec = pen.unit.registry.function(node.name)
-    method = spec and pen.unit.bound(spec.module, spec.attr)
+    method = spec and pen.unit.bound(spec.module, spec.deferred or spec.attr)
     if spec is None or method is None:
         return f"_unknown({f'unknown function {node.name}'!r})"
     given = arguments(pen, node, spec)
