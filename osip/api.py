@@ -18,7 +18,7 @@ from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
 from osip.core.run.log import python_level
 from osip.core.run.recurrence import parse_recurrence
-from osip.core.run.table import open_tables
+from osip.core.run.table import open_tables, parse_partition
 from osip.core.run.variable import avp_name
 from osip.core.run.words import HeaderWords, UriWords, body_parts, set_body_parts
 from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
@@ -54,7 +54,7 @@ __all__ = [
     "M_OTHER", "M_PRACK", "M_REGISTER", "Media", "merge", "Message", "METHOD_IDS", "mi", "MIError", "Module",
     "ModuleError", "NameAddr", "needs", "one_line", "open_tables", "OsipError", "param", "Parse", "parse",
     "parse_auth",
-    "parse_endpoint", "parse_name_addr", "parse_params", "parse_recurrence", "parse_sdp", "parse_uri", "ParseError", "Part", "parts_of",
+    "parse_endpoint", "parse_name_addr", "parse_params", "parse_partition", "parse_recurrence", "parse_sdp", "parse_uri", "ParseError", "Part", "parts_of",
     "posix", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "reply",
     "ReplyRoute", "Request", "RequestRoute", "Response", "Route", "rpc", "Scope", "Sdp", "set_body_parts", "Severity", "slot",
     "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Target",

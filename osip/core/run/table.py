@@ -1,6 +1,7 @@
 """Open the SQL tables of a module: made in the embedded default, checked in a database of the operator's."""
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,3 +30,17 @@ async def open_tables(env: Env, url: str, specs: dict[str, TableSpec], module: s
     except StoreError as error:
         raise ModuleError(f"{module}: {error}") from error
     return sql
+
+
+def parse_partition(text: str) -> tuple[str, dict[str, str]]:
+    """Parse `name: key=value; key=value`."""
+    name, colon, rest = text.partition(":")
+    if not colon or not re.fullmatch(r"\w+", name.strip()):
+        raise ValueError(f'"{text}" is no partition: write "name: db_url=...; table_name=..."')
+    found = {}
+    for piece in filter(None, (part.strip() for part in rest.split(";"))):
+        key, equals, value = piece.partition("=")
+        if not equals:
+            raise ValueError(f'"{piece}" is not key=value')
+        found[key.strip()] = value.strip()
+    return name.strip(), found

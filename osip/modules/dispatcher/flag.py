@@ -67,20 +67,6 @@ def parse_state(text: str) -> int:
     return state
 
 
-def parse_partition(text: str) -> tuple[str, dict[str, str]]:
-    """Parse `name: key=value; key=value`."""
-    name, colon, rest = text.partition(":")
-    if not colon or not re.fullmatch(r"\w+", name.strip()):
-        raise ValueError(f'"{text}" is no partition: write "name: db_url=...; table_name=..."')
-    found = {}
-    for piece in filter(None, (part.strip() for part in rest.split(";"))):
-        key, equals, value = piece.partition("=")
-        if not equals:
-            raise ValueError(f'"{piece}" is not key=value')
-        found[key.strip()] = value.strip()
-    return name.strip(), found
-
-
 def parse_list(text: str) -> frozenset[int]:
     """Parse numbers separated by commas."""
     try:

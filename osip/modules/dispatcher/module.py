@@ -5,11 +5,11 @@ from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 from osip.api import (Ctx, Env, Module, ModuleError, OsipError, Parse, Scope, StoreError, Var, avp_name,
-                      check_version, create_tables, event, function, mi, needs, param, table, timer)
+                      check_version, create_tables, event, function, mi, needs, param, parse_partition, table, timer)
 from osip.modules.dispatcher import mi as bodies
 from osip.modules.dispatcher import probe, select, source
 from osip.modules.dispatcher.flag import (SelectFlags, parse_algorithms, parse_blacklist, parse_flags, parse_list,
-                                          parse_partition, parse_sets, parse_state, parse_states)
+                                          parse_sets, parse_state, parse_states)
 from osip.modules.dispatcher.state import ACTIVE, INACTIVE, PROBING, WORDS, Destination, Group, Partition
 
 Sets = Annotated[Any, Parse(parse_sets)]

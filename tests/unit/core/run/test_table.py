@@ -9,7 +9,7 @@ import pytest
 
 from osip.api import ModuleError, create_tables, table
 from osip.core.run.config import Config
-from osip.core.run.table import open_tables
+from osip.core.run.table import open_tables, parse_partition
 from osip.core.store.sql import Stores
 
 SPEC = table("things", 4, "name char(20)=''").spec()
@@ -45,3 +45,16 @@ async def test_other_databases_are_checked(tmp_path: Path, own: bool) -> None:
 async def test_no_url_is_a_reason_to_refuse(tmp_path: Path) -> None:
     with pytest.raises(ModuleError, match="m: .*no database URL"):
         await open_tables(env(tmp_path), "nonsense", {"things": SPEC}, "m")
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    ("east: db_url=sqlite:///x; table_name=t", ("east", {"db_url": "sqlite:///x", "table_name": "t"})),
+    ("east:", ("east", {}))])
+def test_partition(text: str, found: Any) -> None:
+    assert parse_partition(text) == found
+
+
+@pytest.mark.parametrize("text", ["x", "x: y"])
+def test_no_partition(text: str) -> None:
+    with pytest.raises(ValueError):
+        parse_partition(text)

@@ -25,13 +25,6 @@ def test_sets(text, found):
     assert flag.parse_sets(text) == found
 
 
-@pytest.mark.parametrize(("text", "found"), [
-    ("east: db_url=sqlite:///x; table_name=t", ("east", {"db_url": "sqlite:///x", "table_name": "t"})),
-    ("east:", ("east", {}))])
-def test_partition(text, found):
-    assert flag.parse_partition(text) == found
-
-
 @pytest.mark.parametrize(("parse", "text", "found"), [
     (flag.parse_algorithms, "4", (4,)), (flag.parse_algorithms, "4,8", (4, 8)),
     (flag.parse_states, "ip", {1, 2}), (flag.parse_state, "p", 2), (flag.parse_state, "0", 0),
@@ -42,8 +35,8 @@ def test_others(parse, text, found):
 
 @pytest.mark.parametrize(("parse", "text"), [
     (flag.parse_flags, "x"), (flag.parse_sets, "x"), (flag.parse_sets, ""), (flag.parse_algorithms, "rr"),
-    (flag.parse_states, "x"), (flag.parse_states, ""), (flag.parse_state, "x"), (flag.parse_partition, "x"),
-    (flag.parse_partition, "x: y"), (flag.parse_list, "x"), (flag.parse_blacklist, "x"), (flag.parse_blacklist, "=1")])
+    (flag.parse_states, "x"), (flag.parse_states, ""), (flag.parse_state, "x"),
+    (flag.parse_list, "x"), (flag.parse_blacklist, "x"), (flag.parse_blacklist, "=1")])
 def test_refused(parse, text):
     with pytest.raises(ValueError):
         parse(text)

@@ -7,11 +7,11 @@ from kit.builtin import Holder
 from kit.gateways import LIST, Gateways, Tm
 from kit.playbook import FakeProgram, make_worker
 
-from osip.api import MIError, ModuleError
+from osip.api import MIError, ModuleError, parse_partition
 from osip.core.store.sql import Stores
 from osip.core.store.tables import create_tables
 from osip.modules.dispatcher import Dispatcher
-from osip.modules.dispatcher.flag import parse_partition, parse_states
+from osip.modules.dispatcher.flag import parse_states
 from osip.modules.dispatcher.state import ACTIVE, INACTIVE, PROBING
 
 
