@@ -17,7 +17,9 @@ from osip.core.run import forward, refusal, reply
 from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
 from osip.core.run.log import python_level
+from osip.core.run.preference import Preferences, parse_scheme, parse_urls, script_value
 from osip.core.run.recurrence import parse_recurrence
+from osip.core.run.share import Replicated, SharedCounts
 from osip.core.run.table import open_tables, parse_partition
 from osip.core.run.variable import avp_name
 from osip.core.run.words import HeaderWords, UriWords, body_parts, set_body_parts
@@ -54,9 +56,9 @@ __all__ = [
     "M_OTHER", "M_PRACK", "M_REGISTER", "Media", "merge", "Message", "METHOD_IDS", "mi", "MIError", "Module",
     "ModuleError", "NameAddr", "needs", "one_line", "open_tables", "OsipError", "param", "Parse", "parse",
     "parse_auth",
-    "parse_endpoint", "parse_name_addr", "parse_params", "parse_partition", "parse_recurrence", "parse_sdp", "parse_uri", "ParseError", "Part", "parts_of",
-    "posix", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "reply",
-    "ReplyRoute", "Request", "RequestRoute", "Response", "Route", "rpc", "Scope", "Sdp", "set_body_parts", "Severity", "slot",
+    "parse_endpoint", "parse_name_addr", "parse_params", "parse_partition", "parse_recurrence", "parse_scheme", "parse_sdp", "parse_uri", "parse_urls", "ParseError", "Part", "parts_of",
+    "posix", "Preferences", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "Replicated", "reply",
+    "ReplyRoute", "Request", "RequestRoute", "Response", "Route", "rpc", "Scope", "script_value", "Sdp", "set_body_parts", "Severity", "SharedCounts", "slot",
     "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Target",
     "TcpTransport", "timer", "transform", "UdpTransport", "unescape_user", "Uri", "uri_equal", "UriWords", "Value",
     "Var", "verify_digest",
