@@ -54,6 +54,12 @@ async def _one(commands: Commands, request: Any) -> dict[str, Any] | None:
     return None if silent else {"jsonrpc": "2.0", "result": result, "id": ident}
 
 
+def notification(method: str, params: dict[str, Any]) -> bytes:
+    """Return a notification; parameters without names (1, 2, …) become an array."""
+    numbered = bool(params) and all(key.isdigit() for key in params)
+    return encode({"jsonrpc": "2.0", "method": method, "params": list(params.values()) if numbered else params})
+
+
 def _error(ident: Any, code: int, message: str, data: Any = None) -> dict[str, Any]:
     error: dict[str, Any] = {"code": code, "message": message}
     if data is not None:

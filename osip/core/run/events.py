@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from osip.core.run.env import Env
 
 Deliver = Callable[[str, dict[str, Any]], None]
+MOST_SUBSCRIBERS = 1000         # of one event
 
 
 @dataclass(slots=True)
@@ -43,11 +44,15 @@ class Events:
             record = self.records[name] = EventRecord(name, len(self.records))
         return record
 
-    def subscribe(self, name: str, address: str, deliver: Deliver, until: float | None = None) -> None:
-        """Add or renew a subscriber of an event."""
+    def subscribe(self, name: str, address: str, deliver: Deliver, until: float | None = None) -> bool:
+        """Add or renew a subscriber of an event; False when it has too many."""
         record = self.declare(name)
-        record.subscribers = [s for s in record.subscribers if s.address != address]
-        record.subscribers.append(Subscriber(address, deliver, until))
+        now = self._env.now
+        kept = [s for s in record.subscribers if s.address != address and (s.until is None or s.until > now)]
+        if len(kept) >= MOST_SUBSCRIBERS:
+            return False
+        record.subscribers = [*kept, Subscriber(address, deliver, until)]
+        return True
 
     def unsubscribe(self, name: str, address: str) -> bool:
         """Remove a subscriber; False when it was not there."""
