@@ -8,15 +8,24 @@ from osip.core.exports.spec import Hook, Scope, StatKind
 from osip.core.exports.types import (BranchRoute, FailureRoute, FlagName, Parse, Raw, ReplyRoute, RequestRoute, Route,
                                      Static, Value, Var, flag_parser, one_line, posix, regex)
 from osip.core.mi import rpc
-from osip.core.net.connections import StreamLimits
+from osip.core.net.connections import StreamLimits, worker_of
 from osip.core.net.endpoint import (DEFAULT_PORTS, RELIABLE, Dest, Endpoint, LocalSocket, Source, bracket, is_ip,
                                     parse_endpoint)
+from osip.core.net.proxied import trusted_network
+from osip.core.net.capture import CapturedSource, HepTcp, HepUdp
+from osip.core.net.hep import HEP_LOG, HEP_RTCP, HEP_SIP, HepFramer, HepPacket, decode_hep, encode_hep
+from osip.core.net.sctp import SctpTransport
 from osip.core.net.tcp import TcpTransport
+from osip.core.net.tls import TlsDomain, TlsTransport
+from osip.core.net.transport import Complaint
 from osip.core.net.udp import UdpTransport
+from osip.core.net.websocket import WsLimits
+from osip.core.net.ws import WssTransport, WsTransport
 from osip.core.run import forward, refusal, reply
 from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
 from osip.core.run.log import python_level
+from osip.core.run.outbox import Outbox
 from osip.core.run.preference import Preferences, parse_scheme, parse_urls, script_value
 from osip.core.run.recurrence import parse_recurrence
 from osip.core.run.share import Replicated, SharedCounts
@@ -44,7 +53,8 @@ from osip.core.store.tables import check_version, create_tables
 
 __all__ = [
     "answer_challenge", "Auth", "avp_name", "bare_type", "body_parts", "BodyPart", "bracket", "BranchRoute",
-    "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "check", "check_version",
+    "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "check", "check_version", "CapturedSource", "Complaint", "decode_hep", "encode_hep", "HepFramer", "HepPacket", "HepTcp", "HepUdp",
+    "HEP_LOG", "HEP_RTCP", "HEP_SIP",
     "create_tables", "Ctx",
     "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "Edits", "Endpoint", "Env", "event", "FailureRoute",
     "find_credentials", "find_param", "flag_parser", "FlagName", "forward", "function", "gauge", "H_ACCEPT", "H_ALLOW",
@@ -54,12 +64,12 @@ __all__ = [
     "H_TO", "H_UNSUPPORTED", "H_USER_AGENT", "H_VIA", "H_WWW_AUTHENTICATE", "header_id", "HeaderWords", "Hook", "hook",
     "is_ip", "is_known_algorithm", "is_token", "LocalSocket", "M_ACK", "M_BYE", "M_CANCEL", "M_INVITE", "M_OPTIONS",
     "M_OTHER", "M_PRACK", "M_REGISTER", "Media", "merge", "Message", "METHOD_IDS", "mi", "MIError", "Module",
-    "ModuleError", "NameAddr", "needs", "one_line", "open_tables", "OsipError", "param", "Parse", "parse",
+    "ModuleError", "NameAddr", "needs", "one_line", "open_tables", "OsipError", "Outbox", "param", "Parse", "parse",
     "parse_auth",
     "parse_endpoint", "parse_name_addr", "parse_params", "parse_partition", "parse_recurrence", "parse_scheme", "parse_sdp", "parse_uri", "parse_urls", "ParseError", "Part", "parts_of",
     "posix", "Preferences", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "Replicated", "reply",
-    "ReplyRoute", "Request", "RequestRoute", "Response", "Route", "rpc", "Scope", "script_value", "Sdp", "set_body_parts", "Severity", "SharedCounts", "slot",
+    "ReplyRoute", "Request", "RequestRoute", "Response", "Route", "rpc", "Scope", "script_value", "SctpTransport", "Sdp", "set_body_parts", "Severity", "SharedCounts", "slot",
     "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Target",
-    "TcpTransport", "timer", "transform", "UdpTransport", "unescape_user", "Uri", "uri_equal", "UriWords", "Value",
-    "Var", "verify_digest",
+    "TcpTransport", "timer", "TlsDomain", "TlsTransport", "transform", "trusted_network", "UdpTransport", "unescape_user", "Uri", "uri_equal", "UriWords", "Value",
+    "Var", "verify_digest", "WsLimits", "WssTransport", "WsTransport",
 ]

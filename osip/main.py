@@ -3,28 +3,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from osip.core.errors import OsipError, ScriptError
 from osip.core.exports.diagnostic import Diagnostic
 from osip.core.exports.registry import Registry
-from osip.core.net.endpoint import DEFAULT_PORTS, LocalSocket, parse_endpoint
+from osip.core.net.endpoint import DEFAULT_PORTS, RELIABLE, LocalSocket, parse_endpoint
 from osip.core.net.listen import expand, name_aliases
 from osip.core.run import log
 from osip.core.run.config import Config
+from osip.core.run.crew import CrewWorker
 from osip.core.run.env import Env
 from osip.core.run.management import CoreCommands
 from osip.core.run.master import Master
 from osip.core.run.program import Program
 from osip.core.run.reload import apply, check_modules
+from osip.core.run.supervisor import Supervisor
 from osip.core.run.worker import Worker
 from osip.script.boot import CheckResult, compile_script
 from osip.script.builtins import BUILTINS
 from osip.script.emit import emit
 
 _log = logging.getLogger("osip.core")
+
+MOST_WORKERS = 64
 
 
 @dataclass(slots=True)
@@ -42,6 +48,8 @@ class Options:
     user: str = ""
     group: str = ""
     grace: float = 10.0
+    udp_workers: int | None = None
+    tcp_workers: int | None = None
 
 
 @dataclass(slots=True)
@@ -52,6 +60,7 @@ class Prepared:
     config: Config
     program: Program | None
     found: list[Diagnostic]
+    sockets: list[LocalSocket] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -62,10 +71,14 @@ class Server:
     worker: Worker
     reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    def master(self, ready: Callable[[], None]) -> Master:
+    def master(self, ready: Callable[[], None], is_daemon: bool = False) -> Master | Supervisor:
+        """Return what runs it: several workers need one that looks after them."""
         config, options = self.worker.env.config, self.options
-        return Master(self.worker, self.reload, grace=options.grace, pid_file=options.pid_file,
-                      user=options.user or config.user, group=options.group or config.group, ready=ready)
+        rest: dict[str, Any] = dict(grace=options.grace, pid_file=options.pid_file, user=options.user or config.user,
+                                    group=options.group or config.group, ready=ready)
+        if isinstance(self.worker, CrewWorker):
+            return Supervisor(self.worker, self, is_daemon=is_daemon, **rest)
+        return Master(self.worker, self.reload, **rest)
 
     async def reload(self, dry_run: bool = False) -> list[Diagnostic]:
         """Check and compile the script again and swap it in, parameters, settings and new sockets included.
@@ -74,16 +87,17 @@ class Server:
         nothing changes in any case.
         """
         async with self.reloading:
-            new = await asyncio.to_thread(self._prepare)
+            new = await asyncio.to_thread(self.prepare)
             errors = [d for d in new.found if d.is_error]
             if errors:
                 _log.error("reload refused errors=%d first=%s:%d:%d %s %s", len(errors), errors[0].span.file,
                            errors[0].span.line, errors[0].span.col, errors[0].code, errors[0].message)
             elif not dry_run:
-                self._swap(new)
+                self.swap(new)
             return new.found
 
-    def _prepare(self) -> Prepared:
+    def prepare(self) -> Prepared:
+        """Check the script and compile it beside the running one."""
         checked, config = new_registry(), Config()
         result = check(self.options, checked, config)
         running = self.worker.registry
@@ -95,12 +109,23 @@ class Server:
             for instance in running.instances.values():
                 found += instance.reload_check(program)
         override(self.options, config)
-        return Prepared(result, checked, config, program, found)
+        new = Prepared(result, checked, config, program, found)
+        if program is not None:
+            try:
+                new.sockets = listen_sockets(self.options, result, config)      # may ask for names: not while swapping
+            except OsipError as error:
+                found.append(Diagnostic("E311", str(error)))
+        return new
 
-    def _swap(self, new: Prepared) -> None:
+    def new_sockets(self, new: Prepared) -> list[LocalSocket]:
+        """Return the sockets that a changed script adds."""
+        present = {socket.text for socket in self.worker.env.sockets}
+        return [socket for socket in new.sockets if socket.text not in present]
+
+    def swap(self, new: Prepared) -> None:
+        """Put what was prepared in use."""
         try:
-            new.found += apply(self.worker, new.registry, new.config,
-                               listen_sockets(self.options, new.result, new.config))
+            new.found += apply(self.worker, new.registry, new.config, new.sockets)
         except OsipError as error:
             new.found.append(Diagnostic("E311", str(error)))
             _log.error("reload refused error=%s", error)
@@ -130,10 +155,13 @@ def build(options: Options) -> Server:
         raise ScriptError(f"{options.path} has {len(result.errors)} error(s)", result.diagnostics, result.script)
     override(options, config)
     log.set_up(config)
+    if config.wdir:
+        change_folder(options, config.wdir)
     sockets = listen_sockets(options, result, config)
     registry.create()
     env = Env(config, registry)
-    worker = Worker(env, registry, sockets)
+    workers = count_workers(config, sockets)
+    worker = CrewWorker(env, registry, sockets, workers) if workers > 1 else Worker(env, registry, sockets)
     env.sql = worker.stores.sql
     worker.init_modules()
     env.begin_program()
@@ -143,8 +171,37 @@ def build(options: Options) -> Server:
     return server
 
 
+def change_folder(options: Options, folder: str) -> None:
+    """Work in a folder from now on (`wdir`); a reload still finds the script. OsipError when it cannot be entered."""
+    options.path = os.path.abspath(options.path)
+    if options.pid_file:
+        options.pid_file = os.path.abspath(options.pid_file)
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise OsipError(f"wdir: cannot change to {folder}: {error.strerror}") from None
+
+
+def count_workers(config: Config, sockets: list[LocalSocket]) -> int:
+    """Return how many worker processes the script asks for; each serves all sockets, so the largest number counts."""
+    if config.debug_mode:
+        return 1
+    is_stream = {socket.proto in RELIABLE for socket in sockets}
+    wanted = [1, *(int(str(socket.options.get("use_workers") or 1)) for socket in sockets)]
+    wanted += [config.tcp_workers] if True in is_stream else []
+    wanted += [config.udp_workers] if False in is_stream else []
+    if max(wanted) > MOST_WORKERS:
+        _log.warning("workers=%d are too many, there will be %d: one for each core is enough", max(wanted),
+                     MOST_WORKERS)
+    return min(max(wanted), MOST_WORKERS)
+
+
 def override(options: Options, config: Config) -> None:
     """Let the command line have the last word."""
+    if options.udp_workers is not None:
+        config.udp_workers = options.udp_workers
+    if options.tcp_workers is not None:
+        config.tcp_workers = options.tcp_workers
     if options.debug:
         config.set("debug_mode", 1)
     if options.log_level is not None:

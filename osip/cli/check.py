@@ -1,6 +1,7 @@
-"""`osip check` and `osip explain`: findings about a script, as text or JSON."""
+"""`osip check` and `osip explain`: findings about a script, as text, JSON or SARIF."""
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,10 @@ import click
 
 from osip.cli.output import FAILED, fail
 from osip.core.exports.diagnostic import Diagnostic
+
+
+FORMS = ("text", "json", "sarif")
+SCRIPT = "osip.cfg"
 
 
 def show(found: Sequence[Diagnostic], script: Any, err: bool = False) -> None:
@@ -21,13 +26,17 @@ def show(found: Sequence[Diagnostic], script: Any, err: bool = False) -> None:
 
 def run_check(path: str, form: str, preprocessor: str = "", defines: dict[str, str] | None = None) -> int:
     """Check a script and print what was found; return the exit code (1 with errors)."""
+    from osip import __version__
     from osip.core.run.config import Config
     from osip.main import Options, check, new_registry
     from osip.script.report import render_json
+    from osip.script.sarif import render_sarif
 
     result = check(Options(path, preprocessor=preprocessor, defines=defines or {}), new_registry(), Config())
     if form == "json":
         click.echo(render_json(result.diagnostics))
+    elif form == "sarif":
+        click.echo(render_sarif(result.diagnostics, __version__))
     else:
         show(result.diagnostics, result.script)
         errors = len(result.errors)
@@ -39,23 +48,39 @@ def run_check(path: str, form: str, preprocessor: str = "", defines: dict[str, s
 @click.command()
 @click.option("-f", "--file", "path", help="The script (or give it as an argument).")
 @click.argument("script", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Findings as a JSON list.")
+@click.option("-o", "--format", "form", type=click.Choice(FORMS), default="text", show_default=True,
+              help="Form of the findings.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("-p", "--preprocessor", default="", metavar="COMMAND", help="Pipe the script through a command.")
 @click.option("--define", multiple=True, metavar="NAME=VALUE", help="Replace NAME in the script.")
-def check(path: str | None, script: str | None, as_json: bool, preprocessor: str, define: tuple[str, ...]) -> None:
-    """Check a script without running it; exits 1 when it has errors."""
+def check(path: str | None, script: str | None, form: str, as_json: bool, preprocessor: str,
+          define: tuple[str, ...]) -> None:
+    """Check a script without running it; exits 1 when it has errors.
+
+    SCRIPT may be a folder: its osip.cfg is meant then.
+    """
     from osip.cli.start import pairs, path_or_default
 
-    raise SystemExit(run_check(path_or_default(path or script), "json" if as_json else "text", preprocessor,
+    raise SystemExit(run_check(of_folder(path_or_default(path or script)), "json" if as_json else form, preprocessor,
                                pairs(define, "--define")))
 
 
+def of_folder(path: str) -> str:
+    """Return the script of a folder as `osip new` writes one; any other path as it is."""
+    inside = os.path.join(path, SCRIPT)
+    return inside if os.path.isfile(inside) else path
+
+
 @click.command()
-@click.argument("code")
-def explain(code: str) -> None:
-    """Explain a diagnostic code, such as E101."""
+@click.argument("code", required=False)
+def explain(code: str | None) -> None:
+    """Explain a diagnostic code, such as E101; without a code list them all."""
     from osip.script.report import CATALOGUE
 
+    if code is None:
+        for name, one in CATALOGUE.items():
+            click.echo(f"{name}  {one.title}")
+        return
     entry = CATALOGUE.get(code.upper())
     if entry is None:
         fail(f'there is no diagnostic "{code}"')

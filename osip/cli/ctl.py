@@ -87,7 +87,8 @@ def restart(ctx: click.Context, path: str, pid_file: str) -> None:
 def ps(obj: tuple[str, str]) -> None:
     """List the processes of the server."""
     rows = result_of("ps", (), obj[0])["Processes"]
-    show_rows(("id", "pid", "type"), [(r["ID"], r["PID"], r["Type"]) for r in rows], obj[1])
+    show_rows(("id", "pid", "type", "load", "messages"),
+              [(r["ID"], r["PID"], r["Type"], r.get("Load", ""), r.get("Messages", "")) for r in rows], obj[1])
 
 
 @osipctl.command()

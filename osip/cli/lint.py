@@ -3,13 +3,14 @@ from __future__ import annotations
 
 import click
 
+from osip.cli.check import FORMS, of_folder
 from osip.cli.output import LINT_ERRORS, LINT_WARNINGS
 
 
 @click.command()
 @click.option("-f", "--file", "path", help="The script (or give it as an argument).")
 @click.argument("script", required=False)
-@click.option("--format", "form", type=click.Choice(("text", "json", "sarif")), default="text", show_default=True,
+@click.option("-o", "--format", "form", type=click.Choice(FORMS), default="text", show_default=True,
               help="Form of the findings.")
 @click.option("--strict", is_flag=True, help="Warnings count too: exit 6.")
 @click.option("--fix", is_flag=True, help="Write the new spelling over old ones, then look again.")
@@ -17,11 +18,15 @@ from osip.cli.output import LINT_ERRORS, LINT_WARNINGS
 @click.option("--define", multiple=True, metavar="NAME=VALUE", help="Replace NAME in the script.")
 def lint(path: str | None, script: str | None, form: str, strict: bool, fix: bool, preprocessor: str,
          define: tuple[str, ...]) -> None:
-    """Check a script with the opinionated rules; exits 5 with errors, 6 with warnings when --strict."""
+    """Check a script with the opinionated rules; exits 5 with errors, 6 with warnings when --strict.
+
+    SCRIPT may be a folder: its osip.cfg is meant then.
+    """
     from osip.cli.start import pairs, path_or_default
     from osip.main import Options
 
-    options = Options(path_or_default(path or script), preprocessor=preprocessor, defines=pairs(define, "--define"))
+    options = Options(of_folder(path_or_default(path or script)), preprocessor=preprocessor,
+                      defines=pairs(define, "--define"))
     raise SystemExit(run_lint(options, form, strict, fix))
 
 

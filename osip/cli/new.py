@@ -27,6 +27,7 @@ changed stands under "To do" at its head.
 ```sh
 osip check {script}          # what is wrong, and where
 osip lint {script}           # what is allowed but seldom meant
+osip test --cov              # the tests in osip.osiptest, and which lines they run
 osip start -f {script}       # run it here; Ctrl-C stops it
 osip fmt -w {script}         # lay it out evenly
 ```
@@ -38,16 +39,16 @@ error is never taken: the old one goes on.
 
 def kinds() -> list[str]:
     """Return the starters that can run here: every module that they load exists."""
+    return [kind for kind in ABOUT if not lacking(kind)]
+
+
+def lacking(kind: str) -> list[str]:
+    """Return the modules that a starter loads and this osip does not have."""
     from osip.core.exports import loader
 
+    text = (files("osip.cli") / "templates" / f"{kind}.cfg").read_text("utf-8")
     known = set(loader.available())
-    folder = files("osip.cli") / "templates"
-    found = []
-    for kind in ABOUT:
-        script = folder / f"{kind}.cfg"
-        if script.is_file() and set(_LOAD.findall(script.read_text("utf-8"))) <= known:
-            found.append(kind)
-    return found
+    return [name for name in _LOAD.findall(text) if name not in known]
 
 
 def contents(kind: str) -> dict[str, str]:
@@ -67,7 +68,9 @@ class _Kind(click.ParamType):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the kind, or say which ones there are."""
-        if value not in kinds():
+        if value in ABOUT and (missing := lacking(value)):
+            self.fail(f"{value} needs the module {missing[0]}, which is not part of this osip", param, ctx)
+        if value not in ABOUT:
             self.fail(f"{value!r} is none of {', '.join(kinds())}", param, ctx)
         return value
 
@@ -76,7 +79,10 @@ class _Kind(click.ParamType):
 @click.argument("kind", type=_Kind())
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def new(kind: str, folder: Path) -> None:
-    """Write a commented script of one KIND into DIR: residential, trunking or loadbalancer."""
+    """Write a commented script of one KIND, with its tests, into DIR.
+
+    KIND is residential, trunking, loadbalancer, edge or webrtc.
+    """
     made = contents(kind)
     there = [name for name in sorted(made) if (folder / name).exists()]
     if there:
@@ -89,4 +95,4 @@ def new(kind: str, folder: Path) -> None:
         fail(f"cannot write to {folder}: {error.strerror}")
     for name in sorted(made):
         click.echo(f"{folder / name}")
-    click.echo(f"next: osip start -f {folder / SCRIPT}")
+    click.echo(f"next: osip test {folder}, then osip start -f {folder / SCRIPT}")

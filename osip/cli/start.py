@@ -41,7 +41,7 @@ def serve(options: Any, announce: Any = None) -> None:
             sys.stdout.flush()
             if announce is not None:
                 announce()
-        server.master(ready).run()
+        server.master(ready, is_daemon=announce is not None).run()
     except ScriptError as error:
         show(error.diagnostics, error.script, err=True)
         fail(str(error.reason), LINT_ERRORS)
@@ -59,6 +59,8 @@ def lines(server: Any) -> list[str]:
     loaded = len(server.worker.registry.loaded)
     out.append(f"{server.options.path}: {loaded} modules, {env.program.route_count()} routes")
     out += env.announcements
+    if env.workers > 1:
+        out.append(f"{env.workers} workers")
     out.append(f"ready, pid {os.getpid()}")
     return out
 
@@ -105,6 +107,9 @@ def path_or_default(path: str | None) -> str:
 @click.option("-P", "--pid-file", default="", help="Write the process id there.")
 @click.option("-u", "--user", default="", help="Run as this user.")
 @click.option("-g", "--group", default="", help="Run as this group.")
+@click.option("-n", "--udp-workers", type=click.IntRange(1, 64), help="Worker processes (as udp_workers).")
+@click.option("-N", "--tcp-workers", type=click.IntRange(1, 64),
+              help="Worker processes for stream sockets (as tcp_workers).")
 @click.option("--log-level", type=click.IntRange(-3, 4), help="-3 alert to 4 debug.")
 @click.option("--define", multiple=True, metavar="NAME=VALUE", help="Replace NAME in the script (an extension).")
 @click.option("--grace", type=click.FloatRange(0, 3600), default=10.0, show_default=True,
@@ -122,8 +127,8 @@ def start(path: str | None, argv: tuple[str, ...], define: tuple[str, ...], list
 @click.option("-c", "check_only", is_flag=True, help="Check the script and exit.")
 @click.option("-C", "check_all", is_flag=True, help="Check the script with its routes and exit.")
 @click.option("-l", "listen", multiple=True, metavar="PROTO:HOST:PORT", help="Listen here instead.")
-@click.option("-n", "udp_workers", type=int, help="UDP workers (one worker serves all for now).")
-@click.option("-N", "tcp_workers", type=int, help="TCP workers (one worker serves all for now).")
+@click.option("-n", "udp_workers", type=int, help="Worker processes (as udp_workers).")
+@click.option("-N", "tcp_workers", type=int, help="Worker processes for stream sockets (as tcp_workers).")
 @click.option("-d", "louder", count=True, help="More log; repeat it.")
 @click.option("-D", "debug", is_flag=True, help="Debug mode, in the foreground.")
 @click.option("-E", "stderr", is_flag=True, help="Log to standard error.")
@@ -154,7 +159,8 @@ def start_short(path: str | None, check_only: bool, check_all: bool, louder: int
     path = path_or_default(path)
     if check_only or check_all:
         raise SystemExit(run_check(path, "text", rest["preprocessor"]))
-    kept = {name: rest[name] for name in ("stderr", "preprocessor", "pid_file", "user", "group")}
+    kept = {name: rest[name] for name in ("stderr", "preprocessor", "pid_file", "user", "group",
+                                               "udp_workers", "tcp_workers")}
     options = Options(os.path.abspath(path), listen, argv=pairs(argv, "-o"), debug=debug,
                       log_level=min(4, 2 + louder) if louder else None, **kept)
     if folder:

@@ -89,8 +89,10 @@ def wanted(paths: tuple[str, ...]) -> tuple[list[Path], list[Path]]:
 @click.option("--cov-fail-under", type=float, default=0.0, metavar="PERCENT", help="Fail when fewer lines ran.")
 @click.option("--cov-lcov", metavar="FILE", type=click.Path(dir_okay=False), help="Write the coverage as lcov.")
 @click.option("--cov-json", metavar="FILE", type=click.Path(dir_okay=False), help="Write the coverage as JSON.")
-def test(paths: tuple[str, ...], verbose: bool, output: str, cov: bool, cov_fail_under: float, cov_lcov: str | None,
-         cov_json: str | None) -> None:
+@click.option("--cov-html", metavar="DIR", type=click.Path(file_okay=False),
+              help="Write the coverage as pages for a browser.")
+def test(paths: tuple[str, ...], verbose: bool, output: str, cov: bool, cov_fail_under: float,
+         **files: str | None) -> None:
     """Run the tests of scripts: *.osiptest files, and Python tests that use the fixture `script`.
 
     Exits 0 when all pass, 1 when one fails or too little ran, 2 when there is nothing to run.
@@ -100,7 +102,7 @@ def test(paths: tuple[str, ...], verbose: bool, output: str, cov: bool, cov_fail
 
     plain, python = wanted(paths)
     started = time.perf_counter()
-    counted = report.Coverage() if cov or cov_fail_under or cov_lcov or cov_json else None
+    counted = report.Coverage() if cov or cov_fail_under or any(files.values()) else None
     try:
         results = [one for path in plain for one in suite.run_file(path, counted)]
     except OsipError as error:
@@ -114,23 +116,29 @@ def test(paths: tuple[str, ...], verbose: bool, output: str, cov: bool, cov_fail
         click.echo(suite.as_text(results, verbose))
     bad = any(not one.passed for one in results) or not results
     if counted is not None:
-        bad = _coverage(counted, output, cov_fail_under, cov_lcov, cov_json) or bad
+        bad = _coverage(counted, output, cov_fail_under, files) or bad
     click.echo(f"{time.perf_counter() - started:.2f} s in all", err=True) if verbose else None
     raise SystemExit(FAILED if bad else 0)
 
 
-def _coverage(counted: Any, output: str, limit: float, lcov: str | None, as_json: str | None) -> bool:
+def _coverage(counted: Any, output: str, limit: float, files: dict[str, str | None]) -> bool:
     """Show and write the coverage; return whether it is too small."""
     import json
 
     from osip.testing import coverage as report
+    from osip.testing.page import write_pages
 
     if output == "text":
         click.echo("\n" + report.as_text(counted))
-    if lcov:
-        Path(lcov).write_text(report.as_lcov(counted))
-    if as_json:
-        Path(as_json).write_text(json.dumps(report.as_json(counted), indent=1) + "\n")
+    try:
+        if files["cov_lcov"]:
+            Path(files["cov_lcov"]).write_text(report.as_lcov(counted))
+        if files["cov_json"]:
+            Path(files["cov_json"]).write_text(json.dumps(report.as_json(counted), indent=1) + "\n")
+        if files["cov_html"]:
+            click.echo(f"pages: {write_pages(counted, files['cov_html'])}", err=True)
+    except OSError as error:
+        fail(f"cannot write {error.filename}: {error.strerror}", FAILED)
     if counted.line_percent < limit:
         click.echo(f"osip: {counted.line_percent:.1f}% of the lines ran, {limit:g}% are wanted", err=True)
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from osip.api import Ctx, MIError, Module, Value, function, mi, param, pvar, python_level
+from osip.api import Ctx, MIError, Module, Scope, Value, function, mi, param, pvar, python_level
 
 MAX_TIMERS = 1000
 
@@ -104,14 +104,14 @@ class Benchmark(Module):
         """Microseconds of the last measurement."""
         return self.last_spent
 
-    @mi("enable_global", aliases=("bm_enable_global",))
+    @mi("enable_global", aliases=("bm_enable_global",), scope=Scope.EACH)
     def mi_enable_global(self, enable: int) -> None:
         """Set parameter `enable`: -1, 0 or 1."""
         if enable not in (-1, 0, 1):
             raise MIError(400, "enable must be -1, 0 or 1")
         self.enable = enable
 
-    @mi("enable_timer", aliases=("bm_enable_timer",))
+    @mi("enable_timer", aliases=("bm_enable_timer",), scope=Scope.EACH)
     def mi_enable_timer(self, timer: str, enable: int) -> None:
         """Switch one timer on or off."""
         if enable not in (0, 1):
@@ -120,21 +120,21 @@ class Benchmark(Module):
             raise MIError(404, "no such timer")
         self.timers[timer].enabled = enable
 
-    @mi("granularity", aliases=("bm_granularity",))
+    @mi("granularity", aliases=("bm_granularity",), scope=Scope.EACH)
     def mi_granularity(self, granularity: int) -> None:
         """Set parameter `granularity`."""
         if granularity < 0:
             raise MIError(400, "granularity must not be negative")
         self.granularity = granularity
 
-    @mi("loglevel", aliases=("bm_loglevel",))
+    @mi("loglevel", aliases=("bm_loglevel",), scope=Scope.EACH)
     def mi_loglevel(self, log_level: int) -> None:
         """Set parameter `loglevel`."""
         if not -3 <= log_level <= 4:
             raise MIError(400, "log_level must be from -3 to 4")
         self.loglevel = log_level
 
-    @mi("poll_results", aliases=("bm_poll_results",))
+    @mi("poll_results", aliases=("bm_poll_results",), scope=Scope.EACH)
     def mi_poll_results(self) -> dict[str, Any]:
         """Return the measurements of each timer since the last report, and over all."""
         return {"timers": [{

@@ -15,6 +15,10 @@ class Gflags(Module):
         """Begin with the initial flags and listen to what other workers change."""
         self.mask = self.initial
         self.env.bus.subscribe(_TOPIC, self._apply)
+        self.env.bus.share(_TOPIC, lambda: [self.mask], self._load)
+
+    def _load(self, masks: list[int]) -> None:
+        self.mask = masks[0]
 
     def _apply(self, change: tuple[int, int]) -> None:
         setting, clearing = change

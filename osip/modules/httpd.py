@@ -60,6 +60,8 @@ class Httpd(Module):
         return f"{'https' if self.tls_cert_file else 'http'}://{host}:{self.port}"
 
     async def child_init(self, env: Env) -> None:
+        if env.number:                  # one process can have the port; it asks the others
+            return
         from aiohttp import web         # a tenth of a second to import: only when HTTP is wanted
 
         app = web.Application(client_max_size=self.max_body)

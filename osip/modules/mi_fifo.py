@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from osip.api import Env, MIError, Module, ModuleError, needs, param, timer
+from osip.api import Env, MIError, Module, ModuleError, Scope, needs, param, timer
 from osip.api import rpc as json_rpc
 
 MAX_REQUEST = 1 << 20
@@ -42,7 +42,8 @@ class MiFifo(Module):
         self.env.announcements.append(f"MI fifo {self.fifo_name}")
 
     async def child_init(self, env: Env) -> None:
-        self._open()
+        if not env.number:              # one process can have the pipe; it asks the others
+            self._open()
 
     async def destroy(self) -> None:
         mine = self._is_there()
@@ -53,7 +54,7 @@ class MiFifo(Module):
             except OSError:
                 pass
 
-    @timer(30)
+    @timer(30, on=Scope.LEADER)
     def watch(self) -> None:
         """Make the pipe again when somebody removed it or put another one in its place."""
         if self._is_there():

@@ -3,16 +3,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from osip.api import (DEFAULT_PORTS, Ctx, Module, ModuleError, ParseError, Route, bracket, find_param, function, needs,
-                      param, parse_params, parse_uri, unescape_user)
+from osip.api import (DEFAULT_PORTS, Complaint, Ctx, Module, ModuleError, ParseError, Route, bracket, find_param,
+                      function, needs, param, parse_params, parse_uri, unescape_user)
 
 
 class Hop:
     """A Path header of ours, written when the request is sent: only then is the socket it leaves by known."""
-    __slots__ = ("user", "received", "is_double")
+    __slots__ = ("user", "received", "is_double", "params")
 
-    def __init__(self, user: str, received: str, is_double: bool) -> None:
-        self.user, self.received, self.is_double = user, received, is_double
+    def __init__(self, user: str, received: str, is_double: bool, params: str = "") -> None:
+        self.user, self.received, self.is_double, self.params = user, received, is_double, params
 
     def __call__(self, out: Any) -> bytes:
         came, left = out.socket_in, out.socket_out
@@ -21,7 +21,8 @@ class Hop:
         # The registrar meets the side it will send to first.
         sockets = (left, came) if double else (left,)
         user = f"{self.user}@" if self.user else ""
-        tail = ";lr" + (f";received={self.received}" if self.received else "") + (";r2=on" if double else "")
+        tail = ";lr" + (f";received={self.received}" if self.received else "") + (";r2=on" if double else "") \
+            + self.params
         return "".join([f"Path: <sip:{user}{_address(out.ctx, socket)}{tail}>\r\n" for socket in sockets]).encode(
             "utf-8", "surrogateescape")
 
@@ -36,6 +37,7 @@ class Path(Module):
 
     def mod_init(self) -> None:
         """Listen to rr."""
+        self.complain = Complaint(self.env.log, clock=lambda: self.env.now)
         if self.use_received:
             if self.rr is None:
                 raise ModuleError('path: use_received needs loadmodule "rr.so"')
@@ -57,6 +59,10 @@ class Path(Module):
         transport = f"%3Btransport%3D{proto}" if proto != "udp" else ""
         return self._add(ctx, user or "", f"sip:{bracket(source.host)}:{source.port}{transport}")
 
+    def add(self, ctx: Ctx, params: str) -> None:
+        """Put a Path header with our address and these parameters on top; for other modules."""
+        ctx.edit.insert_hf(Hop("", "", bool(self.enable_double_path), params))
+
     def _add(self, ctx: Ctx, user: str, received: str) -> int:
         if user:
             try:
@@ -77,7 +83,7 @@ class Path(Module):
             if parse_uri(uri).is_sip:
                 ctx.target.du = uri
         except ParseError:
-            self.env.log.info("path: unusable received=%r call_id=%s", received, ctx.msg.call_id)
+            self.complain("path:", "unusable received=%r call_id=%s", received, ctx.msg.call_id)
 
 
 def _address(ctx: Ctx, socket: Any) -> str:

@@ -1,7 +1,7 @@
 """SIP over TCP (RFC 3261 section 18, keep-alives of RFC 5626, connection reuse of RFC 5923)."""
 from __future__ import annotations
 
-from osip.api import Env, Module, StreamLimits, TcpTransport, param
+from osip.api import Env, MIError, Module, StreamLimits, TcpTransport, mi, param, trusted_network
 
 _CHUNK = 65536
 _NEVER_BLOCKS = "a send never blocks; what waits is bounded by tcp_async_max_postponed_chunks"
@@ -15,6 +15,10 @@ class ProtoTcp(Module):
     tcp_crlf_pingpong = param(1, ge=0, le=1, doc="Answer a double CRLF with a CRLF.")
     tcp_crlf_drop = param(0, ge=0, le=1, doc="Drop double CRLFs without an answer.")
     tcp_async_max_postponed_chunks = param(32, ge=1, doc="Most that waits to be sent on a connection, in 64 kB.")
+    max_connections_per_address = param(0, ge=0, doc="Most connections that one address may have open; 0: no limit.")
+    proxy_protocol_from = param(multiple=True, kind=str, parse=trusted_network,
+                                doc="Address or network of load balancers that begin each connection with a PROXY header "
+                                    "(versions 1 and 2); it says who the peer is.")
     tcp_max_msg_chunks = param(4, removed="a message is bounded by its size and by tcp_max_msg_time")
     tcp_send_timeout = param(100, removed=_NEVER_BLOCKS)
     tcp_async = param(1, removed=_NEVER_BLOCKS)
@@ -24,10 +28,18 @@ class ProtoTcp(Module):
     trace_on = param(0, removed=_UNTRACED)
     trace_filter_route = param("", removed=_UNTRACED)
 
+    @mi("trace", aliases=("tcp_trace",), recipes=((), ("trace_mode",)))
+    def mi_trace(self, trace_mode: str | None = None) -> dict[str, str]:
+        """Say whether traffic is traced; `off` is what it is, `on` is refused."""
+        if trace_mode not in (None, "off"):
+            raise MIError(-32602, _UNTRACED)
+        return {"State": "off"}
+
     def make_transport(self, env: Env) -> TcpTransport:
         """Return the transport of this worker; `net:waiting_tcp` counts the bytes of unfinished messages."""
         pong = bool(self.tcp_crlf_pingpong and not self.tcp_crlf_drop)
-        limits = StreamLimits(env.config, self.tcp_async_max_postponed_chunks * _CHUNK, pong)
+        limits = StreamLimits(env.config, self.tcp_async_max_postponed_chunks * _CHUNK, pong,
+                              self.max_connections_per_address, self.proxy_protocol_from)
         transport = TcpTransport(env.config, env.timers, limits)
         env.stats.register("net", "waiting_tcp", lambda: transport.waiting)
         return transport

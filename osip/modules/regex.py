@@ -5,7 +5,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from osip.api import Ctx, MIError, Module, ModuleError, Value, Var, function, mi, param, transform
+from osip.api import Ctx, MIError, Module, ModuleError, Scope, Value, Var, function, mi, param, transform
 
 _NAMED = re.compile(r"\(\?<(?=[A-Za-z_])")
 _GROUP = re.compile(r"\[(\d+)\]")
@@ -98,7 +98,7 @@ class Regex(Module):
         pattern = self.groups.get(group)
         return pattern is not None and pattern.search(string) is not None
 
-    @mi("reload", aliases=("regex_reload",))
+    @mi("reload", aliases=("regex_reload",), scope=Scope.EACH)
     def mi_reload(self) -> None:
         """Read the file again; a bad one changes nothing."""
         if not self.file:

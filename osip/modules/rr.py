@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from osip.api import (DEFAULT_PORTS, H_ROUTE, Ctx, Module, NameAddr, ParseError, Route, Uri, bracket, find_param,
-                      function, param, parse_name_addr, parse_uri, pvar, slot, split_commas)
+from osip.api import (DEFAULT_PORTS, H_ROUTE, Complaint, Ctx, Module, NameAddr, ParseError, Route, Uri, bracket,
+                      find_param, function, param, parse_name_addr, parse_uri, pvar, slot, split_commas)
 
 BRANCH = int(Route.BRANCH)
 
@@ -41,6 +41,7 @@ class Rr(Module):
 
     def mod_init(self) -> None:
         """Start without listeners."""
+        self.complain = Complaint(self.env.log, clock=lambda: self.env.now)
         # Called as (ctx, route parameters) when loose_route has consumed a Route of ours and set the next hop.
         self.watchers: list[Callable[[Ctx, str], Any]] = []
         # Called as (ctx) when a Record-Route is written; they return more parameters for it (`;name=value`) or "".
@@ -207,7 +208,7 @@ class Rr(Module):
         if socket is not None:
             ctx.target.socket = socket
         elif self.enable_socket_mismatch_warning:
-            self.env.log.warning("no socket for the second Route of a double one uri=%s", uri)
+            self.complain("rr:", "no socket for the second Route of a double one uri=%s", uri)
 
     def _consumed(self, ctx: Ctx, uri: Uri) -> None:
         text = str(uri).partition("?")[0].partition("@")

@@ -4,9 +4,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from osip.api import (H_AUTHORIZATION, H_PROXY_AUTHENTICATE, H_PROXY_AUTHORIZATION, H_WWW_AUTHENTICATE, Auth, Ctx,
-                      Message, Module, ModuleError, ParseError, Request, Response, answer_challenge, avp_name,
-                      digest_ha1, is_known_algorithm, param, parse_auth, splice)
+from osip.api import (H_AUTHORIZATION, H_PROXY_AUTHENTICATE, H_PROXY_AUTHORIZATION, H_WWW_AUTHENTICATE, Auth,
+                      Complaint, Ctx, Message, Module, ModuleError, ParseError, Request, Response, answer_challenge,
+                      avp_name, digest_ha1, is_known_algorithm, param, parse_auth, splice)
 
 ANSWERED_BY = {H_WWW_AUTHENTICATE: H_AUTHORIZATION, H_PROXY_AUTHENTICATE: H_PROXY_AUTHORIZATION}
 """Header of a challenge -> header of the credentials."""
@@ -58,6 +58,7 @@ class UacAuth(Module):
 
     def mod_init(self) -> None:
         """Refuse half of a dynamic credential."""
+        self.complain = Complaint(self.env.log, clock=lambda: self.env.now)
         given = [name for name in (self.auth_username_avp, self.auth_realm_avp, self.auth_password_avp) if name]
         if given and len(given) < 3:
             raise ModuleError("uac_auth: auth_username_avp, auth_realm_avp and auth_password_avp go together: "
@@ -96,8 +97,8 @@ class UacAuth(Module):
                     continue
                 before = _given(sent, header, realm, credential.user, ctx)
                 if before is not None and challenge.get("stale").lower() != "true":
-                    self.env.log.warning("uac_auth: credentials refused realm=%r user=%r call_id=%s", realm,
-                                         credential.user, sent.call_id)
+                    self.complain("uac_auth:", "credentials refused realm=%r user=%r call_id=%s", realm,
+                                  credential.user, sent.call_id)
                     continue
                 done.add(realm)
                 found.append(Answer(header, challenge, credential, _next_count(before, challenge),

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from osip.api import (Ctx, Module, Parse, ParseError, Response, Route, Target, Uri, function, needs, param, parse_uri,
-                      regex, slot, uri_equal)
+from osip.api import (Complaint, Ctx, Module, Parse, ParseError, Response, Route, Target, Uri, function, needs, param,
+                      parse_uri, regex, slot, uri_equal)
 
 _FLAGS = ("", "reset_all", "reset_default", "reset_added")
 
@@ -83,6 +83,10 @@ class UacRedirect(Module):
     denied = slot(Filters)
     accepted = slot(Filters)
 
+    def mod_init(self) -> None:
+        """Start without complaints."""
+        self.complain = Complaint(self.env.log, clock=lambda: self.env.now)
+
     # --- filters -------------------------------------------------------------------------------------------------
 
     @function(routes=Route.FAILURE)
@@ -147,7 +151,7 @@ class UacRedirect(Module):
         target.bflags, target.attrs = 0, None
         for q, uri in found[1:]:
             if not ctx.add_target(Target(uri, q=q)):
-                self.env.log.warning("uac_redirect: contacts left out, the set is full call_id=%s", ctx.msg.call_id)
+                self.complain("uac_redirect:", "contacts left out, the set is full call_id=%s", ctx.msg.call_id)
                 break
         return 1
 

@@ -119,10 +119,11 @@ def compile_script(path_or_text: str | os.PathLike[str] | Source, registry: Regi
     found += unfilled
     config.secrets |= secrets
     found += load_modules(script, registry, base_dir, load)
-    found += apply_params(script, registry)
+    gaps = {one.span for one in unfilled}           # a value that is not there cannot be wrong
+    found += [one for one in apply_params(script, registry) if one.span not in gaps]
     found += check_needs(script, registry)
     listens, more = apply_settings(script, config, registry, need_socket=need_socket, broken=broken)
-    found += more
+    found += [one for one in more if one.span not in gaps]
     found += check(script, registry, broken=broken)
     if any(one.code == SNIPPET for one in found):
         found = [_forgiven(one) for one in found]

@@ -174,6 +174,15 @@ CATALOGUE: dict[str, Entry] = {
                   "every x, \"$x == a && $x == b\" for none: the other operator was meant."),
     "W639": Entry("and mixed with or", "&& and || have one rank and are read from left to right: \"a || b && c\" is "
                   "\"(a || b) && c\", unlike in most languages. Brackets say what is meant."),
+    "W640": Entry("Max-Forwards never checked", "The counter in Max-Forwards goes down at every server, so that a request "
+                  "that is sent in circles ends (RFC 3261 section 16.3). mf_process_maxfwd_header() counts and says when "
+                  "to answer 483. forward() does not count; t_relay() does, but last of all, so that look-ups and "
+                  "replies before it are done anew in every round of a loop."),
+    "W642": Entry("answered after it was relayed", "Once t_relay() has sent a request on, its transaction brings the answer "
+                  "back. A reply of our own belongs into the branch where the relay failed: if (!t_relay()) { ... }."),
+    "W643": Entry("answered twice", "A request has one final answer. The second reply is dropped, or worse, sent where the "
+                  "first was stateless. Most often an exit is missing behind the first. save(), options_reply() and the "
+                  "challenges answer by themselves; save() says nothing with the flag no-reply."),
     # --- N7xx: compatibility
     "N701": Entry("text from a web page repaired", "Typographic quotes, HTML entities and <br> outside strings were "
                   "turned into what they stand for."),

@@ -8,17 +8,22 @@ from osip.script.boot import CheckResult, in_order
 from osip.script.check import Rule
 from osip.script.check.course import check_course
 from osip.script.check.deprecated import apply_edits, check_deprecated, old_spellings
-from osip.script.check.style import check_constant, check_never_set, check_order, check_relaying, check_secrets
+from osip.script.check.style import (check_constant, check_hops, check_never_set, check_order, check_relaying,
+                                     check_secrets)
 from osip.script.check.unit import Unit
 
-STYLE_RULES: tuple[Rule, ...] = (check_never_set, check_course, check_relaying, check_secrets, check_deprecated,
-                                 check_constant, check_order)
+STYLE_RULES: tuple[Rule, ...] = (check_never_set, check_course, check_relaying, check_hops, check_secrets,
+                                 check_deprecated, check_constant, check_order)
+
+WHOLE = (check_never_set, check_course)
+"""The rules that would take what could not be read for missing."""
 
 
 def lint(result: CheckResult, registry: Registry) -> list[Diagnostic]:
     """Return the findings of the checker and of the style rules, in order of position."""
     unit = Unit(result.script, registry, bool(result.errors))
-    more = [found for rule in STYLE_RULES for found in rule(unit, registry)]
+    torn = any(one.code.startswith("E0") for one in result.errors)      # some of the script could not be read
+    more = [found for rule in STYLE_RULES if not (torn and rule in WHOLE) for found in rule(unit, registry)]
     return in_order([*result.diagnostics, *more], result.script)
 
 

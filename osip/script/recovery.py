@@ -82,9 +82,11 @@ class Recovery:
 
     def _drop(self, state: Automaton, token: Token, stuck: bool) -> int:
         """Report a construct that cannot be mended and drop it."""
-        complain(Scene(self.reading, state, token, self.previous))
+        if not stuck or token.type != "$END":
+            complain(Scene(self.reading, state, token, self.previous))
         if token.type == "$END":
-            self._to_statement(state)
+            while state.values and not (state.fits("$END") if stuck else self._is_statement(state)):
+                state.cut(len(state.values) - 1)
             return token.start
         self._lost_if = True
         at = token.end if stuck else token.start
@@ -239,7 +241,8 @@ class Recovery:
         head = self._condition(state)
         if head is not None and skip:
             self.lexer.is_quiet = True
-            end = self._skip_condition(at)
+            inner = sum(1 for index in open_brackets(state.values) if index > head)
+            end = self._skip_condition(at, inner)
             self.lexer.is_quiet = False
             if end is not None:
                 return self._replace_condition(state, head, end)
@@ -272,9 +275,9 @@ class Recovery:
                 return index
         return None
 
-    def _skip_condition(self, at: int) -> int | None:
-        """Return the offset of the bracket that closes the condition, or of the block behind it."""
-        depth = 0
+    def _skip_condition(self, at: int, inner: int) -> int | None:
+        """Return the offset of the bracket that closes the condition (`inner` are open in it) or of the block behind."""
+        depth = inner
         while True:
             token = self.lexer.next(at, NOTHING)
             if token.type in ("$END", "SEMICOLON", "RBRACE"):
@@ -285,7 +288,7 @@ class Recovery:
                 depth += 1
             elif token.type in ("RPAR", "RSQB"):
                 depth -= 1
-                if depth < 0 or (depth == 0 and self._opens_block(token.end)):
+                if depth < 0 or (depth <= inner and self._opens_block(token.end)):
                     return token.end
             at = token.end
 

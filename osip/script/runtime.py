@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from osip.core.exports.types import Value
+from osip.core.run.place import place_in
 
 log = logging.getLogger("osip.language")
 
@@ -42,7 +43,7 @@ def where() -> str:
     while frame is not None:
         name = frame.f_code.co_filename
         if not name.startswith(_OWN):
-            return f"{name}:{frame.f_lineno}"
+            return place_in(frame.f_globals, name, frame.f_lineno)
         frame = frame.f_back        # type: ignore[assignment]
     return "?"
 
@@ -342,3 +343,10 @@ def transform(function: Callable[..., Any], value: Value, *args: Any) -> Value:
         log.error("transformation failed name=%s error=%s at=%s", getattr(function, "__name__", function), error,
                   where())
         return None
+
+
+def transform_in(ctx: Any, function: Callable[..., Any], value: Value, *args: Any) -> Value:
+    """Apply a transformation that wants to know the running context."""
+    made = partial(function, ctx=ctx)
+    made.__name__ = getattr(function, "__name__", "?")      # type: ignore[attr-defined]
+    return transform(made, value, *args)

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from osip.core.exports.diagnostic import Diagnostic, Severity
 from osip.script.catalogue import CATALOGUE
@@ -36,7 +37,7 @@ def _result(one: Diagnostic, rule: int) -> dict[str, Any]:
                               "message": {"text": text}}
     span = one.span
     if span.file:
-        place: dict[str, Any] = {"artifactLocation": {"uri": span.file.replace("\\", "/")}}
+        place: dict[str, Any] = {"artifactLocation": {"uri": quote(span.file.replace("\\", "/"), safe="/:")}}
         if span.line:
             place["region"] = {"startLine": span.line, "startColumn": span.col, "endLine": span.end_line,
                                "endColumn": span.end_col}

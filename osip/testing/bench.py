@@ -4,8 +4,8 @@
     call = bench.send("INVITE sip:bob@example.com")
     call.expect_relay("sip:bob@10.0.0.2").answer(486).expect_reply(486)
 
-Everything from the parser to the modules is real. Sockets, DNS, SQL and caches are not, and time passes only in
-`advance`. Management over HTTP or pipes is not started.
+Everything from the parser to the modules is real. Sockets, DNS, SQL, caches and the web are not, and time passes only
+in `advance`. Management over HTTP or pipes is not started.
 """
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ from osip.testing.sites import Sites
 from osip.testing.store import CacheBox, Location, SqlRules
 from osip.testing.trace import Tracer
 from osip.testing.watch import Watch
+from osip.testing.web import Web
 
 OUTSIDE = frozenset(("httpd", "mi_fifo", "mi_datagram", "mi_xmlrpc_ng", "mi_grpc"))
 """Modules that listen to the world outside; their `child_init` is left out."""
 
 
 class Bench:
-    """One script, loaded. `location`, `sql`, `dns`, `cache` and `network` are the world around it.
+    """One script, loaded. `location`, `sql`, `dns`, `cache`, `http` and `network` are the world around it.
 
     `path` is a script's path, `text` a script itself. `addresses` gives interfaces and names in `socket` lines their
     addresses, `now` is the wall-clock time at the start (Unix seconds or ISO 8601), `trace` follows the statements,
@@ -67,7 +68,7 @@ class Bench:
             self.config.log_level = self.config.xlog_level = log_level      # type: ignore[attr-defined]
         self.journal = Journal()
         self._wall = wall_clock(now)
-        self.dns, self.sql = Names(), SqlRules()
+        self.dns, self.sql, self.http = Names(), SqlRules(), Web()
         self.cache = CacheBox(lambda: self.env.now)
         self.network = Network(lambda: self.env.now)
         self.network.seen = self.journal.add
@@ -94,8 +95,8 @@ class Bench:
         env.ids, env.tag_secret = FixedIds(), "osip-test"
         env.wall = lambda: self._wall + env.now - START                 # type: ignore[method-assign]
         worker = Worker(env, self._registry, sockets)
-        env.now, env.started_at = START, self._wall
-        env.timers.__init__(START, worker._timer_failed)                # type: ignore[misc]
+        worker.set_clock(START)
+        env.started_at = self._wall
         env.sql, env.cache, env.reload = self.sql.store, self.cache.store, _no_reload
         protos = worker.transports_known() | {socket.proto for socket in sockets}
         worker.transports.update({proto: Wire(self.network) for proto in protos})
@@ -116,8 +117,9 @@ class Bench:
                     if instance.name not in OUTSIDE:
                         self._loop.complete(instance.child_init(self.env))
                         self._started.append(instance)
-                self._loop.settle(self.worker._run_startup_route)
-                self._loop.settle(self.worker._start_timers)
+            with self._at_work():                       # a module may have imported what asks the web only now
+                self._loop.settle(self.worker.run_startup_route)
+                self._loop.settle(self.worker.start_timers)
         return self
 
     def close(self) -> None:
@@ -138,7 +140,7 @@ class Bench:
 
     @contextlib.contextmanager
     def _at_work(self) -> Iterator[None]:
-        with self._listener, self.tracer or contextlib.nullcontext():
+        with self._listener, self.http, self.tracer or contextlib.nullcontext():
             yield
 
     # --- what happens -----------------------------------------------------------------------------------------------
@@ -158,7 +160,8 @@ class Bench:
         ours = socket if isinstance(socket, LocalSocket) else self.socket(end.proto, ":" in end.host, socket)
         self.journal.add(Received(raw, f"{end.proto}:{end.host}:{end.port}"))
         with self._at_work():
-            self._loop.settle(self.worker.receive, raw, Source(ours, end.host, end.port))
+            conn = self.network.connection(end.proto, end.host, end.port)
+            self._loop.settle(self.worker.receive, raw, Source(ours, end.host, end.port, conn))
 
     def advance(self, seconds: float) -> Bench:
         """Let time pass until all that is due in `seconds` has happened (timers are due up to 0.1 s late)."""

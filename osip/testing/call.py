@@ -66,7 +66,7 @@ class Call:
     def feed(self, raw: bytes, source: str = SOURCE, socket: str = "") -> Call:
         """Send bytes as they are. An answer that fits no request relayed so far is fitted to the last one."""
         if raw.startswith(b"SIP/2.0 "):
-            return self._feed_response(raw)
+            return self._feed_response(raw, source)
         self._source, self._socket = message.endpoint(source), socket
         try:
             self.request = message.parsed(raw)
@@ -155,17 +155,29 @@ class Call:
                                contact=message.angle(own) if status < 400 and status > 100 else None)
         return self._respond(raw, asked)
 
+    def is_open(self, to: str = "") -> bool:
+        """Say whether a peer still has to answer something, at `to` when that is given."""
+        if self.request is None or self._method == "ACK":
+            return False
+        try:
+            self._to_answer(to, "")
+        except Mismatch:
+            return False
+        return True
+
     def _respond(self, raw: bytes, asked: Sent) -> Call:
         self.bench.receive(raw, f"{asked.dest.proto}:{where_of(asked)}", asked.dest.socket or "")
         return self
 
-    def _feed_response(self, raw: bytes) -> Call:
+    def _feed_response(self, raw: bytes, source: str) -> Call:
         answer = message.parsed(raw)
         own = [sent for sent in self.bench.sent if sent.is_request and sent.msg.via1_branch == answer.via1_branch]
         fitting = own or [sent for sent in self.bench.sent if sent.is_request and not sent.repeat
                           and sent.msg.method == answer.cseq_method]
         if not fitting:
             raise OsipError(f"the server relayed no {answer.cseq_method} that this answer could belong to")
+        fitting = [sent for sent in fitting if sent.msg.call_id == answer.call_id] or fitting
+        fitting = [sent for sent in fitting if source and _goes_to(sent, source)] or fitting
         asked = fitting[-1]
         return self._respond(raw if own else message.graft(answer, asked.msg, f"callee-{where_of(asked)}"), asked)
 

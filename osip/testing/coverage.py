@@ -53,11 +53,13 @@ class Coverage:
 
     def __init__(self) -> None:
         self.files: dict[str, Covered] = {}
+        self.texts: dict[str, list[str]] = {}           # the lines of each file, by its absolute path
 
     def add(self, tracer: Tracer | None) -> None:
         """Take in what one bench ran."""
         if tracer is None:
             return
+        self.texts.update({os.path.abspath(path): lines for path, lines in tracer.sites.texts.items()})
         lines: Counter[tuple[str, int]] = Counter()
         for key, site in tracer.sites.by_key.items():
             covered = self._file(key[0])

@@ -50,6 +50,12 @@ class Said:
         return self.logger == "osip.script"
 
 
+@dataclass(slots=True)
+class Noted:
+    """A remark of the test itself."""
+    text: str
+
+
 class Journal:
     """The events of one bench."""
 

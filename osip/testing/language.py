@@ -207,6 +207,19 @@ def _sql(reader: Reader) -> Run:
     return lambda stage: stage.bench.sql.on(pattern, rows)
 
 
+def _http(reader: Reader) -> Run:
+    method = reader.take("a method, or any").upper()
+    pattern = reader.pattern("the pattern of URLs").removeprefix("~")
+    more: dict[str, Any] = {"method": "" if method == "ANY" else method}
+    if reader.maybe("error"):
+        more["status"] = int(reader.number("the status code"))
+    more |= reader.options(body="text", type="text", header="header", error="text", after="number")
+    more["headers"] = {name: ", ".join(values) for name, values in more.pop("headers", {}).items()}
+    if "type" in more:
+        more["headers"]["Content-Type"] = more.pop("type")
+    return lambda stage: stage.bench.http.on(pattern, **more)
+
+
 def _cache(reader: Reader) -> Run:
     id, key, value = reader.take("a cache"), reader.take("a key"), reader.take("a value")
     reader.end()
@@ -344,6 +357,29 @@ def _variable(reader: Reader, no: bool) -> Run:
     return run
 
 
+def _asked_http(reader: Reader, no: bool) -> Run:
+    method, url = reader.take("a method").upper(), reader.pattern("a URL")
+    more = reader.options(body="text")
+
+    def run(stage: Stage) -> None:
+        asked = stage.bench.http.asked
+        if not any(one.method == method and is_like(url, one.url) and is_like(more.get("body", ...), one.body)
+                   for one in asked):
+            raise Mismatch(f"expected an HTTP request {method} {url}",
+                           [f"{one.title} {one.body}".rstrip() for one in asked], "asked")
+    return run
+
+
+def _asked_sql(reader: Reader, no: bool) -> Run:
+    pattern = reader.pattern("the statement")
+    reader.end()
+
+    def run(stage: Stage) -> None:
+        if not any(is_like(pattern, one) for one in stage.bench.sql.statements):
+            raise Mismatch(f"expected an SQL statement {pattern}", stage.bench.sql.statements, "asked")
+    return run
+
+
 def _nothing(reader: Reader, no: bool) -> Run:
     reader.end()
     return lambda stage: stage.bench.expect_nothing()
@@ -351,10 +387,10 @@ def _nothing(reader: Reader, no: bool) -> Run:
 
 EXPECTATIONS: dict[str, Callable[[Reader, bool], Run]] = {
     "relay": _relay, "reply": _reply, "header": _header, "body": _body, "log": _log, "route": _route,
-    "variable": _variable, "nothing": _nothing}
+    "variable": _variable, "http": _asked_http, "sql": _asked_sql, "nothing": _nothing}
 STATEMENTS: dict[str, Callable[[Reader], Run]] = {
     "script": _script, "define": _pair("defines", "word"), "argv": _pair("argv", "argument"),
     "address": _pair("addresses", "interface"), "now": _now, "location": _location, "dns": _dns, "sql": _sql,
-    "cache": _cache, "down": _down, "send": _send, "message": _message, "again": _plain("again"),
+    "cache": _cache, "http": _http, "down": _down, "send": _send, "message": _message, "again": _plain("again"),
     "ack": _plain("ack"), "cancel": _plain("cancel"), "request": _request, "answer": _answer, "advance": _advance,
     "expect": _expect}

@@ -6,6 +6,7 @@ from typing import Any
 
 from osip.core.errors import OsipError, ParseError
 from osip.core.net.dns import Answer, DnsError, Naptr, Srv
+from osip.core.net.connections import WORKER_BITS
 from osip.core.net.endpoint import (
     DEFAULT_PORTS,
     Dest,
@@ -70,11 +71,25 @@ class Network:
         self.seen: Callable[[Sent], None] | None = None
         self._clock = clock
         self._known: set[tuple[bytes, Dest]] = set()
+        self._peers: dict[int, tuple[str, str, int]] = {}
+
+    def connection(self, proto: str, host: str, port: int) -> int:
+        """Return the id of the connection that a peer's messages come on, 0 on UDP."""
+        if proto == "udp":
+            return 0
+        end = (proto, host, port)
+        known = next((id for id, other in self._peers.items() if other == end), 0)
+        if not known:
+            known = len(self._peers) + 1 << WORKER_BITS         # as the first worker counts them
+            self._peers[known] = end
+        return known
 
     def send(self, data: bytes, dest: Dest) -> bool:
         """Take a message from the server; False when its destination is down."""
         if dest.host in self.down or f"{bracket(dest.host)}:{dest.port}" in self.down:
             return False
+        if dest.conn in self._peers:            # the way it came: what the Via says does not count then
+            dest = Dest(*self._peers[dest.conn], dest.socket, dest.conn)
         key = (data, dest)
         sent = Sent(data, dest, self._clock(), key in self._known)
         self._known.add(key)

@@ -68,6 +68,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--osip-cov", action="store_true", help="Report which lines and arms of the scripts ran.")
     group.addoption("--osip-cov-fail-under", type=float, default=0.0, metavar="PERCENT",
                     help="Fail when fewer lines of the scripts ran.")
+    group.addoption("--osip-cov-html", default="", metavar="DIR", help="Write the coverage as pages for a browser.")
     group.addoption("--osip-cov-lcov", default="", metavar="FILE", help="Write the coverage as lcov.")
 
 
@@ -75,7 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker and begin to count."""
     config.addinivalue_line("markers", "osip(path, **options): the script that the fixture `script` loads")
     wanted = config.getoption("--osip-cov") or config.getoption("--osip-cov-fail-under") \
-        or config.getoption("--osip-cov-lcov")
+        or config.getoption("--osip-cov-lcov") or config.getoption("--osip-cov-html")
     if wanted and COVERAGE not in config.stash:
         from osip.testing.coverage import Coverage
 
@@ -142,5 +143,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     limit = config.getoption("--osip-cov-fail-under")
     if coverage.line_percent < limit:
         terminalreporter.write_line(f"FAILED: {coverage.line_percent:.1f}% of the lines ran, {limit:g}% are wanted")
+    if config.getoption("--osip-cov-html"):
+        from osip.testing.page import write_pages
+
+        terminalreporter.write_line(f"pages: {write_pages(coverage, config.getoption('--osip-cov-html'))}")
     if config.getoption("--osip-cov-lcov"):
         Path(config.getoption("--osip-cov-lcov")).write_text(report.as_lcov(coverage))

@@ -33,44 +33,43 @@ class Sites:
     def __init__(self, script: n.Script, asserts: bool = False) -> None:
         self.by_key: dict[Key, Site] = {}
         self.routes: dict[str, tuple[str, int]] = {}        # label -> file, line
-        self._texts = {path: text.split("\n") for path, text in script.files.items()}
+        self.texts = {path: text.split("\n") for path, text in script.files.items()}
+        self.names = tuple(script.files)        # by which emitted code tells files apart (core/run/place)
         self._asserts = asserts
         for route in script.routes():
             kind, name = key_of(route)
             label = f"{kind}[{name}]" if name else kind
             self.routes.setdefault(label, (route.span.file, route.span.line))
-            self._body(route.body, label, route.span.file, ())
+            self._body(route.body, label, ())
 
     @property
     def files(self) -> set[str]:
         """The files that statements stand in."""
         return {file for file, _, _ in self.by_key} | {file for file, _ in self.routes.values()}
 
-    def _body(self, body: Sequence[n.Stmt], label: str, file: str, above: tuple[Key, ...]) -> None:
+    def _body(self, body: Sequence[n.Stmt], label: str, above: tuple[Key, ...]) -> None:
         for node in real(body, self._asserts):
-            self._add(node, label, file, above)
+            self._add(node, label, above)
 
-    def _add(self, node: n.Stmt, label: str, file: str, above: tuple[Key, ...]) -> None:
-        if node.span.file != file:              # an include inside a route is emitted under the route's own file
-            return
+    def _add(self, node: n.Stmt, label: str, above: tuple[Key, ...]) -> None:
         key = key_at(node)
         inner = (*above, key)
         arms: tuple[Key | None, ...] = ()
         match node:
             case n.If():
                 arms = (self._first([node.then]), self._first([node.orelse]) if node.orelse is not None else None)
-                self._body([node.then], label, file, inner)
+                self._body([node.then], label, inner)
                 if node.orelse is not None:
-                    self._body([node.orelse], label, file, inner)
+                    self._body([node.orelse], label, inner)
             case n.While() | n.For():
-                self._body([node.body], label, file, inner)
+                self._body([node.body], label, inner)
             case n.Switch():
                 bodies = [cut(case.body) for case in node.cases]
                 arms = tuple(arm for arm in (self._first(body) for body in bodies) if arm is not None)
                 for body in bodies:
-                    self._body(body, label, file, inner)
+                    self._body(body, label, inner)
         for nested in within(node):
-            self._add(nested, label, file, inner)
+            self._add(nested, label, inner)
         self.by_key[key] = Site(key, label, self.text(key), frozenset(above), arms, isinstance(node, n.While | n.For))
 
     def _first(self, body: Sequence[n.Stmt]) -> Key | None:
@@ -79,7 +78,7 @@ class Sites:
 
     def text(self, key: Key) -> str:
         """Return the line of the script, without its indent."""
-        lines = self._texts.get(key[0], [])
+        lines = self.texts.get(key[0], [])
         return lines[key[1] - 1].strip() if key[1] <= len(lines) else ""
 
     def lines(self) -> dict[str, set[int]]:

@@ -15,6 +15,7 @@ class Rule:
     def __init__(self, pattern: str, rows: Sequence[Mapping[str, Any]], count: int | None, error: str) -> None:
         self.pattern = re.compile(pattern, re.IGNORECASE | re.DOTALL)
         self.rows, self.count, self.error = list(rows), len(rows) if count is None else count, error
+        self.returns = count is None            # who counts the rows touched has written
         self.calls: list[str] = []
 
 
@@ -69,12 +70,78 @@ class FakeSql:
         """Return the row count of the rule that matches."""
         return self._rules.answer(statement, values).count
 
-    async def run(self, work: Any) -> list[Any]:
-        """Do nothing: tables need no making here."""
-        return []
+    async def run(self, work: Any) -> Any:
+        """Call `work(connection)`; what it executes is answered by the rules."""
+        return work(Connection(self._rules))
 
     async def close(self) -> None:
         """There is nothing to close."""
+
+
+class Connection:
+    """Stands where work inside a transaction has a SQLAlchemy connection."""
+
+    def __init__(self, rules: SqlRules) -> None:
+        self._rules = rules
+
+    @property
+    def dialect(self) -> Any:
+        """The dialect that statements may be built for."""
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.dialect()
+
+    def execute(self, statement: Any, values: Any = None) -> Result:
+        """Run a statement."""
+        return Result(self._rules.answer(statement, values))
+
+    def exec_driver_sql(self, statement: str, values: Any = None) -> Result:
+        """Run a text."""
+        return self.execute(statement, values)
+
+    def scalar(self, statement: Any, values: Any = None) -> Any:
+        """Run a statement and return the first value."""
+        return self.execute(statement, values).scalar()
+
+    def _run_ddl_visitor(self, *_: Any, **__: Any) -> None:
+        """Make no tables: those of a test are answers."""
+
+
+class Result:
+    """The answer to one statement, as a SQLAlchemy result looks to a module."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rows = [dict(row) for row in rule.rows]
+        self.rowcount = rule.count
+        self.returns_rows = rule.returns
+
+    def keys(self) -> list[str]:
+        """Return the names of the columns."""
+        return list(self._rows[0]) if self._rows else []
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return the rows."""
+        return [tuple(row.values()) for row in self._rows]
+
+    all = fetchall
+
+    def mappings(self) -> Any:
+        """Walk the rows by name."""
+        return iter(self._rows)
+
+    def first(self) -> tuple[Any, ...] | None:
+        """Return the first row."""
+        return next(iter(self.fetchall()), None)
+
+    fetchone = first
+
+    def scalar(self) -> Any:
+        """Return the first value."""
+        row = self.first()
+        return row[0] if row else None
+
+    def __iter__(self) -> Any:
+        return iter(self.fetchall())
 
 
 def readable(statement: Any, values: Any) -> str:

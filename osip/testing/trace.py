@@ -11,6 +11,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from osip.core.run.ctx import Ctx
+from osip.core.run.place import place
 from osip.testing.journal import Entered, Journal, Step
 from osip.testing.sites import Key, Site, Sites
 from osip.testing.watch import Watch
@@ -54,9 +55,9 @@ class Tracer:
         """Return the statement of each instruction of a code object."""
         found = self._tables.get(code)
         if found is None:
-            sites, file = self.sites.by_key, code.co_filename
+            sites, file, names = self.sites.by_key, code.co_filename, self.sites.names
             found = self._tables[code] = [
-                sites.get((file, line, col + 1)) if line is not None and col is not None else None
+                sites.get((*place(file, line, names), col + 1)) if line is not None and col is not None else None
                 for line, _, col, _ in code.co_positions()]
         return found
 

@@ -18,6 +18,9 @@ struct op {
     uint8_t state, heard, acked;        /* of the UAC; the UAS saw the INVITE, the ACK */
     uint16_t target_len, dialog_len;    /* dialog: target URI, then the Route and To lines for ACK and BYE */
     char dialog[DIALOG];
+    uint64_t answer_at;                 /* of the UAS, when calls ring for a while */
+    int invite_len;
+    char *invite;
 };
 
 struct load {
@@ -29,7 +32,8 @@ struct load {
     uint32_t slots;
     uint64_t started, completed, failed, lost, bad, repeated;
     uint32_t in_flight, *histogram;
-    uint64_t now;
+    uint64_t now, hold;                 /* nanoseconds that a call rings */
+    uint32_t *ringing, ring_first, ring_count;      /* slots of the calls that ring, in the order of their answers */
     int complaints;
     struct wire uac, uas;
 };
@@ -148,7 +152,7 @@ static void finish(struct load *l, struct op *op, uint64_t *counter)
 
 static void note_time(struct load *l, const struct op *op)
 {
-    uint64_t us = (l->now - op->started) / 1000;
+    uint64_t took = l->now - op->started, us = (took > l->hold ? took - l->hold : 0) / 1000;
     l->histogram[us < HISTOGRAM ? us : HISTOGRAM - 1]++;
 }
 
@@ -167,6 +171,8 @@ static void on_refused(struct load *l, uint32_t slot, const struct message *m)
     finish(l, &l->ops[slot], &l->failed);
 }
 
+/* Nobody repeats a 180, so in a long run one may be lost where a socket's queue is full: only calls that do not ring
+ * must have had it. */
 static void on_invite_response(struct load *l, uint32_t slot, const struct message *m, const char *raw, int len)
 {
     struct op *op = &l->ops[slot];
@@ -178,7 +184,7 @@ static void on_invite_response(struct load *l, uint32_t slot, const struct messa
     } else if (op->state >= ANSWERED) {
         l->repeated++;                              /* the ACK was lost or late: RFC 3261 section 13.2.2.4 */
         send_in_dialog(l, slot, "ACK", 'a', 1);
-    } else if (op->state != RINGING || m->body.len != (int)sizeof SDP - 1 || !keep_dialog(op, m)) {
+    } else if ((op->state != RINGING && !l->hold) || m->body.len != (int)sizeof SDP - 1 || !keep_dialog(op, m)) {
         complain(l, "200 to INVITE without 180 before it, Record-Route, Contact, tag or its body", raw, len);
         finish(l, op, &l->failed);
     } else {
@@ -272,6 +278,34 @@ static void reply(struct load *l, const struct message *m, const char *start_lin
     wire_commit(&l->uas, (int)(p - text));
 }
 
+/* Keep an INVITE until its call is answered.  All ring for the same time, so the first to come is the first to go. */
+static void let_ring(struct load *l, uint32_t slot, const char *raw, int len)
+{
+    struct op *op = &l->ops[slot];
+    char *kept = realloc(op->invite, (size_t)len + 1);
+    if (!kept || l->ring_count == l->slots)
+        return;                                     /* counted as lost in its time */
+    op->invite = memcpy(kept, raw, (size_t)len);
+    op->invite[len] = 0;
+    op->invite_len = len;
+    op->answer_at = l->now + l->hold;
+    l->ringing[(l->ring_first + l->ring_count++) % l->slots] = slot;
+}
+
+static void answer_ringing(struct load *l)
+{
+    for (int i = 0; i < 32 && l->ring_count; i++) {
+        struct op *op = &l->ops[l->ringing[l->ring_first]];
+        struct message m;
+        if (op->answer_at > l->now)
+            return;
+        l->ring_first = (l->ring_first + 1) % l->slots;
+        l->ring_count--;
+        if (op->state != IDLE && read_message(&m, op->invite, op->invite_len))
+            reply(l, &m, "SIP/2.0 200 OK\r\n", 1);
+    }
+}
+
 static void on_request(struct load *l, const char *raw, int len)
 {
     struct message m;
@@ -300,7 +334,10 @@ static void on_request(struct load *l, const char *raw, int len)
         l->repeated += op->heard;
         if (!op->heard)
             reply(l, &m, "SIP/2.0 180 Ringing\r\n", 0);
-        reply(l, &m, "SIP/2.0 200 OK\r\n", 1);
+        if (!l->hold)
+            reply(l, &m, "SIP/2.0 200 OK\r\n", 1);
+        else if (!op->heard)
+            let_ring(l, slot, raw, len);
         op->heard = 1;
     } else if (span_is(m.method, "ACK") && op->state >= ANSWERED) {
         l->repeated += op->acked;

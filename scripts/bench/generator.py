@@ -27,6 +27,7 @@ class Load:
     seconds: float
     count: int = 0
     rate: float = 0.0
+    hold: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,9 @@ class Generator:
         self._cseq += 1_000_000
         self._run += 1
         words = [load.mode, "127.0.0.1", server.port, self._uac_port, self._uas_port, load.window, load.users,
-                 self._cseq, self._run, load.seconds, load.count, load.rate]
+                 self._cseq, self._run, load.seconds, load.count, load.rate, load.hold]
         done = subprocess.run([self._program, *map(str, words)], capture_output=True, text=True,
-                              errors="replace", timeout=load.seconds + 60, stdin=subprocess.DEVNULL,
+                              errors="replace", timeout=load.seconds + load.hold + 60, stdin=subprocess.DEVNULL,
                               preexec_fn=lambda: os.sched_setaffinity(0, {self._core}))
         if done.returncode:
             raise BenchError(f"the load generator ended with {done.returncode}: {done.stderr.strip()}\n"

@@ -1,11 +1,12 @@
 /* Load a SIP server from one core: many operations at once over two UDP sockets, busily polled, every answer checked.
  *
- * load MODE HOST SERVER_PORT UAC_PORT UAS_PORT WINDOW USERS BASE_CSEQ RUN SECONDS COUNT RATE
+ * load MODE HOST SERVER_PORT UAC_PORT UAS_PORT WINDOW USERS BASE_CSEQ RUN SECONDS COUNT RATE HOLD
  *   MODE     options | register | call | lookup | forward
  *   WINDOW   operations under way at most;  RATE  operations started a second, 0: as fast as the window allows
  *   RUN      a number that no earlier run on this server had: Call-IDs and branches are made of it
  *   SECONDS  how long operations are started;  COUNT  how many are started at most, 0: no bound
- * Prints one JSON object.  Never retransmits: what gets no answer within two seconds is lost, and counted so. */
+ *   HOLD     seconds that each call rings, which keeps its transaction in flight
+ * Prints one JSON object.  Never retransmits: what gets no answer within two seconds (and HOLD) is lost, and counted so. */
 #define _GNU_SOURCE
 #include "agent.h"
 #include <signal.h>
@@ -50,7 +51,7 @@ static int start_one(struct load *l, uint32_t *next)
 static void drop_lost(struct load *l)
 {
     for (uint32_t slot = 0; slot < l->slots && l->in_flight; slot++)
-        if (l->ops[slot].state != IDLE && l->now > l->ops[slot].started + PATIENCE)
+        if (l->ops[slot].state != IDLE && l->now > l->ops[slot].started + PATIENCE + l->hold)
             finish(l, &l->ops[slot], &l->lost);
 }
 
@@ -66,7 +67,7 @@ static uint64_t run(struct load *l, double seconds, uint64_t count, double rate,
         if (rate > 0)
             due = (uint64_t)((double)(l->now - begin) * rate / 1e9);
         if (l->now >= end || (count && l->started >= count)) {
-            if (!l->in_flight || l->now >= end + PATIENCE)
+            if (!l->in_flight || l->now >= end + PATIENCE + l->hold)
                 break;
         } else {
             for (int i = 0; i < BATCH && l->in_flight < l->window && l->started < due; i++)
@@ -81,6 +82,7 @@ static uint64_t run(struct load *l, double seconds, uint64_t count, double rate,
         m = wire_receive(&l->uas);
         for (int i = 0; i < m; i++)
             on_request(l, l->uas.in_text[i], (int)l->uas.in[i].msg_len);
+        answer_ringing(l);
         wire_flush(&l->uas);
         wire_flush(&l->uac);
         ++*rounds;
@@ -124,8 +126,8 @@ int main(int argc, char **argv)
 {
     static struct load l;
     uint64_t rounds = 0, idle = 0, took;
-    if (argc != 13) {
-        fprintf(stderr, "load: 12 arguments, see load.c\n");
+    if (argc != 14) {
+        fprintf(stderr, "load: 13 arguments, see load.c\n");
         return 2;
     }
     l.mode = read_mode(argv[1]);
@@ -136,11 +138,13 @@ int main(int argc, char **argv)
     l.slots = l.mode == REGISTER ? l.users : l.window;
     l.ops = calloc(l.slots, sizeof *l.ops);
     l.histogram = calloc(HISTOGRAM, sizeof *l.histogram);
-    if (!l.slots || !l.ops || !l.histogram) {
+    l.hold = (uint64_t)(atof(argv[13]) * 1e9);
+    l.ringing = calloc(l.slots ? l.slots : 1, sizeof *l.ringing);
+    if (!l.slots || !l.ops || !l.histogram || !l.ringing) {
         fprintf(stderr, "load: no memory, or a window or number of users of 0\n");
         return 2;
     }
-    alarm((unsigned)atof(argv[10]) + 30);           /* whatever happens, it ends */
+    alarm((unsigned)(atof(argv[10]) + atof(argv[13])) + 30);           /* whatever happens, it ends */
     wire_open(&l.uac, l.host, l.uac_port, l.port);
     wire_open(&l.uas, l.host, l.uas_port, l.port);
     took = run(&l, atof(argv[10]), strtoull(argv[11], NULL, 10), atof(argv[12]), &rounds, &idle);

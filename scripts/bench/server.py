@@ -84,21 +84,27 @@ class Server:
                 continue
 
 
-def start_server(name: str, workload: str, folder: Path, core: int, patience: float = 15.0) -> Server:
-    """Start a server on its script for a workload, pinned to a core, and wait for its first answer."""
+def start_server(name: str, workload: str, folder: Path, cores: set[int], patience: float = 15.0) -> Server:
+    """Start a server on its script for a workload, pinned to cores, and wait for its first answer.
+
+    `osip*2` is osip with two workers.
+    """
+    label = name
+    name, _, workers = name.partition("*")
     if name == "kamailio" and not shutil.which("kamailio"):
         raise BenchError("kamailio is not installed: run scripts/install_peers")
     template = HERE / f"{name}-{workload}.cfg"
     port = free_port()
     cfg = folder / f"{name}-{workload}-{port}.cfg"
-    cfg.write_text(template.read_text().replace(CFG_SOCKET, f"127.0.0.1:{port}"))
+    text = template.read_text().replace(CFG_SOCKET, f"127.0.0.1:{port}")
+    cfg.write_text(text.replace("udp_workers=1", f"udp_workers={workers}") if workers else text)
     log = cfg.with_suffix(".log")
     began = time.monotonic()
     with log.open("wb") as sink:
         child = subprocess.Popen(
             COMMANDS[name](cfg), stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder,
-            start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
-    server = Server(name, port, child, log, 0.0)
+            start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+    server = Server(label, port, child, log, 0.0)
     try:
         _wait_for_answer(server, began + patience)
     except BaseException:

@@ -65,6 +65,7 @@ class Wish:
     window: int | None
     rate: float
     warm: bool
+    ring: float = 0.0
 
 
 SETTLE = 6.0
@@ -73,8 +74,9 @@ SETTLE = 6.0
 
 def measure(work: Workload, server: Server, generator: Generator, wish: Wish) -> list[Sample]:
     """Run a workload on a fresh server; the second sample, when asked for, is of a server that is warm."""
-    load = Load(work.mode, wish.window or work.window, wish.users, wish.seconds, rate=wish.rate)
-    fill = replace(load, mode="register", seconds=60.0 + wish.users / 1000, count=wish.users, rate=0.0,
+    load = Load(work.mode, wish.window or work.window, wish.users, wish.seconds, rate=wish.rate,
+                hold=wish.ring if work.mode in ("call", "lookup") else 0.0)
+    fill = replace(load, mode="register", seconds=60.0 + wish.users / 1000, count=wish.users, rate=0.0, hold=0.0,
                    window=WORKLOADS["register"].window)
     if work.measure_fill:
         return [_sample(work, server, generator, fill, steady=False)]

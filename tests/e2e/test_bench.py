@@ -61,7 +61,7 @@ def responder(answers: Answers) -> Iterator[int]:
 
 def load(mode: str, port: int, count: int, users: int = 50) -> dict[str, float]:
     """Run the generator for a number of operations, eight at once."""
-    words = [mode, HOST, port, free_port(), free_port(), 8, users, 1, 7, 5, count, 0]
+    words = [mode, HOST, port, free_port(), free_port(), 8, users, 1, 7, 5, count, 0, 0]
     done = subprocess.run([build_generator(), *map(str, words)], capture_output=True, timeout=60, check=True)
     return json.loads(done.stdout)
 

@@ -15,6 +15,9 @@ ELSEWHERE = {
     "script/nodes.py": "frozen values; tests/unit/script/test_tree.py and test_parse.py make and read each of them",
     "core/exports/diagnostic.py": "frozen values; tests/unit/script/test_report.py shows them",
     "modules/proto_tcp.py": "tests/modules/test_proto_tcp.py, over real sockets",
+    "modules/proto_tls.py": "tests/modules/test_proto_tls.py, over real sockets",
+    "modules/proto_ws.py": "tests/modules/test_proto_ws.py, over real sockets",
+    "modules/proto_wss.py": "tests/modules/test_proto_wss.py, over real sockets",
 }
 """Files without a test file of their own, and where they are tested."""
 

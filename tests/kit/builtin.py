@@ -6,6 +6,7 @@ from typing import Any
 
 from osip.api import Ctx, Env, LocalSocket, Route, Source, Value, parse
 from osip.core.exports.registry import Registry
+from osip.core.run.bus import LocalBus
 from osip.core.run.events import Events
 from osip.core.run.stats import Stats
 from osip.script.builtins import BUILTINS
@@ -64,6 +65,7 @@ class Words:
         self.registry = Registry(BUILTINS)
         self.registry.create()
         self.env = Env(registry=self.registry)
+        self.env.bus = LocalBus()
         self.env.events, self.env.stats = Events(self.env), Stats()
         self.env.dispatch = SimpleNamespace(number=0)           # type: ignore[assignment]
         self.sent: list[tuple[bytes, Any]] = []

@@ -53,6 +53,8 @@ class FakeNet:
 
     def _found(self, uri: Any, host: str) -> list[Dest]:
         proto = (uri.param("transport") or "udp").lower()
+        if uri.scheme == "sips":
+            proto = "tls"
         hosts = [host] if is_ip(host) else self.names.get(host)
         if not hosts:
             raise OsipError(f"no address for {host}")

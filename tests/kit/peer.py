@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -117,13 +118,21 @@ def eventually(check: Callable[[], bool], what: str, timeout: float = 10.0) -> N
         time.sleep(0.01)
 
 
-def is_udp_bound(port: int) -> bool:
-    """Tell whether somebody has bound a UDP port of 127.0.0.1."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.bind((HOST, port))
-        except OSError:
-            return True
+def is_bound(port: int, host: str = HOST) -> bool:
+    """Tell whether somebody has bound a UDP port, or listens on a TCP port, of 127.0.0.1 or another address.
+
+    It reads the system's tables: to bind the port for a try would take it from a peer that starts at that moment.
+    """
+    six = ":" in host
+    packed = socket.inet_pton(socket.AF_INET6 if six else socket.AF_INET, host)
+    words = [packed[at:at + 4] for at in range(0, len(packed), 4)]
+    wanted = ("".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words), "0" * len(packed) * 2)
+    for table, state in (("udp", ""), ("tcp", "0A")):
+        for line in Path(f"/proc/net/{table}{'6' if six else ''}").read_text().splitlines()[1:]:
+            _, local, _, found, *_ = line.split()
+            address, _, number = local.partition(":")
+            if int(number, 16) == port and address in wanted and state in ("", found):
+                return True
     return False
 
 
@@ -271,15 +280,16 @@ class Sipp:
 
 
 @contextmanager
-def sipp(folder: Path, *args: str | int | Path, name: str = "sipp", port: int | None = None) -> Iterator[Sipp]:
+def sipp(folder: Path, *args: str | int | Path, name: str = "sipp", port: int | None = None,
+         host: str = HOST) -> Iterator[Sipp]:
     """Run SIPp for the length of a block, as in `sipp(tmp_path, "-sn", "uas", port=p)`; its files are in `folder`."""
     found = program("sipp")
     if found is None:
         raise PeerError(missing_peer("sipp"))
     stat, errors = folder / f"{name}.csv", folder / f"{name}.errors"
     port = port or free_port()
-    argv = [found, *args, "-i", HOST, "-p", port, "-mp", free_port(), "-cp", free_port(), "-nostdin",
+    argv = [found, *args, "-i", host, "-p", port, "-mp", free_port(), "-cp", free_port(), "-nostdin",
             "-trace_stat", "-stf", stat, "-fd", "1", "-trace_err", "-error_file", errors]
     with child(name, [str(word) for word in argv], folder, {"TERM": "dumb"}) as running:
-        eventually(lambda: is_udp_bound(port) or not running.alive, f"SIPp on port {port}")
+        eventually(lambda: is_bound(port, host) or not running.alive, f"SIPp on port {port}")
         yield Sipp(running, stat, errors)

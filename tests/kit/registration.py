@@ -34,8 +34,9 @@ def invite(ruri: str = "sip:bob@example.com", method: str = "INVITE") -> bytes:
 class Office:
     """A registrar: `register` answers with the parsed reply, `lookup` with the context."""
 
-    def __init__(self, params: dict[str, dict[str, Any]] | None = None, program: Any = None, **config: Any) -> None:
-        self.worker, self.net, self.clock = make_worker((Usrloc, Registrar, Signaling, Sl), params, **config)
+    def __init__(self, params: dict[str, dict[str, Any]] | None = None, program: Any = None, sockets: Any = None,
+                 **config: Any) -> None:
+        self.worker, self.net, self.clock = make_worker((Usrloc, Registrar, Signaling, Sl), params, sockets, **config)
         self.env = self.worker.env
         self.worker.set_program(program or FakeProgram())
         self.usrloc: Any = self.env.modules["usrloc"]

@@ -83,7 +83,7 @@ class ScriptBook(Playbook):
         self._listen(settings)
         self.worker.init_modules()
         self.worker.set_program(emit(self.result.script, registry, env))
-        self.worker._start_route_timers()
+        self.worker.start_route_timers()
         self.received, self.got, self.last_in = {}, None, b""
 
     def _listen(self, settings: Config) -> None:

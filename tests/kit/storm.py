@@ -1,4 +1,5 @@
-"""One request in bad weather, by seed: random scripts, peers, losses, repeats, reorderings, cancels; what must hold after.
+"""One request in bad weather, by seed: random scripts, peers, losses, repeats, reorderings, cancels, connections that
+break, management that meddles and peers that lie; what must hold after.
 
 The peers keep their own side of RFC 3261: they retransmit, acknowledge, and answer copies again. What is checked is
 what the server sends, not what arrives: a message that the network lost was sent all the same.
@@ -7,12 +8,14 @@ from __future__ import annotations
 
 import heapq
 import random
+from contextlib import suppress
 from typing import Any
 
 from kit import message
 from kit.flows import fork, tm
 from kit.net import Weather
 from kit.playbook import PEERS, Playbook
+from osip.core.errors import MIError
 from osip.core.run.ctx import Ctx, Target
 from osip.core.sip.message import Response, parse
 from osip.modules.rr import Rr
@@ -42,6 +45,8 @@ class Storm:
         self.play.net.deliver = self.from_server
         self.play.net.down = {f"{PEERS[name]}:5060" for name in NAMES if rand.random() < 0.1}
         self.play.net.names = {f"{name}.example": [PEERS[name], PEERS[rand.choice(NAMES)]] for name in NAMES}
+        self.meddling = random.Random(-seed - 1)        # of its own: it leaves the other choices of a seed as they are
+        self.breaks = self.meddling.choice([0.0, 0.0, 0.2])             # share of what a connection loses
         self.queue: list[tuple[float, int, str, bytes]] = []
         self.count = 0
         self.taken = False                              # the request reached the server
@@ -96,6 +101,10 @@ class Storm:
 
     # --- the network ------------------------------------------------------------------------------------------------
 
+    def push(self, after: float, where: str, data: bytes = b"") -> None:
+        self.count += 1
+        heapq.heappush(self.queue, (self.play.clock.now + after, self.count, where, data))
+
     def put(self, where: str, data: bytes, after: float = 0.0, sure: bool = False) -> None:
         for delay in [0.05] if sure else self.weather.copies():
             self.count += 1
@@ -115,6 +124,9 @@ class Storm:
                 self.acked.add(branch)
         elif msg.status >= 200 and msg.cseq_method == self.method and data not in [m.raw for m in self.finals]:
             self.finals.append(msg)
+        if b"SIP/2.0/TCP" in data[:200].split(b"\r\n")[1] and self.meddling.random() < self.breaks:
+            self.push(0.05, "unsent", data)
+            return
         self.put(name, data, sure=name in self.streams)
 
     def to_server(self, name: str, data: bytes) -> None:
@@ -196,6 +208,30 @@ class Storm:
             return bool(self.heard) and not final
         return not self.heard if method == "INVITE" else not final
 
+    # --- from the side ----------------------------------------------------------------------------------------------
+
+    def meddle(self) -> None:
+        """Do what nobody in the call expects."""
+        rand, module = self.meddling, self.play.modules["tm"]
+        what = rand.choice(["cancel", "reply", "inject", "lie", "lie"])
+        tx: Any = next(iter(module.table.servers.values()), None)       # type: ignore[attr-defined]
+        branch: Any = next(iter(module.table.clients.values()), None)   # type: ignore[attr-defined]
+        with suppress(MIError):
+            if what == "cancel":
+                module.mi_uac_cancel("call-1", "1 INVITE")              # type: ignore[attr-defined]
+            elif what == "reply" and tx is not None and tx.method == self.method:
+                module.mi_reply(480, "By hand", tx.id, "hand")          # type: ignore[attr-defined]
+            elif what == "inject" and tx is not None and tx.method == self.method:
+                ctx = tx.make_ctx(1)
+                ctx.targets = [Target(self.uri(rand.choice(NAMES)))]
+                flags = frozenset(rand.choice([[], ["cancel"]]))
+                module.t_inject_branches(ctx, "msg", flags)             # type: ignore[attr-defined]
+            elif what == "lie" and branch is not None and branch.last is not None:
+                lie = message.response(branch.last, rand.choice([100, 183, 200, 404, 603]))
+                old = f"1 {self.method}".encode()
+                lie = lie.replace(old, rand.choice([b"1 BYE", b"1 CANCEL", b"1 X", b"2 CANCEL"]))
+                self.play.feed(lie, rand.choice(NAMES))
+
     # --- time -------------------------------------------------------------------------------------------------------
 
     def run(self) -> Storm:
@@ -208,6 +244,8 @@ class Storm:
             start = 8 * rand.random()
             for pause in (0.0,) if sure else (0.0, 0.5, 1.5, 1.5):
                 self.put("server|alice", message.request("CANCEL"), start + pause, sure)
+        for _ in range(self.meddling.choice([0, 0, 0, 1, 3])):
+            self.push(10 * self.meddling.random(), "meddle")
         end = self.play.clock.now + LIFE
         while (self.queue or self.play.env.timers.count) and self.play.clock.now < end:
             now = self.play.clock.now
@@ -216,6 +254,10 @@ class Storm:
                 kind, _, name = where.partition("|")
                 if kind == "server":
                     self.to_server(name, data)
+                elif kind == "unsent":
+                    self.play.modules["tm"].on_unsent(data, None)       # type: ignore[attr-defined]
+                elif kind == "meddle":
+                    self.meddle()
                 elif kind == "final":
                     self.final(name, data)
                 elif kind == "alice":

@@ -23,6 +23,7 @@ from osip.api import (
     transform,
 )
 from osip.core.exports.registry import Registry
+from osip.core.run.bus import LocalBus
 from osip.core.run.env import Env
 from osip.core.sip.message import parse as parse_message
 from osip.script.builtins.flags import CoreFlags
@@ -224,6 +225,7 @@ class Stage:
         self.registry = Registry((CoreUri, CoreFlags, CoreMessage, CoreVars, Words))
         self.registry.create()
         self.env = Env(registry=self.registry)
+        self.env.bus = LocalBus()
         for name, value in config.items():
             setattr(self.env.config, name, value)
         for instance in self.registry.instances.values():

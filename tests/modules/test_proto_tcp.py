@@ -221,3 +221,20 @@ def test_what_cannot_be_reached_is_refused_at_once(host: str) -> None:
         assert not side.transport.send(message(), Dest("tcp", host, 5060))
         side.transport.close()
     run("asyncio", work())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_proxy_header_names_the_peer(loop: str) -> None:
+    async def work() -> None:
+        side = Side(params={"proxy_protocol_from": ["127.0.0.1"]})          # type: ignore[dict-item]
+        _, writer = await asyncio.open_connection("127.0.0.1", side.local.port)
+        for piece in (b"PROXY TCP4 192.0.2.9 ", b"127.0.0.1 4711 5060\r\n" + message(1), message(2)):
+            writer.write(piece)
+            await writer.drain()
+        await side.until(lambda: len(side.got) == 2)
+        assert {(source.host, source.port) for _, source in side.got} == {("192.0.2.9", 4711)}
+        assert side.transport.send(message(3), Dest("tcp", "192.0.2.9", 4711))      # found by the address it names
+        assert len(side.transport.connections) == 1
+        writer.close()
+        side.transport.close()
+    run(loop, work())

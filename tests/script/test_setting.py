@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
+from kit.message import request
 from kit.script import ScriptBook
+
 from osip.core.net.endpoint import LocalSocket
+from osip.core.run import worker
+from osip.core.run.config import SETTINGS, Config, SettingSpec
+from osip.main import new_registry
+from osip.script.boot import compile_script
+from osip.script.source import Source
 
 RELAY = "route { t_relay(); }"
 
@@ -172,3 +178,74 @@ def test_dns_blacklist() -> None:
 def test_headers_of_local_replies(settings: str, line: bytes) -> None:
     book = ScriptBook(f'{settings}\nroute {{ sl_send_reply(404, "x"); }}').recv("INVITE").sent(404)
     assert line in book.got.raw and (line or b"Server" not in book.got.raw)
+
+
+@pytest.mark.parametrize("word", ['sl_send_reply(404, "x");', 't_reply(404, "x");', "t_relay();"])
+@pytest.mark.parametrize(("flag", "is_connected", "is_sent"), [("setflag(KEEP);", False, False),
+                                                              ("setflag(KEEP);", True, True), ("", False, True)])
+def test_tcp_no_new_conn_rplflag(word: str, flag: str, is_connected: bool, is_sent: bool) -> None:
+    book = ScriptBook(f"tcp_no_new_conn_rplflag = KEEP\nroute {{ {flag} {word} }}")
+    book.worker.transports = {"tcp": Transport(book.net, is_connected), "udp": Transport(book.net, True)}
+    book.env.send = book.worker.send
+    book.feed(request("INVITE", "sip:bob@10.0.0.2", via="10.0.0.1:5060").replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP"),
+              proto="tcp")
+    book._collect()
+    if "relay" in word:
+        book.answer("bob", 404)._collect()
+    assert (404 in [msg.status for msg in book.received.get("alice", [])]) is is_sent
+
+
+@pytest.mark.parametrize(("setting", "port"), [("", 6000), ("reply_to_via = yes", 5070)])
+def test_reply_to_via(setting: str, port: int) -> None:
+    book = ScriptBook(f'{setting}\nroute {{ sl_send_reply(404, "x"); }}')
+    book.feed(request("INVITE", "sip:bob@10.0.0.2", via="10.0.0.1:5070", via_params=";rport"), port=6000)
+    assert [where for where, _ in book.net.log] == [f"10.0.0.1:{port}"]
+
+
+def test_user_agent_header() -> None:
+    book = ScriptBook("""user_agent_header = "User-Agent: mine/1"
+    timer_route[t, 1] { t_new_request("OPTIONS", "sip:bob@10.0.0.2", "sip:a@b", "sip:c@d"); }
+    route { exit; }""")
+    book.advance(1.2).sent("OPTIONS", "bob").check(lambda msg: msg.get("User-Agent") == "mine/1")
+
+
+# --- asserts ---------------------------------------------------------------------------------------------------------
+
+FALSE = 'route { assert($rm == "BYE", "no BYE"); xlog("on"); } error_route { xlog("$err.class $err.info"); }'
+
+
+@pytest.mark.parametrize(("settings", "said", "stopped"), [
+    ("", ["on"], []), ("enable_asserts = yes", ["4 no BYE"], []),
+    ("enable_asserts = yes abort_on_assert = yes", [], [False])])
+def test_asserts(settings: str, said: list[str], stopped: list[bool]) -> None:
+    book, asked = ScriptBook(f"{settings}\n{FALSE}"), []
+    book.env.shutdown = asked.append
+    book.recv("INVITE")
+    assert [line for line in book.said if "assertion" not in line] == said and asked == stopped
+    assert len(book.said) - len(said) == (1 if settings else 0)
+
+
+# --- names of ours ---------------------------------------------------------------------------------------------------
+
+
+async def test_auto_aliases(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def own_names(address: str) -> list[str]:
+        return {"10.0.0.9": ["edge.example", "edge"]}.get(address, [])
+    monkeypatch.setattr(worker, "own_names", own_names)
+    book = ScriptBook('route { if (is_myself("edge.example")) xlog("ours"); }').recv("INVITE").says()
+    await book.worker._add_own_names()
+    book.recv("INVITE", branch="z9hG4bK-2", call_id="2").says("ours")
+
+
+# --- without effect --------------------------------------------------------------------------------------------------
+
+INERT = [(name, spec) for spec in SETTINGS if spec.inert for name in (spec.name, *spec.aliases)]
+
+
+@pytest.mark.parametrize(("name", "spec"), INERT, ids=[name for name, _ in INERT])
+def test_a_setting_without_effect_says_why_in_one_line(name: str, spec: SettingSpec) -> None:
+    value = '"x"' if spec.kind == "text" else "1"
+    found = compile_script(Source.from_text(f"{name} = {value}\nroute {{ exit; }}", "x.cfg"), new_registry(), Config(),
+                           need_socket=False).diagnostics
+    assert [(one.code, one.severity) for one in found] == [("N705", "info")]
+    assert found[0].message.startswith(f'"{name}" has no effect here: ') and spec.inert in found[0].message

@@ -121,3 +121,19 @@ def test_sockets_of_a_result(tmp_path: Path) -> None:
     given = options(tmp_path)
     result = check(given, new_registry(), config)
     assert len(listen_sockets(given, result, config)) == 2
+
+
+def test_wdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "work").mkdir()
+    path = tmp_path / "s.cfg"
+    path.write_text(f'wdir = "{tmp_path}/work"\n' + SCRIPT)
+    server = build(Options("s.cfg", pid_file="run/osip.pid"))
+    assert Path.cwd() == tmp_path / "work" and server.options.pid_file == str(tmp_path / "run/osip.pid")
+    assert server.prepare().result.ok, "a reload finds the script where it was"
+
+
+def test_wdir_that_cannot_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OsipError, match="wdir: cannot change to .*/none: No such file"):
+        build(options(tmp_path, f'wdir = "{tmp_path}/none"\n' + SCRIPT))

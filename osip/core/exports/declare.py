@@ -128,8 +128,8 @@ def pvar(name: str, *, type: str = "s", key: str = "", key_parse: Callable[[str]
 
 
 class TransformDecl(Declaration):
-    def __init__(self, func: Callable[..., Any], name: str) -> None:
-        self.func, self.name = func, name
+    def __init__(self, func: Callable[..., Any], name: str, ask: Callable[[Any, Any], Any] | None = None) -> None:
+        self.func, self.name, self.ask = func, name, ask
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         return self if instance is None else self.func
@@ -140,15 +140,16 @@ class TransformDecl(Declaration):
         least = sum(p.default is p.empty and p.kind is not p.VAR_POSITIONAL for p in params)
         most = 99 if any(p.kind is p.VAR_POSITIONAL for p in params) else len(params)
         return TransformSpec(self.name, module, self.func, least, most, _doc(self.func), "ctx" in every,
-                             "index" in every and every["index"].kind is inspect.Parameter.KEYWORD_ONLY)
+                             "index" in every and every["index"].kind is inspect.Parameter.KEYWORD_ONLY, self.ask)
 
 
-def transform(name: str) -> Any:
+def transform(name: str, ask: Callable[[Any, Any], Any] | None = None) -> Any:
     """Export a transformation: a plain function `(value, *args)` without self; None means NULL.
 
-    A keyword-only `ctx` asks for the running context; a keyword-only `index` makes `class.N.name` possible, too.
+    A keyword-only `ctx` asks for the running context; a keyword-only `index` makes `class.N.name` possible, too. What
+    must be asked for elsewhere is asked for by `ask(value, ctx)`, a coroutine or 1, before the statement runs.
     """
-    return lambda func: TransformDecl(func, name)
+    return lambda func: TransformDecl(func, name, ask)
 
 
 class MiDecl(_Marked):
@@ -171,14 +172,15 @@ def _recipes(args: tuple[Any, ...]) -> tuple[tuple[str, ...], ...]:
 
 
 def mi(name: str = "", *, aliases: tuple[str, ...] = (), group: str = "", scope: Scope = Scope.ANY,
-       recipes: tuple[tuple[str, ...], ...] = (), named_only: bool = False) -> Any:
+       recipes: tuple[tuple[str, ...], ...] = (), named_only: bool = False, combine: str = "join") -> Any:
     """Export a management command `group:name` (group defaults to the module) and its old flat names.
 
     The method takes typed parameters and returns JSON-ready data (None means "OK"); it may be `async def`; it raises
     `MIError`. `recipes` lists the allowed parameter-name lists; by default all mandatory plus leading optional ones.
+    `scope` says in which workers it runs; what several answer is joined, with `combine="sum"` numbers are added.
     """
     return lambda func: MiDecl(func, name, aliases=aliases, group=group, scope=scope, recipes=recipes,
-                               named_only=named_only)
+                               named_only=named_only, combine=combine)
 
 
 class EventDecl(Declaration):
@@ -221,17 +223,21 @@ def stat(doc: str, *, name: str = "", kind: StatKind = StatKind.COUNTER) -> Any:
 
 
 class GaugeDecl(_Marked):
-    def __init__(self, func: Callable[..., Any], name: str) -> None:
+    def __init__(self, func: Callable[..., Any], name: str, shared: bool = False) -> None:
         super().__init__(func)
-        self.name = name
+        self.name, self.shared = name, shared
 
     def spec(self, module: str) -> StatSpec:
-        return StatSpec(self.name or self.attr, module, self.attr, StatKind.GAUGE, _doc(self.func), computed=True)
+        return StatSpec(self.name or self.attr, module, self.attr, StatKind.GAUGE, _doc(self.func), computed=True,
+                        shared=self.shared)
 
 
-def gauge(name: str = "") -> Any:
-    """Declare a statistic that is computed on reading: a method `(self) -> int`."""
-    return lambda func: GaugeDecl(func, name)
+def gauge(name: str = "", *, shared: bool = False) -> Any:
+    """Declare a statistic that is computed on reading: a method `(self) -> int`.
+
+    A `shared` one is the same in every worker (the size of a replicated table) and is not summed over them.
+    """
+    return lambda func: GaugeDecl(func, name, shared)
 
 
 class TimerDecl(_Marked):

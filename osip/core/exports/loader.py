@@ -15,14 +15,18 @@ from osip.core.exports.spec import API
 
 BUILT_IN = "osip.modules"
 NO_MODULE = "no module"
+SUCCESSORS = {"siptrace": "tracer", "mi_json": "mi_http", "mi_xmlrpc_ng": "mi_xmlrpc", "event_jsonrpc": "event_stream",
+              "rabbitmq": "event_rabbitmq", "tlsops": "tls_mgm"}
+"""Names that modules had in older OpenSIPS, and who does their work now."""
 
 
 def module_name(text: str) -> str:
-    """Return the bare name in a `loadmodule` text: no folder, no `.so`, `cpl-c` as `cpl_c`."""
+    """Return the bare name in a `loadmodule` text: no folder, no `.so`, `cpl-c` as `cpl_c`, an old name as its successor."""
     name = text.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
     for ending in (".so", ".py"):
         name = name.removesuffix(ending)
-    return name.replace("-", "_")
+    name = name.replace("-", "_")
+    return SUCCESSORS.get(name, name)
 
 
 def load(text: str, mpaths: list[str], base: str = ".") -> tuple[type[Module], str]:

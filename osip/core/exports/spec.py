@@ -17,6 +17,7 @@ class Scope(Enum):
     ANY = "any"             # whichever worker got the request
     EACH = "each"           # all workers, results gathered
     LEADER = "leader"       # worker 0 only
+    OWNER = "owner"         # the worker that has what is asked for: all are asked, one answers without an error
 
 
 class Hook(StrEnum):
@@ -25,9 +26,10 @@ class Hook(StrEnum):
     RESPONSE = "response"           # (ctx) -> bool: True when the response was taken
     SCRIPT_END = "script_end"       # (ctx) after the main route ended
     BEFORE_WAIT = "before_wait"     # (ctx) a route is about to wait: make the request stateful
-    SENDING = "sending"             # (ctx, edits) a request is about to be built for sending
     UNSENT = "unsent"               # (data, dest) what send() took was lost with its connection
     DRAIN = "drain"                 # () -> int: pieces of work in flight, asked while the server stops
+    IN_USE = "in_use"               # (socket) -> int: pieces of work in flight over a socket that is to be closed
+    KNOWN = "known"                 # (msg) -> bool: a request of work in flight, asked when new ones are refused
 
 
 class StatKind(StrEnum):
@@ -95,7 +97,8 @@ class PvarSpec:
 class TransformSpec:
     """A transformation `{class.name,args}`: a function (value, *args) -> value.
 
-    With `takes_ctx` it is called with `ctx=` as well; an `indexed` one is also known as `class.N.name`.
+    With `takes_ctx` it is called with `ctx=` as well; an `indexed` one is also known as `class.N.name`. `ask` (value,
+    ctx) gives a coroutine, or 1 when there is nothing to wait for; it is awaited before the statement runs.
     """
     name: str
     module: str
@@ -105,6 +108,7 @@ class TransformSpec:
     doc: str
     takes_ctx: bool = False
     indexed: bool = False
+    ask: Callable[[Any, Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ class MiSpec:
     doc: str
     aliases: tuple[str, ...] = ()
     named_only: bool = False
+    combine: str = "join"           # how the answers of Scope.EACH become one: join, or sum (numbers are added)
 
     @property
     def canonical(self) -> str:
@@ -144,6 +149,7 @@ class StatSpec:
     kind: StatKind
     doc: str
     computed: bool = False
+    shared: bool = False                # every worker reads the same: not to be summed
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Keep stream connections: what one does with its bytes, and the table that finds one by id, peer or alias.
 
 A connection is an asyncio protocol, since on streams the loop's own transports are good; TLS and WebSocket use the
-same class with another framer or an encrypting loop transport.
+same class with another framer or with a layer beneath.
 """
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from osip.core.errors import ParseError
 from osip.core.net.endpoint import Dest, LocalSocket, Source, bracket
+from osip.core.net.limit import StreamLimits
 from osip.core.net.transport import Complaint, Receiver
 from osip.core.sip.framing import PING, Framer
 from osip.core.sip.message import parse
@@ -21,8 +22,14 @@ CONNECTING, OPEN, CLOSED = 0, 1, 2
 STATES = ("connecting", "open", "closed")
 NEVER = float("inf")
 STUCK = 32.0                # seconds in which a peer must take something of what waits for it
+SILENT = 1.0                # seconds that a new connection has before it may be given up for another
 ALIAS_NEVER, ALIAS_ASKED, ALIAS_ALWAYS = 0, 1, 2
 WORKER_BITS = 8             # low bits of a connection id: the worker that has the connection
+
+
+def worker_of(number: int) -> int:
+    """Return the worker that has the connection of this id."""
+    return number & (1 << WORKER_BITS) - 1
 
 
 class Timers(Protocol):
@@ -32,25 +39,11 @@ class Timers(Protocol):
         """Call `sleeper.on_wake(now)` at `sleeper.wake`."""
 
 
-class StreamLimits:
-    """What stream connections may take, from the global parameters and those of the transport's module."""
-    __slots__ = ("lifetime", "message_time", "connect_timeout", "connections", "queue", "pong", "aliases")
-
-    def __init__(self, config: Any, queue: int = 1 << 21, pong: bool = True) -> None:
-        self.lifetime = float(config.tcp_connection_lifetime)
-        self.message_time = float(config.tcp_max_msg_time)
-        self.connect_timeout = config.tcp_connect_timeout / 1000
-        self.connections: int = config.tcp_max_connections
-        self.aliases: int = config.tcp_accept_aliases
-        self.queue = queue              # bytes that may wait to be sent on one connection
-        self.pong = pong
-
-
 class Connection(asyncio.Protocol):
     """One stream to a peer, accepted or made by us; a sleeper of the timer wheel for its deadlines."""
     __slots__ = ("id", "local", "host", "port", "alias_port", "state", "accepted", "received", "sent", "last_used",
                  "hold_until", "wake", "scheduled", "_table", "_framer", "_stream", "_source", "_pending", "_size",
-                 "_part_since", "_blocked_since", "_alias_tried")
+                 "_part_since", "_blocked_since", "_alias_tried", "wanted")
 
     def __init__(self, table: Connections, local: LocalSocket, host: str = "", port: int = 0) -> None:
         self.id = table.next_id()
@@ -68,6 +61,7 @@ class Connection(asyncio.Protocol):
         self._size = 0
         self._part_since = self._blocked_since = 0.0
         self._alias_tried = False
+        self.wanted: Dest | None = None                     # what a connection of ours was made for
 
     # --- called by the loop ------------------------------------------------------------------------------------------
 
@@ -76,7 +70,7 @@ class Connection(asyncio.Protocol):
         self._stream = transport
         if self.accepted:
             peer = transport.get_extra_info("peername")
-            if not peer or not self._table.has_room():
+            if not peer or not self._table.may_accept(peer[0]):
                 self.state = CLOSED
                 transport.abort()
                 return
@@ -96,6 +90,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Frame what came and hand the whole messages over; a stream that cannot be framed is closed."""
+        if self.state == CLOSED:
+            return
         table = self._table
         self.last_used = now = table.clock()
         fault = None
@@ -205,9 +201,11 @@ class Connection(asyncio.Protocol):
         for item in found:
             if item is PING:
                 if table.limits.pong and self.state == OPEN:
-                    self._stream.write(b"\r\n")
+                    self._pong()
                 continue
             self.received += 1
+            if self.received == 1 and self.accepted:
+                table.proven(self)
             if table.limits.aliases and self.accepted and not self._alias_tried:
                 self._learn_alias(item)
             try:
@@ -218,9 +216,14 @@ class Connection(asyncio.Protocol):
                                error=error)
         receiver.batch_end()
 
+    def _pong(self) -> None:
+        self._stream.write(b"\r\n")
+
     def _learn_alias(self, raw: bytes) -> None:
         """Take requests towards the Via's port on this connection when the peer asks for it (RFC 5923)."""
         asked = self._table.limits.aliases == ALIAS_ALWAYS
+        if not asked and self._table.may_alias is not None and not self._table.may_alias(self):
+            return
         if not asked and b"alias" not in raw:
             return
         try:
@@ -242,9 +245,19 @@ class Connection(asyncio.Protocol):
             self._table.timers.watch(self)
 
     @property
+    def tls(self) -> Any:
+        """Return the `ssl.SSLObject` of an open TLS connection, else None."""
+        return self._stream.get_extra_info("ssl_object") if self.state == OPEN else None
+
+    @property
+    def stream(self) -> Any:
+        """Return what carries the bytes: a transport of the loop or a layer; None while there is none."""
+        return self._stream
+
+    @property
     def unfinished(self) -> int:
         """Return the bytes received that are not a whole message yet."""
-        return self._framer.pending
+        return self._framer.pending if self._framer is not None else 0
 
     def listing(self, now: float) -> dict[str, Any]:
         """Describe the connection as `tcp:list` shows it."""
@@ -263,10 +276,19 @@ class Connections:
         self.limits, self.timers, self.clock, self.make_framer = limits, timers, clock, make_framer
         self.receiver: Receiver = None          # type: ignore[assignment]  # set when the first socket is opened
         self.complain = Complaint(log or logging.getLogger("osip.tcp"), clock=clock)
-        self.faults = self.failures = self.dropped = self.refused = 0
-        self._worker, self._count = worker, 0
+        self.faults = self.failures = self.dropped = self.refused = self.greeting = 0
+        self.worker, self._count = worker, 0
+        # With several workers: hear of what comes and goes, (is_there, host, port, id), and act on connections of
+        # other workers, (what, id, argument) -> bool.
+        self.told: Callable[[bool, str, int, int], None] | None = None
+        self.elsewhere: Callable[[str, int, Any], bool] | None = None
+        self.may_alias: Callable[[Connection], bool] | None = None      # whether a peer that asks for an alias gets it
         self._by_id: dict[int, Connection] = {}
         self._by_peer: dict[tuple[str, int], Connection] = {}
+        self._silent: dict[int, Connection] = {}        # accepted, and no message came yet; the oldest first
+        self._counts: dict[str, int] = {}               # address -> accepted connections, when that is limited
+        self.shed = 0
+        self.greeting = 0                               # accepted streams that still shake hands in a layer beneath
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -277,31 +299,75 @@ class Connections:
     def next_id(self) -> int:
         """Return a new connection id; its low bits name the worker."""
         self._count += 1
-        return self._count << WORKER_BITS | self._worker
+        return self._count << WORKER_BITS | self.worker
+
+    def begin(self, worker: int, count: int) -> None:
+        """Make ids for this worker from `count` on: a worker that takes another's place must not repeat its ids."""
+        self.worker, self._count = worker, count
 
     def has_room(self) -> bool:
         """Say whether one more connection is allowed; counts and logs when not."""
-        if len(self._by_id) < self.limits.connections:
+        if len(self._by_id) + self.greeting < self.limits.connections:
             return True
         self.refused += 1
         self.complain("too_many_connections", "limit=%d", self.limits.connections)
         return False
 
+    def may_accept(self, host: str) -> bool:
+        """Say whether an address may have one more connection; when all are taken, the oldest silent one goes.
+
+        So those who connect and say nothing cannot keep others out.
+        """
+        limit = self.limits.per_address
+        if limit and self._counts.get(host, 0) >= limit:
+            self.refused += 1
+            self.complain("too_many_of_one_address", "source=%s limit=%d", host, limit)
+            return False
+        if len(self._by_id) + self.greeting >= self.limits.connections and self._silent:
+            oldest = next(iter(self._silent.values()))
+            if self.clock() - oldest.last_used >= SILENT:
+                self.shed += 1
+                self.complain("shed", "source=%s:%d reason=silent while all connections are taken", oldest.host,
+                              oldest.port)
+                oldest.close()
+        return self.has_room()
+
+    def proven(self, conn: Connection) -> None:
+        """A message came on an accepted connection: it is in use."""
+        self._silent.pop(conn.id, None)
+
     def add(self, conn: Connection) -> None:
         """Make a connection known by its id and by its peer."""
         self._by_id[conn.id] = conn
+        if conn.accepted:
+            self._silent[conn.id] = conn
+            if self.limits.per_address:
+                self._counts[conn.host] = self._counts.get(conn.host, 0) + 1
         self._by_peer[conn.host, conn.port] = conn
+        if self.told is not None:
+            self.told(True, conn.host, conn.port, conn.id)
 
     def remove(self, conn: Connection) -> None:
         """Forget a connection and its alias; a newer one to the same peer stays."""
         if self._by_id.pop(conn.id, None) is not None:
+            self._silent.pop(conn.id, None)
+            if conn.accepted and conn.host in self._counts:
+                self._counts[conn.host] -= 1
+                if not self._counts[conn.host]:
+                    del self._counts[conn.host]
             for port in (conn.port, conn.alias_port):
                 if self._by_peer.get((conn.host, port)) is conn:
                     del self._by_peer[conn.host, port]
+                    if self.told is not None:
+                        self.told(False, conn.host, port, conn.id)
 
     def get(self, number: int) -> Connection | None:
         """Return the connection of this id."""
         return self._by_id.get(number)
+
+    def peers(self) -> list[tuple[str, int, int]]:
+        """List (host, port, id) of what `find` finds by address."""
+        return [(host, port, conn.id) for (host, port), conn in self._by_peer.items()]
 
     def find(self, dest: Dest) -> Connection | None:
         """Return the connection for a destination: the one it names while that lives, else one to its address."""
@@ -312,7 +378,7 @@ class Connections:
         """Let requests to this port of the peer use the connection; refused while another one serves that port."""
         conn = self._by_id.get(number)
         if conn is None:
-            return False
+            return self.elsewhere is not None and self.elsewhere("alias", number, port)
         key = conn.host, port
         other = self._by_peer.get(key)
         if other is not None and other is not conn:
@@ -323,4 +389,6 @@ class Connections:
             self._by_peer.pop((conn.host, conn.alias_port), None)
         conn.alias_port = port
         self._by_peer[key] = conn
+        if self.told is not None:
+            self.told(True, conn.host, port, conn.id)
         return True

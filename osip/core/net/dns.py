@@ -45,6 +45,7 @@ class Dns:
         if servers:
             self._options["nameservers"] = list(servers)
         self._client: Any = None
+        self._retired: Any = None           # it may still have questions out
 
     async def query(self, kind: str, name: str) -> Answer:
         """Ask for the A, AAAA, SRV or NAPTR records of a name; DnsError when nobody answers."""
@@ -59,11 +60,17 @@ class Dns:
             raise DnsError(f"DNS query {kind} {name}: {error.args[-1]}") from None
         return _answer(kind, result)
 
+    def forget(self) -> None:
+        """Empty the cache that the library has of its own; what is being asked goes on."""
+        if self._client is not None:
+            self._retired, self._client = self._client, None
+
     async def close(self) -> None:
         """Give up what is being asked."""
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.close()
+        clients, self._client, self._retired = (self._client, self._retired), None, None
+        for client in clients:
+            if client is not None:
+                await client.close()
 
 
 def _answer(kind: str, result: Any) -> Answer:

@@ -6,9 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "sctp": 5060, "ws": 80, "wss": 443}
+DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "sctp": 5060, "ws": 80, "wss": 443, "hep_udp": 9060,
+                 "hep_tcp": 9060}
 _IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}").fullmatch
-RELIABLE = frozenset({"tcp", "tls", "ws", "wss", "sctp"})
+SECURE = frozenset({"tls", "wss"})
+RELIABLE = frozenset({"tcp", "tls", "ws", "wss", "sctp", "hep_tcp"})
 
 
 def bracket(host: str) -> str:
@@ -78,13 +80,15 @@ class Source:
 class Dest:
     """Where a message goes: protocol, IP address and port, from which socket, on which connection (0 = any).
 
-    With `only_reuse` no connection is made for it.
+    With `only_reuse` no connection is made for it. `name` is the name that was asked for, if there was one, which a TLS
+    certificate must show; `domain` is the TLS client domain to use ("" = the one that fits).
     """
-    __slots__ = ("proto", "host", "port", "socket", "conn", "only_reuse")
+    __slots__ = ("proto", "host", "port", "socket", "conn", "only_reuse", "name", "domain")
 
     def __init__(self, proto: str, host: str, port: int, socket: LocalSocket | None = None, conn: int = 0) -> None:
         self.proto, self.host, self.port, self.socket, self.conn = proto, host, port, socket, conn
         self.only_reuse = False
+        self.name = self.domain = ""
 
     def __repr__(self) -> str:
         return f"{self.proto}:{bracket(self.host)}:{self.port}"

@@ -34,6 +34,7 @@ LITERALS = 4096             # URIs with addresses in them kept
 MAX_TARGETS = 16            # SRV targets, and NAPTR records, looked at for one name
 FAILED_TTL = 3.0            # seconds before a question that nobody answered is asked again
 MIN_TTL, MAX_TTL = 1.0, 86400.0
+MAX_SEARCH = 6              # domains of the search list
 DEADLINE = 5.0              # seconds for all queries of one URI
 TRIES = 3
 TRY_TIME = 1.0
@@ -52,22 +53,24 @@ class Resolver:
     """Find next hops for one worker.
 
     `config` has the dns_* and disable_dns_failover parameters, `protos` the protocols that can be sent with. `query`,
-    `clock`, `random` and `hosts` are replaced in tests; `servers` are `address[:port]` of DNS servers.
+    `clock`, `random`, `hosts` and `search` (domains for names without a dot) are replaced in tests; `servers` are
+    `address[:port]` of DNS servers.
     """
 
     def __init__(self, config: Any, protos: Iterable[str], *, query: Callable[..., Any] | None = None,
                  servers: Sequence[str] = (), clock: Callable[[], float] = time.monotonic,
                  random: random_module.Random | None = None, hosts: Mapping[str, Sequence[str]] | None = None,
-                 deadline: float = DEADLINE) -> None:
+                 search: Sequence[str] | None = None, deadline: float = DEADLINE) -> None:
         self.protos = set(protos)
         self.queries = self.failures = 0
         tries, try_time = config.dns_retr_no or TRIES, config.dns_retr_time or TRY_TIME
-        self._dns = Dns(try_time, tries, servers)
+        self._dns = Dns(try_time, tries, servers or read_servers(config.dns_servers_no))
         self._query: Callable[[str, str], Any] = query or self._dns.query
         self._deadline = max(deadline, tries * try_time)
         self._config, self._clock = config, clock
         self._random = random or random_module.Random()
         self._hosts = read_hosts() if hosts is None else dict(hosts)
+        self._search = tuple(search) if search is not None else read_search() if hosts is None else ()
         self._literals: dict[tuple[str, Any], tuple[str, str, int]] = {}
         self._cache: dict[Question, tuple[float, tuple[Any, ...]]] = {}
         self._running: dict[Question, asyncio.Task[tuple[Any, ...]]] = {}
@@ -105,21 +108,22 @@ class Resolver:
                     return None
                 questions = plan.send(answers)      # type: ignore[arg-type]
         except StopIteration as end:
-            return self._limited(end.value)
+            return self._limited(end.value, wanted.host)
 
     async def ask(self, uri: Uri | str, hint: LocalSocket | str | None = None) -> list[Dest]:
         """Return the next hops in the order to try them, asking DNS as needed; empty when there are none in time."""
         known = self.now(uri, hint)
         if known is not None:
             return known
-        plan = self._plan(self._wanted(uri, hint))
+        wanted = self._wanted(uri, hint)
+        plan = self._plan(wanted)
         try:
             async with asyncio.timeout(self._deadline):
                 questions = next(plan)
                 while True:
                     questions = plan.send(await asyncio.gather(*map(self._answer, questions)))
         except StopIteration as end:
-            return self._limited(end.value)
+            return self._limited(end.value, wanted.host)
         except TimeoutError:
             self._complain("dns_timeout", "uri=%s seconds=%s", uri, self._deadline)
             return []
@@ -137,7 +141,8 @@ class Resolver:
     def forget(self) -> None:
         """Empty the cache and read the hosts file again."""
         self._cache.clear()
-        self._hosts = read_hosts()
+        self._dns.forget()
+        self._hosts, self._search = read_hosts(), read_search()
 
     async def close(self) -> None:
         """Stop all queries."""
@@ -157,7 +162,7 @@ class Resolver:
         if parsed.params:
             proto = (parsed.param("transport") or "").lower()
             host = (parsed.param("maddr") or host).strip("[]")
-        if proto and proto not in DEFAULT_PORTS:
+        if proto and proto not in SRV_PREFIX:
             raise ParseError(f'unknown transport "{proto}"')
         if hint:
             if isinstance(hint, str):
@@ -224,12 +229,28 @@ class Resolver:
         return (yield from self._hosts_plan(hops[:MAX_TARGETS], wanted))
 
     def _hosts_plan(self, hops: list[tuple[str, int, str]], wanted: Wanted) -> Plan:
-        found: dict[str, tuple[str, ...]] = {}
+        found: dict[Question, tuple[str, ...]] = {}
+        hosts = list(dict.fromkeys([host for _, _, host in hops]))
+        words = self._words(hosts) if self._search else []
         for family in wanted.families:
-            missing = list(dict.fromkeys([host for _, _, host in hops if not found.get(host)]))
-            if missing:
-                found.update(zip(missing, (yield [(family, host) for host in missing]), strict=True))
-        return [Dest(proto, address, port) for proto, port, host in hops for address in found.get(host, ())]
+            for domain in self._search if words else ():
+                missing = [host for host in words if not found.get((family, host))]
+                if missing:
+                    answers = yield [(family, f"{host}.{domain}") for host in missing]
+                    found.update(zip([(family, host) for host in missing], answers, strict=True))
+        left = [(family, host) for family in wanted.families for host in hosts if not found.get((family, host))]
+        if left:
+            found.update(zip(left, (yield left), strict=True))
+        # Both families are tried, host by host: one that is there but does not answer must not hide the other
+        # (RFC 7984 section 4).
+        return [Dest(proto, address, port) for proto, port, host in hops for family in wanted.families
+                for address in found.get((family, host), ())]
+
+    def _words(self, hosts: list[str]) -> list[str]:
+        """Return the hosts that are one word alone: they are looked for in the domains of the search list first."""
+        if not self._config.dns_use_search_list:
+            return []
+        return [host for host in hosts if "." not in host and ":" not in host and host not in self._hosts]
 
     def ordered(self, records: Iterable[Srv]) -> list[Srv]:
         """Return SRV records in the order to try them: by priority, and at random by weight within one (RFC 2782)."""
@@ -247,7 +268,9 @@ class Resolver:
                 out.append(group.pop(index))
         return out
 
-    def _limited(self, dests: list[Dest]) -> list[Dest]:
+    def _limited(self, dests: list[Dest], name: str) -> list[Dest]:
+        for dest in dests:
+            dest.name = name                # what the certificate must show is what was asked for (RFC 5922 section 7.3)
         return dests[:1] if self._config.disable_dns_failover else dests
 
     # --- answers -----------------------------------------------------------------------------------------------------
@@ -330,3 +353,29 @@ def read_hosts(path: str = "/etc/hosts") -> dict[str, tuple[str, ...]]:
                 found[name.lower()] = (*found.get(name.lower(), ()), fields[0])
     found.setdefault("localhost", ("127.0.0.1", "::1"))
     return found
+
+
+def read_servers(limit: int | None, path: str = "/etc/resolv.conf") -> tuple[str, ...]:
+    """Return the first `limit` servers that the system asks; none without a limit: the library reads them itself."""
+    if not limit:
+        return ()
+    try:
+        lines = Path(path).read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ()
+    found = [fields[1] for fields in map(str.split, lines) if fields[:1] == ["nameserver"] and len(fields) > 1]
+    return tuple(found[:limit])
+
+
+def read_search(path: str = "/etc/resolv.conf") -> tuple[str, ...]:
+    """Return the domains in which the system looks for names without a dot, at most 6."""
+    try:
+        lines = Path(path).read_text("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ()
+    found: tuple[str, ...] = ()
+    for line in lines:
+        word, *rest = line.partition("#")[0].split() or [""]
+        if word in ("search", "domain"):                # the last one counts
+            found = tuple([domain.lower().strip(".") for domain in rest if domain.strip(".")])
+    return found[:MAX_SEARCH]

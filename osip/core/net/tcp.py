@@ -10,6 +10,7 @@ from typing import Any
 
 from osip.core.net.connections import Connection, Connections, StreamLimits, Timers
 from osip.core.net.endpoint import Dest, LocalSocket, is_ip
+from osip.core.net.proxied import ProxiedLayer
 from osip.core.net.transport import Receiver, make_socket, set_tos
 
 
@@ -18,7 +19,8 @@ class TcpTransport:
 
     A message to a named connection (`Dest.conn`) goes there while it lives; else to a connection with that address;
     else a connection is made, and the message waits for it. When it cannot be made, the receiver's
-    `on_unsent(data, dest)` hears of each message that waited. A transport over TCP overrides `make_client`.
+    `on_unsent(data, dest)` hears of each message that waited. A transport over TCP overrides
+    `make_connection`, `layer` or `make_client`.
     """
     proto = "tcp"
 
@@ -32,7 +34,7 @@ class TcpTransport:
         self._on_unsent: Callable[[bytes, Dest], None] | None = None
         self._bound: dict[LocalSocket, socket.socket] = {}          # listening, but not yet served by the loop
         self._locals: list[LocalSocket] = []
-        self._servers: list[asyncio.AbstractServer] = []
+        self._servers: dict[LocalSocket, asyncio.AbstractServer] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -58,14 +60,29 @@ class TcpTransport:
         self._spawn(self._serve(local, sock))
 
     async def _serve(self, local: LocalSocket, sock: socket.socket) -> None:
-        server = await self._loop.create_server(lambda: Connection(self.connections, local), sock=sock,
-                                                backlog=self._config.tcp_socket_backlog, **self.server_options(local))
+        server = await self._loop.create_server(lambda: self.make_protocol(local), sock=sock,
+                                                backlog=self._config.tcp_socket_backlog)
         del self._bound[local]
-        self._servers.append(server)
+        if local in self._locals:
+            self._servers[local] = server
+        else:                                   # it was shut in the meantime
+            server.close()
 
-    def server_options(self, local: LocalSocket) -> dict[str, Any]:
-        """Return further arguments for the loop's `create_server`; TLS gives its context here."""
-        return {}
+    def make_connection(self, local: LocalSocket, host: str = "", port: int = 0) -> Connection:
+        """Make a connection: accepted without, to be made with an address; transports over TCP have their own kind."""
+        return Connection(self.connections, local, host, port)
+
+    def make_protocol(self, local: LocalSocket) -> asyncio.Protocol:
+        """Make what serves an accepted stream: the connection itself, or layers below it (TLS, PROXY header)."""
+        protocol = self.layer(self.make_connection(local), True)
+        if not self.limits.proxies:
+            return protocol
+        return ProxiedLayer(protocol, self.limits.proxies, self._loop, self.limits.message_time,
+                            self.connections.complain)
+
+    def layer(self, conn: Connection, is_server: bool) -> asyncio.Protocol:
+        """Return what stands between the loop and a connection: nothing, it speaks for itself; TLS puts itself there."""
+        return conn
 
     # --- sending -----------------------------------------------------------------------------------------------------
 
@@ -90,16 +107,17 @@ class TcpTransport:
         """Keep a connection open until then (monotonic seconds) even without traffic; False when it is gone."""
         conn = self.connections.get(number)
         if conn is None:
-            return False
+            return self.connections.elsewhere is not None and self.connections.elsewhere("hold", number, until)
         conn.hold_until = max(conn.hold_until, until)
         return True
 
     def disconnect(self, number: int) -> bool:
         """Close one connection; False when there is none of this id."""
         conn = self.connections.get(number)
-        if conn is not None:
-            conn.close()
-        return conn is not None
+        if conn is None:
+            return self.connections.elsewhere is not None and self.connections.elsewhere("disconnect", number, None)
+        conn.close()
+        return True
 
     def flush(self) -> None:
         """Send what was gathered: the loop's transports do that themselves."""
@@ -111,7 +129,8 @@ class TcpTransport:
         if local is None or self._closed or not is_ip(dest.host) or not self.connections.has_room():
             self.connect_failures += 1
             return None
-        conn = Connection(self.connections, local, dest.host, dest.port)
+        conn = self.make_connection(local, dest.host, dest.port)
+        conn.wanted = dest
         self.connections.add(conn)
         self._spawn(self._make(conn))
         return conn
@@ -122,7 +141,8 @@ class TcpTransport:
             async with asyncio.timeout(self.limits.connect_timeout):
                 sock = self._client_socket(conn.local)
                 await self._loop.sock_connect(sock, (conn.host, conn.port))
-                await self.make_client(conn, sock)
+            mine, sock = sock, None                 # the loop's transport closes it from now on
+            await self.make_client(conn, mine)
         except (OSError, OverflowError, TimeoutError) as error:
             if sock is not None:
                 sock.close()
@@ -134,8 +154,8 @@ class TcpTransport:
             raise
 
     async def make_client(self, conn: Connection, sock: socket.socket) -> None:
-        """Put the connection upon a connected socket; TLS does its handshake here."""
-        await self._loop.create_connection(lambda: conn, sock=sock)
+        """Put the connection upon a connected socket; what shakes hands first does that here, with a deadline."""
+        await self._loop.create_connection(lambda: self.layer(conn, False), sock=sock)
 
     def _client_socket(self, local: LocalSocket) -> socket.socket:
         sock = socket.socket(socket.AF_INET6 if local.is_ipv6 else socket.AF_INET, socket.SOCK_STREAM)
@@ -189,10 +209,17 @@ class TcpTransport:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def shut(self, local: LocalSocket) -> None:
+        """Accept nothing more on one socket; the connections that it brought stay, and new ones may be made from it."""
+        self._locals.remove(local)
+        server = self._servers.pop(local, None)
+        if server is not None:
+            server.close()
+
     def close(self) -> None:
         """Stop listening, give up connecting, and close every connection once its queue is sent."""
         self._closed = True
-        for server in self._servers:
+        for server in self._servers.values():
             server.close()
         for task in list(self._tasks):
             task.cancel()

@@ -50,6 +50,9 @@ class Transport(Protocol):
     def flush(self) -> None:
         """Send what `send` gathered; called at the end of a batch."""
 
+    def shut(self, local: LocalSocket) -> None:
+        """Receive nothing more on one socket; on streams the connections that came by it stay."""
+
     def close(self) -> None:
         """Stop and close everything; a second call does nothing."""
 
@@ -86,9 +89,10 @@ def tos_value(text: str | int) -> int:
     return value
 
 
-def make_socket(local: LocalSocket, kind: int, reuse_port: bool, tos: str | int = "") -> socket.socket:
+def make_socket(local: LocalSocket, kind: int, reuse_port: bool, tos: str | int = "",
+                protocol: int = 0) -> socket.socket:
     """Make and bind a non-blocking socket for `local`; OSError when the address cannot be taken."""
-    sock = socket.socket(socket.AF_INET6 if local.is_ipv6 else socket.AF_INET, kind)
+    sock = socket.socket(socket.AF_INET6 if local.is_ipv6 else socket.AF_INET, kind, protocol)
     try:
         sock.setblocking(False)
         if local.is_ipv6:
@@ -122,18 +126,18 @@ def set_tos(sock: socket.socket, tos: Any) -> None:
 
 
 def set_multicast(sock: socket.socket, local: LocalSocket, loopback: int, ttl: int) -> None:
-    """Join the group when `local` is a multicast address; set whether this machine hears what it sends, and how far."""
+    """Set whether this machine hears what it sends to a group, and how far that goes; join when `local` is a group."""
     group = ipaddress.ip_address(local.host)
-    if not group.is_multicast:
-        return
     if group.version == 6:
-        joined = group.packed + struct.pack("@I", 0)
-        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, joined)
+        if group.is_multicast:
+            joined = group.packed + struct.pack("@I", 0)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, joined)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, loopback)
         if ttl >= 0:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
         return
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group.packed + bytes(4))
+    if group.is_multicast:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group.packed + bytes(4))
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, loopback)
     if ttl >= 0:
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)

@@ -171,6 +171,7 @@ class UdpTransport:
 
     def __init__(self, config: Any, log: logging.Logger | None = None, limit: int = QUEUE) -> None:
         self.ports: list[UdpPort] = []
+        self._more: list[UdpPort] = []          # they only receive
         self._config, self._limit = config, limit
         self._complain = Complaint(log or logging.getLogger("osip.udp"))
         self._bound: dict[LocalSocket, socket.socket] = {}
@@ -200,6 +201,11 @@ class UdpTransport:
         self._routes.clear()
         local.transport = port
 
+    def listen_also(self, local: LocalSocket, loop: asyncio.AbstractEventLoop, receiver: Receiver,
+                    bound: socket.socket) -> None:
+        """Receive on one more socket of the system with the same address; what is sent leaves from the first one."""
+        self._more.append(self._make_port(local, bound, loop, receiver))
+
     def _make_port(self, local: LocalSocket, sock: socket.socket, loop: asyncio.AbstractEventLoop,
                    receiver: Receiver) -> UdpPort:
         if DATAGRAM is None:
@@ -214,7 +220,9 @@ class UdpTransport:
     def send(self, data: bytes, dest: Dest) -> bool:
         """Send from the socket that `dest` names, else from the one that fits."""
         local = dest.socket
-        port: Any = local.transport if local is not None else self._port_for(dest.host)
+        port: Any = local.transport if local is not None else None
+        if port is None:                        # none was named, or a reload has closed it
+            port = self._port_for(dest.host)
         return port is not None and port.send(data, dest)
 
     def _port_for(self, host: str) -> UdpPort | None:
@@ -239,16 +247,26 @@ class UdpTransport:
         for port in self.ports:
             port.flush()
 
+    def shut(self, local: LocalSocket) -> None:
+        """Close one socket; what is still sent from it leaves from another one."""
+        for ports in (self.ports, self._more):
+            for port in [port for port in ports if port.local is local]:
+                port.close()
+                ports.remove(port)
+        local.transport = None
+        self._routes.clear()
+
     @property
     def waiting(self) -> int:
         """Count the bytes that arrived and were not read yet."""
-        return sum(port.waiting for port in self.ports)
+        return sum(port.waiting for port in (*self.ports, *self._more))
 
     def close(self) -> None:
         """Close every socket, opened or only bound."""
-        for port in self.ports:
+        for port in (*self.ports, *self._more):
             port.close()
         self.ports.clear()
+        self._more.clear()
         for sock in self._bound.values():
             sock.close()
         self._bound.clear()

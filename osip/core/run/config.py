@@ -47,7 +47,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
     _s("db_version_table", TEXT, "version", "Table of schema versions."),
     _s("debug_mode", BOOL, 0, "Foreground, log level 4, standard error only."),
     _s("disable_503_translation", BOOL, 0, "Relay a 503 as it is instead of 500."),
-    _s("disable_core_dump", BOOL, 0, "No core files.", inert="Python leaves no core files"),
+    _s("disable_core_dump", BOOL, 0, "No core files, whatever kills the server."),
     _s("disable_dns_blacklist", BOOL, 1, "0: failed destinations are avoided for a while."),
     _s("disable_dns_failover", BOOL, 0, "Do not try further addresses of a name."),
     _s("disable_stateless_fwd", BOOL, None, "Drop responses that match no transaction."),
@@ -55,11 +55,10 @@ SETTINGS: tuple[SettingSpec, ...] = (
     _s("rev_dns", BOOL, 0, "Look the source address up in DNS.", inert="addresses are compared as they are"),
     _s("dns_retr_no", INT, None, "Tries of a DNS query.", ge=1),
     _s("dns_retr_time", INT, None, "Seconds for a DNS try.", ge=1),
-    _s("dns_servers_no", INT, None, "DNS servers to use.", inert="all configured servers are used"),
-    _s("dns_try_ipv6", BOOL, 0, "Ask for AAAA records when there is no A record."),
+    _s("dns_servers_no", INT, None, "How many of the system's DNS servers to ask.", ge=1),
+    _s("dns_try_ipv6", BOOL, 0, "Ask for AAAA records, too; IPv4 addresses are tried first."),
     _s("dns_try_naptr", BOOL, 1, "Ask for NAPTR records first."),
-    _s("dns_use_search_list", BOOL, 1, "Use the search list of the system.",
-       inert="names are asked for as they are written"),
+    _s("dns_use_search_list", BOOL, 1, "Ask for names without a dot in the domains of the system's search list."),
     _s("enable_asserts", BOOL, 0, "Check assert() statements."),
     _s("event_pkg_threshold", INT, 0, "Memory event.", inert=_MEMORY, ge=0, le=100),
     _s("event_shm_threshold", INT, 0, "Memory event.", inert=_MEMORY, ge=0, le=100),
@@ -120,11 +119,13 @@ SETTINGS: tuple[SettingSpec, ...] = (
     _s("tcp_no_new_conn_rplflag", TEXT, "", "Message flag: replies only reuse a connection."),
     _s("tcp_socket_backlog", INT, 10, "Connections waiting to be accepted.", "tcp_listen_backlog", ge=1),
     _s("tcp_threads", INT, None, inert="streams share the worker's loop"),
-    _s("tcp_workers", INT, 8, "Workers for streams.", "tcp_children", ge=0, inert="one worker serves all sockets"),
-    _s("udp_workers", INT, 8, "Workers for datagrams.", "children", ge=0, inert="one worker serves all sockets"),
+    _s("tcp_workers", INT, 1, "Worker processes when there are stream sockets; each serves all sockets, so the larger "
+       "of the numbers counts.", "tcp_children", ge=0),
+    _s("udp_workers", INT, 1, "Worker processes when there are UDP sockets; one for each core is enough, since a "
+       "worker never blocks.", "children", ge=0),
     _s("timer_workers", INT, 1, "Workers for timers.", inert="each worker keeps its own timers"),
     _s("tos", TEXT, "", "IP type of service: a number or IPTOS_LOWDELAY and the like."),
-    _s("wdir", TEXT, "", "Working folder.", "workdir", inert="use the service manager's working folder"),
+    _s("wdir", TEXT, "", "Working folder to change to once the script is read.", "workdir"),
     _s("worker_reactor_timeout", INT, 1000, inert="the event loop chooses"),
     _s("xlog_buf_size", INT, 4096, "Longest xlog line (bytes).", ge=16),
     _s("xlog_force_color", BOOL, 0, "Let $C(xy) colour."),
@@ -174,6 +175,7 @@ class Config:
         self.bonds: dict[str, tuple[str, ...]] = {}     # sockets by name, of `socket = bond:NAME {...}`
         self.secrets: set[str] = set()          # values that no log line may show
         self.argv: dict[str, str] = {}
+        self.worker = ""                        # stands in log lines when there are several workers
 
     def set(self, name: str, value: Any) -> None:
         """Set one checked value by its name or old name."""

@@ -15,11 +15,12 @@ from osip.core.exports.registry import Registry
 from osip.core.exports.spec import Hook, StatKind
 from osip.core.run import forward, reply
 from osip.core.run.ctx import ERROR, ONREPLY, Ctx
+from osip.core.run.place import place_in
 from osip.core.sip.message import check, parse
-from osip.core.sip.names import M_ACK, M_INVITE
+from osip.core.sip.names import M_ACK, M_CANCEL, M_INVITE
 
 if TYPE_CHECKING:
-    from osip.core.net.endpoint import Source
+    from osip.core.net.endpoint import LocalSocket, Source
     from osip.core.run.env import Env
     from osip.core.run.program import Program, RouteFn
 
@@ -52,21 +53,26 @@ class Quota:
 
 class Dispatch:
     """The one door for messages of a worker; its counters are the `core:` statistics."""
-    __slots__ = (*COUNTERS, "env", "program", "draining", "_request_hooks", "_response_hooks", "_end_hooks",
-                 "_bad_quota", "_failure_quota", "_threshold", "number")
+    __slots__ = (*COUNTERS, "env", "program", "draining", "leaving", "_known_hooks", "_request_hooks",
+                 "_response_hooks", "_end_hooks",
+                 "_bad_quota", "_failure_quota", "_threshold", "number", "elsewhere")
 
     def __init__(self, env: Env, registry: Registry) -> None:
         self.env = env
         self.program: Program | None = None
         self.draining = False
+        self.leaving: set[LocalSocket] = set()      # sockets that take nothing new: they will be closed
         for name in COUNTERS:
             setattr(self, name, 0)
         self._request_hooks = hooks(registry, Hook.REQUEST)
         self._response_hooks = hooks(registry, Hook.RESPONSE)
+        self._known_hooks = hooks(registry, Hook.KNOWN)
         self._end_hooks = hooks(registry, Hook.SCRIPT_END)
         self._bad_quota, self._failure_quota = Quota(BAD_LINES), Quota(FAILURE_LINES)
         self._threshold = env.config.exec_msg_threshold
         self.number = 0                 # of the message: `$mi`
+        # With several workers: (branch, raw, source) -> True when a response went to the worker that its Via names.
+        self.elsewhere: Callable[[str, bytes, Source], bool] | None = None
         for name in COUNTERS:
             self._register(name)
 
@@ -119,9 +125,9 @@ class Dispatch:
         for taken in self._request_hooks:
             if taken(ctx):
                 return
-        if self.draining and msg.method_id == M_INVITE and not msg.to_tag:
+        if (self.draining or self.leaving) and self._is_refused(msg, source):
             ctx.reply_edits = [b"Retry-After: 10\r\n"]
-            self.env.reply(ctx, 503, "Server Shutting Down")
+            self.env.reply(ctx, 503, "Server Shutting Down" if self.draining else "Socket Closing")
             return
         program = self.program
         if program is None or program.request is None:
@@ -129,7 +135,17 @@ class Dispatch:
             return
         self.run_route(program.request, ctx)
 
+    def _is_refused(self, msg: Any, source: Source) -> bool:
+        """Say whether a request is new, while nothing new is taken: new calls at all, or anything over that socket."""
+        if msg.to_tag or msg.method_id in (M_ACK, M_CANCEL):
+            return False
+        if source.socket not in self.leaving and not (self.draining and msg.method_id == M_INVITE):
+            return False
+        return not any(known(msg) for known in self._known_hooks)
+
     def _response(self, msg: Any, source: Source) -> None:
+        if self.elsewhere is not None and self.elsewhere(msg.via1.branch, msg.raw, source):
+            return
         self.rcv_replies += 1
         env = self.env
         ctx = Ctx(env, msg, source, ONREPLY)
@@ -253,8 +269,9 @@ def hooks(registry: Registry, point: Hook) -> tuple[Callable[..., Any], ...]:
 
 def script_position(error: BaseException) -> tuple[str, str]:
     """Return (file:line of the script, name of the function that raised) from a traceback."""
-    frames = traceback.extract_tb(error.__traceback__)
-    script = next((f for f in reversed(frames) if not f.filename.endswith((".py", ".pyx", ".so"))
-                   and not f.filename.startswith("<")), None)
-    where = f"{script.filename}:{script.lineno}" if script else "-"
-    return where, frames[-1].name if frames else "-"
+    where = name = "-"
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        file, name = frame.f_code.co_filename, frame.f_code.co_name
+        if not file.endswith((".py", ".pyx", ".so")) and not file.startswith("<"):
+            where = place_in(frame.f_globals, file, line)
+    return where, name

@@ -9,8 +9,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from osip.core.errors import OsipError
+from osip.core.net.egress import Egress
 from osip.core.net.endpoint import Source
 from osip.core.run.config import Config
+from osip.core.run.share import SharedVars
+from osip.core.run.steer import owner_of
 from osip.core.run.timers import Timers
 from osip.core.sip.message import parse
 
@@ -72,8 +75,8 @@ class FlagTable:
 class Ids:
     """Make unlikely-to-repeat ids; tests seed it."""
 
-    def __init__(self, seed: bytes | None = None, worker: int = 0) -> None:
-        self._count = 0
+    def __init__(self, seed: bytes | None = None, worker: int = 0, workers: int = 1) -> None:
+        self._count, self._worker, self._workers = 0, worker, workers
         self._prefix = (seed or os.urandom(6)).hex()
         self.branch_start = f"z9hG4bK.w{worker}.{self._prefix}"
         """How every branch of ours begins, those of stateless copies apart."""
@@ -89,8 +92,15 @@ class Ids:
         return f"{self.branch_start}{self._count:x}"
 
     def call_id(self) -> str:
-        """Return a Call-ID for a request of our own."""
-        return f"{self.next()}-{os.urandom(6).hex()}"
+        """Return a Call-ID for a request of our own, such that its answers are steered to this worker."""
+        while True:
+            text = f"{self.next()}-{os.urandom(6).hex()}"
+            if self._workers == 1 or owner_of(text, self._workers) == self._worker:
+                return text
+
+    def owns(self, call_id: str) -> bool:
+        """Say whether what bears this Call-ID is steered to this worker."""
+        return self._workers == 1 or owner_of(call_id, self._workers) == self._worker
 
 
 class Env:
@@ -112,11 +122,13 @@ class Env:
         self.branch_flags = FlagTable()
         self.script_flags = FlagTable()
         self.vars: dict[str, str | int | None] = {}         # $var of this worker
-        self.shared: dict[str, str | int] = {}              # $shv
+        self.shared = SharedVars()                          # $shv
         self.program: Program | None = None
         self.no_new_conn = 0                                # branch flags (tcp_no_new_conn_bflag)
         self.no_new_conn_reply = 0                          # message flags (tcp_no_new_conn_rplflag)
         self.sockets: list[LocalSocket] = []
+        self.known_sockets: list[LocalSocket] = []          # by `index`, also those that a reload has closed
+        self.number, self.workers = 0, 1                    # of this worker, and how many there are
         self.started_at = time.time()
         self.pid = os.getpid()
         self.tag_secret = os.urandom(8).hex()               # makes stateless To tags hard to guess
@@ -127,18 +139,23 @@ class Env:
         self.send: Callable[[bytes, Dest], bool] = _not_started
         self.resolve: Callable[..., list[Dest] | None] = _not_started
         self.resolve_wait: Callable[..., Awaitable[list[Dest]]] = _not_started
+        self.egress = Egress(lambda: self.now)              # (ip) -> our address towards it, for `mhomed`
         self.is_myself: Callable[..., bool] = _not_started
         self.find_socket: Callable[..., LocalSocket | None] = _not_started
         self.pick_socket: Callable[..., LocalSocket | None] = _not_started
+        self.is_connected: Callable[[str, str, int, int], bool] = _not_started    # (protocol, host, port, id)
         self.run_route: Callable[..., int] = _not_started       # (route, ctx) -> code; a waiting route is spawned
         self.reply: Callable[[Ctx, int, str], int] = _not_started     # stateless until tm takes it over
         self.bus: Bus = None                # type: ignore[assignment]
         self.dispatch: Dispatch = None      # type: ignore[assignment]
         self.on_reload: list[Callable[[], Any]] = []        # called when the settings were taken over
         self.announcements: list[str] = []  # lines that `start` shows once the server is ready
+        # Total over all workers by full name; only there when there are several.
+        self.gather_stats: Callable[..., Awaitable[dict[str, int]]] = _not_started
         self.reload: Callable[..., Awaitable[list[Any]]] = _not_started   # (dry_run) -> diagnostics; errors: no change
         self.shutdown: Callable[[bool], None] = _not_started    # True: drain first
         self.blocked: Callable[[Ctx | None, Dest, bytes], bool] | None = None   # blacklists; None: there are none
+        self.choose_tls: Callable[[Ctx, Dest], None] | None = None      # fills in a TLS client domain and name
         self.lost: Callable[[Dest], Any] | None = None      # told of destinations that do not answer
         self.sql: Callable[[str], Any] = _not_started           # url ("" = db_default_url) -> core.store.sql.Sql
         self.cache: Callable[[str], Any] = _not_started

@@ -2,10 +2,11 @@
 from __future__ import annotations
 
 from hashlib import md5
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from osip.core.errors import OsipError
-from osip.core.net.endpoint import DEFAULT_PORTS, Dest, LocalSocket, is_ip
+from osip.core.net.endpoint import DEFAULT_PORTS, SECURE, Dest, LocalSocket, is_ip
 from osip.core.run.ctx import FORCE_RPORT, LOCAL_RPORT, Ctx, Target
 from osip.core.sip.address import parse_name_addr, split_commas
 from osip.core.sip.build import build_forward, build_forward_reply
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 class Outgoing:
     """What a late edit may ask about the copy that is about to leave (rr writes its header from it)."""
-    __slots__ = ("ctx", "socket_in", "socket_out", "dest", "target")
+    __slots__ = ("ctx", "dest", "socket_in", "socket_out", "target")
 
     def __init__(self, ctx: Ctx, dest: Dest, target: Target) -> None:
         self.ctx, self.dest, self.target = ctx, dest, target
@@ -56,17 +57,33 @@ async def next_hops_wait(ctx: Ctx, target: Target) -> list[Dest]:
 def _with_sockets(ctx: Ctx, target: Target, found: list[Dest]) -> list[Dest]:
     near = socket_for(ctx, target)
     out = []
-    reuse = bool(target.bflags & ctx.env.no_new_conn)
+    # A flow of a registered phone (`;ob`) is there or it is not: nobody listens at the other end.
+    reuse = bool(target.bflags & ctx.env.no_new_conn) or (target.du is not None and target.du.endswith(";ob"))
     for dest in found:
         # The resolver's values are shared with its cache: take copies.
-        socket = near if near is not None and not near.members and near.proto == dest.proto and near.is_ipv6 == (":" in dest.host) \
-            else ctx.env.pick_socket(dest.proto, ":" in dest.host, near)
+        socket = None
+        if target.socket is None and ctx.env.config.mhomed:
+            socket = towards(ctx.env, dest)
+        if socket is None:
+            socket = near if near is not None and not near.members and near.proto == dest.proto \
+                and near.is_ipv6 == (":" in dest.host) else ctx.env.pick_socket(dest.proto, ":" in dest.host, near)
         if socket is not None:
-            out.append(Dest(dest.proto, dest.host, dest.port, socket, dest.conn))
-            out[-1].only_reuse = reuse
+            hop = Dest(dest.proto, dest.host, dest.port, socket, dest.conn)
+            hop.only_reuse = reuse
+            if dest.proto in SECURE:
+                hop.name = dest.name
+                if ctx.env.choose_tls is not None:
+                    ctx.env.choose_tls(ctx, hop)
+            out.append(hop)
     if found and not out:
         raise OsipError(f"no socket of ours can send to {found[0]}")
     return out
+
+
+def towards(env: Env, dest: Dest) -> LocalSocket | None:
+    """Return our socket on the address from which the system's routes lead to a destination (`mhomed`)."""
+    own = env.egress(dest.host)
+    return env.find_socket(dest.proto, own) if own else None
 
 
 def socket_for(ctx: Ctx, target: Target) -> LocalSocket | None:
@@ -91,11 +108,24 @@ def build(ctx: Ctx, target: Target, dest: Dest, branch_id: str, edits: Edits | N
     else:
         work = ctx.edits.copy() if edits is None else merge(ctx.edits, edits)
     if source is not None and not work_has_via(work):
-        work.set_received(source.host, source.port, bool(ctx.via_flags & FORCE_RPORT))
+        # A browser's Via names no port that could be answered, and it asks for no rport (RFC 7118 section 5).
+        work.set_received(source.host, source.port,
+                          bool(ctx.via_flags & FORCE_RPORT) or source.socket.proto in ("ws", "wss"))
     if target.path:
         work.insert_hf("Route: " + target.path)
     out = Outgoing(ctx, dest, target)
+    if "224" <= dest.host[:3] < "24" or dest.host[:2].lower() == "ff":
+        branch_id += group_params(ctx.env, dest.host)
     return build_forward(msg, target.uri, via_line(ctx, socket, branch_id), work, out)   # type: ignore[arg-type]
+
+
+def group_params(env: Env, host: str) -> str:
+    """Return what our Via says about a request to a multicast group (RFC 3261 section 18.1.1); "" for other hosts."""
+    if not is_ip(host) or not ip_address(host).is_multicast:
+        return ""
+    hops = env.config.mcast_ttl
+    # Without the parameter the system sends to the own network only.
+    return f";maddr=[{host}]" if ":" in host else f";maddr={host};ttl={hops if hops >= 0 else 1}"
 
 
 def work_has_via(edits: Edits) -> bool:
@@ -194,7 +224,9 @@ def response_dest(env: Env, response: Response, socket: LocalSocket | None = Non
         return None
     if socket is not None and socket.proto != proto:
         socket = None
-    return Dest(proto, host, port, socket)
+    where = Dest(proto, host, port, socket)
+    where.name = via.host
+    return where
 
 
 def send_response(ctx: Ctx) -> bool:

@@ -50,8 +50,10 @@ def safe(text: str) -> str:
 class Lines(logging.Formatter):
     """`key=value` text: time, level, logger, words; without its traceback at most `longest` characters."""
 
-    def __init__(self, prefix: str = "", secrets: Iterable[str] = (), longest: int = 4096) -> None:
+    def __init__(self, prefix: str = "", secrets: Iterable[str] = (), longest: int = 4096, worker: str = "") -> None:
         super().__init__()
+        self._worker = worker
+        self._place = f" {worker}" if worker else ""        # behind the process id, when there are several workers
         self._longest = longest
         self._prefix = f"{prefix}:" if prefix else ""
         self._secrets = sorted((secret for secret in secrets if len(secret) >= MIN_SECRET), key=len, reverse=True)
@@ -65,7 +67,8 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(record.created))
         text = self.clean(safe(record.getMessage()))
-        line = f"{stamp}.{int(record.msecs):03d} {record.levelname} {self._prefix}{record.name}[{os.getpid()}] {text}"
+        where = f"{self._prefix}{record.name}[{os.getpid()}{self._place}]"
+        line = f"{stamp}.{int(record.msecs):03d} {record.levelname} {where} {text}"
         line = line[:self._longest]
         if record.exc_info:
             line += "\n" + self.clean(self.formatException(record.exc_info))
@@ -78,6 +81,8 @@ class JsonLines(Lines):
     def format(self, record: logging.LogRecord) -> str:
         line = {"time": record.created, "level": record.levelname, "module": record.name, "pid": os.getpid(),
                 "message": self.clean(safe(record.getMessage()))}
+        if self._worker:
+            line["worker"] = self._worker
         text = json.dumps(line, ensure_ascii=False)
         while len(text) > self._longest and line["message"]:
             line["message"] = line["message"][:self._longest - len(text)]
@@ -136,7 +141,7 @@ def set_up(config: Config) -> logging.Logger:
 
 def _add(logger: logging.Logger, handler: logging.Handler, config: Config, form: str, limit: int) -> None:
     make, longest = (Lines, config.log_msg_buf_size) if form == "plain_text" else (JsonLines, config.log_json_buf_size)
-    handler.setFormatter(make(config.log_prefix, config.secrets, longest))
+    handler.setFormatter(make(config.log_prefix, config.secrets, longest, config.worker))
     if limit:
         handler.setLevel(python_level(limit))
     logger.addHandler(handler)

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from osip import __version__
-from osip.core.errors import MIError
+from osip.core.errors import MIError, OsipError
 from osip.core.exports.declare import event, mi
 from osip.core.exports.module import Module
 from osip.core.exports.spec import MiSpec, Scope, StatKind
@@ -29,6 +29,7 @@ class CoreCommands(Module):
     def mod_init(self) -> None:
         """Tell log lines as events when the script wants it, now and after each reload."""
         self._told = log.EventLines(self._tell_line)
+        self._sampled = time.monotonic(), 0.0               # when `ps` was last asked, CPU seconds used until then
         self._choose_lines()
         self.env.on_reload.append(self._choose_lines)
 
@@ -59,7 +60,7 @@ class CoreCommands(Module):
         return {"Help": spec.doc, "Exported by": spec.module, "Params": [list(r) for r in spec.recipes],
                 "Aliases": list(spec.aliases)}
 
-    @mi(aliases=("kill",), scope=Scope.EACH)
+    @mi(aliases=("kill",))
     def kill(self) -> None:
         """Stop the server, finishing what is in flight."""
         self.env.shutdown(True)
@@ -83,6 +84,37 @@ class CoreCommands(Module):
         self.env.config.xlog_level = self._checked(level)
         return {"New xLog level": level}
 
+    @mi(aliases=("log_level_filter",), scope=Scope.EACH)
+    def log_level_filter(self, consumer: str, level_filter: int | None = None) -> dict[str, Any] | None:
+        """Show or set the own level limit of a consumer of log lines: stderror, syslog or event (0 = log_level)."""
+        name = self._consumer(consumer, "log_event_level_filter", "{}_level_filter")
+        if level_filter is None:
+            return {"Log level filter": getattr(self.env.config, name)}
+        self._set_log(name, level_filter and self._checked(level_filter))
+        return None
+
+    @mi(aliases=("log_mute_state",), scope=Scope.EACH)
+    def log_mute_state(self, consumer: str, mute_state: int | None = None) -> dict[str, Any] | None:
+        """Show or set whether a consumer of log lines (stderror, syslog, event) is muted: 1 or 0."""
+        name = self._consumer(consumer, "log_event_enabled", "{}_enabled")
+        if mute_state is None:
+            return {"mute state": int(not getattr(self.env.config, name))}
+        if mute_state not in (0, 1):
+            raise MIError(BAD_PARAMS, "Invalid params", "a mute state is 0 or 1")
+        self._set_log(name, 1 - mute_state)
+        return None
+
+    @staticmethod
+    def _consumer(consumer: str, event_name: str, pattern: str) -> str:
+        if consumer not in ("stderror", "syslog", "event"):
+            raise MIError(BAD_PARAMS, "Invalid params", "a consumer is stderror, syslog or event")
+        return event_name if consumer == "event" else pattern.format(consumer)
+
+    def _set_log(self, name: str, value: int) -> None:
+        setattr(self.env.config, name, value)
+        log.set_up(self.env.config)
+        self._choose_lines()
+
     def _checked(self, level: int) -> int:
         if level not in LEVELS or level == 0:
             raise MIError(BAD_PARAMS, "Invalid params", "a level is -3 -2 -1 1 2 3 or 4")
@@ -90,15 +122,25 @@ class CoreCommands(Module):
 
     @mi(aliases=("ps",), scope=Scope.EACH)
     def ps(self) -> dict[str, Any]:
-        """List the processes."""
-        return {"Processes": [{"ID": 0, "PID": os.getpid(), "Type": "worker"}]}
+        """List the processes: load is the share of a core (percent) since the last look, messages what it handled."""
+        env, now, used = self.env, time.monotonic(), time.process_time()
+        was, had = self._sampled
+        self._sampled = now, used
+        load = round(100 * (used - had) / max(now - was, 0.001))
+        worker = {"ID": env.number, "PID": os.getpid(), "Type": "worker", "Load": load,
+                  "Messages": env.dispatch.number}
+        if env.workers == 1:
+            return {"Processes": [worker]}
+        worker["ID"] += 1
+        master = [{"ID": 0, "PID": os.getppid(), "Type": "master"}] if env.number == 0 else []
+        return {"Processes": [*master, worker]}
 
     @mi(aliases=("pwd",))
     def pwd(self) -> dict[str, str]:
         """Show the working folder."""
         return {"WD": os.getcwd()}
 
-    @mi(aliases=("reload_routes",), scope=Scope.EACH)
+    @mi(aliases=("reload_routes",))
     async def reload_routes(self, dry_run: int | None = None) -> dict[str, Any] | None:
         """Read the script again and swap it in at once; with errors the old one stays. dry_run 1 only checks."""
         found = await self.env.reload(bool(dry_run))
@@ -131,12 +173,18 @@ class CoreCommands(Module):
     # --- statistics ------------------------------------------------------------------------------------------------
 
     @mi("get", group="statistics", aliases=("get_statistics",))
-    def get_statistics(self, statistics: list[str]) -> dict[str, int]:
+    def get_statistics(self, statistics: list[str]) -> Any:
         """Show statistics by name, `group:` or `all`."""
-        found = {s.full_name: s.read() for pattern in statistics for s in self.env.stats.select(str(pattern))}
+        found = {s.full_name: s for pattern in statistics for s in self.env.stats.select(str(pattern))}
         if not found:
             raise MIError(404, "Statistics Not Found")
-        return found
+        if self.env.workers > 1:
+            return self._gathered(list(found))
+        return {name: stat.read() for name, stat in found.items()}
+
+    async def _gathered(self, names: list[str]) -> dict[str, int]:
+        totals = await self.env.gather_stats()
+        return {name: totals[name] for name in names}
 
     @mi("list", group="statistics", aliases=("list_statistics",))
     def list_statistics(self, statistics: list[str] | None = None) -> dict[str, str]:
@@ -201,7 +249,12 @@ class CoreCommands(Module):
         if connect is None:
             raise MIError(400, "No transport for this address",
                           f'load the event_* module of "{socket.partition(":")[0]}"')
-        events.subscribe(event, socket, connect(socket), self.env.now + (3600 if expire is None else expire))
+        try:
+            deliver = connect(socket)
+        except (ValueError, OsipError) as error:
+            raise MIError(400, "Bad socket", str(error)) from None
+        if not events.subscribe(event, socket, deliver, self.env.now + (3600 if expire is None else expire)):
+            raise MIError(500, "Too many subscribers")
 
 
 def describe(spec: MiSpec) -> dict[str, Any]:

@@ -33,7 +33,9 @@ class Master:
 
     def run(self) -> None:
         """Serve until a signal or MI says stop. OsipError when the start fails."""
-        limit_files(self.worker.env.config.open_files_limit)
+        config = self.worker.env.config
+        limit_files(config.open_files_limit)
+        limit_dumps(config.disable_core_dump)
         uvloop.run(self._main())
 
     async def _main(self) -> None:
@@ -82,6 +84,12 @@ def limit_files(number: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (number, number if hard == resource.RLIM_INFINITY else max(number, hard)))
     except (OSError, ValueError) as error:
         raise OsipError(f"cannot set open_files_limit to {number}: {error}; at most {hard} are allowed") from None
+
+
+def limit_dumps(are_off: int) -> None:
+    """Leave no core file when something kills this process or a child (`disable_core_dump`)."""
+    if are_off:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def drop_privileges(user: str, group: str) -> None:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from osip.core.net.endpoint import LocalSocket
     from osip.core.run.worker import Worker
 
-FIXED = frozenset({"chroot", "user", "group", "fork", "open_files_limit", "maxbuffer", "tos", "port", 
-                   "advertised_address", "advertised_port"})
+FIXED = frozenset({"chroot", "user", "group", "fork", "open_files_limit", "maxbuffer", "tos", "port", "wdir",
+                   "disable_core_dump", "udp_workers", "tcp_workers"})
 """Global parameters that count only while the server starts."""
 
 
@@ -81,10 +81,17 @@ def _settings(worker: Worker, config: Config) -> list[Diagnostic]:
 
 
 def _sockets(worker: Worker, sockets: list[LocalSocket]) -> list[Diagnostic]:
-    present = {socket.text for socket in worker.env.sockets}
+    present = {socket.text: socket for socket in worker.env.sockets}
     wanted = {socket.text for socket in sockets}
-    found = [_warn(f"socket {text} is still open: it") for text in sorted(present - wanted)]
+    found: list[Diagnostic] = []
     for socket in sockets:
-        if socket.text not in present:
+        old = present.get(socket.text)
+        if old is None:
             worker.add_socket(socket)
-    return found
+            continue
+        old.tag = socket.tag
+        old.advertise(socket.adv_host, socket.adv_port)
+        if old.options != socket.options:
+            found.append(_warn(f"what is set at socket {socket.text}"))
+    return found + [_warn(f"socket {text} is still open: it") for text in sorted(present.keys() - wanted)
+            if not worker.drop_socket(present[text])]

@@ -57,7 +57,9 @@ def dest(env: Env, request: Request, source: Source, via_flags: int = 0) -> Dest
     via = request.via1
     if socket.reliable:
         # The port counts only when the connection is gone and a new one must be made (18.2.2).
-        return Dest(socket.proto, source.host, via.port or DEFAULT_PORTS[socket.proto], socket, source.conn)
+        where = Dest(socket.proto, source.host, via.port or DEFAULT_PORTS[socket.proto], socket, source.conn)
+        where.name = via.host           # for TLS: whose certificate a new connection must find there
+        return where
     if (via_flags & REPLY_TO_VIA or env.config.reply_to_via) and is_ip(via.host):   # a name would have to be asked for
         return Dest(socket.proto, via.host, via.port or DEFAULT_PORTS[socket.proto], socket)
     if via.rport is not None or via_flags & FORCE_RPORT:

@@ -16,6 +16,7 @@ class Stat:
     kind: StatKind
     read: Callable[[], int]
     reset: Callable[[], None] | None = None
+    shared: bool = False            # every worker reads the same: not to be summed
 
     @property
     def full_name(self) -> str:
@@ -29,9 +30,9 @@ class Stats:
         self._stats: dict[str, Stat] = {}
 
     def register(self, group: str, name: str, read: Callable[[], int], kind: StatKind = StatKind.GAUGE,
-                 reset: Callable[[], None] | None = None) -> None:
-        """Add or replace a statistic."""
-        stat = Stat(group, name, kind, read, reset)
+                 reset: Callable[[], None] | None = None, shared: bool = False) -> None:
+        """Add or replace a statistic; a `shared` one is the same in every worker and is not summed over them."""
+        stat = Stat(group, name, kind, read, reset, shared)
         self._stats[stat.full_name] = stat
 
     def register_modules(self, registry: Registry) -> None:
@@ -39,7 +40,8 @@ class Stats:
         for instance in registry.instances.values():
             for spec in instance.spec.stats:
                 if spec.computed:
-                    self.register(spec.group, spec.name, getattr(instance, spec.attr), spec.kind)
+                    self.register(spec.group, spec.name, getattr(instance, spec.attr), spec.kind,
+                                  shared=spec.shared)
                 else:
                     self._register_counter(instance, spec.group, spec.name, spec.attr, spec.kind)
 

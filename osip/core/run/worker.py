@@ -16,12 +16,13 @@ from osip.core.mi.commands import Commands
 from osip.core.net.endpoint import Dest, LocalSocket
 from osip.core.net.listen import own_names
 from osip.core.net.resolve import Resolver
-from osip.core.run import reply
+from osip.core.run import forward, reply
 from osip.core.run.bus import Bus, LocalBus
 from osip.core.run.ctx import STARTUP, TIMER, Ctx
 from osip.core.run.dispatch import Dispatch, hooks
 from osip.core.run.env import Env
 from osip.core.run.events import Events
+from osip.core.run.group import transports_of
 from osip.core.run.stats import Stats
 from osip.core.run.timers import TICK
 from osip.core.store.cache import Caches
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("osip.core")
 
+LEAVE_SECONDS = 300.0       # at most until a socket that the script no longer lists is closed
+LEAVE_LOOK = 1.0            # seconds between two looks whether it is still needed
 GC_THRESHOLD = (50000, 20, 100)
 """performance.md design rule 4."""
 
@@ -50,20 +53,22 @@ class Worker:
         self._stop: asyncio.Event | None = None
         self._drain_hooks: tuple[Callable[..., int], ...] = ()
         self._unsent_hooks: tuple[Callable[..., Any], ...] = ()
+        self._in_use_hooks: tuple[Callable[..., int], ...] = ()
         self._ticker: asyncio.TimerHandle | None = None
         self._route_timers: list[Any] = []
         self._generation = 0
+        self.is_first = True                    # False: it takes the place of one that died
         self._prepare(sockets)
 
     def _prepare(self, sockets: list[LocalSocket]) -> None:
         env = self.env
-        env.sockets = sockets
+        env.sockets, env.known_sockets = sockets, list(sockets)
         for index, socket in enumerate(sockets):
             socket.index = index
-        env.now = time.monotonic()
-        env.timers.__init__(env.now, self._timer_failed)            # type: ignore[misc]
+        self.set_clock(time.monotonic())
         env.modules = self.registry.instances
         env.bus = self.bus
+        env.shared.bind(self.bus)
         env.stats, env.events = Stats(), Events(env)
         env.stats.register_modules(self.registry)
         for spec in self.registry.specs:
@@ -71,13 +76,15 @@ class Worker:
                 env.events.declare(event.name)
         env.mi = Commands(self.registry)
         self.dispatch = Dispatch(env, self.registry)
-        env.cache = Caches(lambda: env.now).cache
+        env.cache = Caches(lambda: env.now, env.bus if env.workers > 1 else None).cache
         env.send, env.run_route = self.send, self.dispatch.run_route
         env.is_myself, env.find_socket, env.pick_socket = self.is_myself, self.find_socket, self.pick_socket
+        env.is_connected = self.is_connected
         env.reply = lambda ctx, code, reason: reply.send_stateless(ctx, code, reason)
         env.dispatch = self.dispatch
         self._drain_hooks = hooks(self.registry, Hook.DRAIN)
         self._unsent_hooks = hooks(self.registry, Hook.UNSENT)
+        self._in_use_hooks = hooks(self.registry, Hook.IN_USE)
         for instance in self.registry.instances.values():
             instance.env = env
 
@@ -91,7 +98,7 @@ class Worker:
         self.env.program = self.dispatch.program = program
         self._generation += 1
         if self._stop is not None:
-            self._start_route_timers()
+            self.start_route_timers()
 
     # --- life ------------------------------------------------------------------------------------------------------
 
@@ -112,12 +119,14 @@ class Worker:
         try:
             for instance in self.registry.start_order():
                 if hasattr(instance, "make_transport"):
-                    self.transports[instance.transport] = instance.make_transport(self.env)
+                    self.transports.update(transports_of(instance, self.env))
             for instance in self.registry.start_order():
                 await instance.child_init(self.env)
                 started.append(instance)
-            self._run_startup_route()
-            self._start_timers()
+            await self._join()
+            if self.number == 0 and self.is_first:
+                self.run_startup_route()
+            self.start_timers()
             for socket in self.env.sockets:
                 self._open(socket, loop)
             gc.collect()
@@ -140,6 +149,9 @@ class Worker:
             await self.stores.close()
             await _maybe(resolver.close())
 
+    async def _join(self) -> None:
+        """Learn what other workers know: there are none."""
+
     async def _add_own_names(self) -> None:
         """Let the names that DNS gives for our addresses count as ours (`auto_aliases`)."""
         aliases = self.env.config.aliases
@@ -149,23 +161,66 @@ class Worker:
 
     def transports_known(self) -> set[str]:
         """Return the protocols that loaded modules provide."""
-        return {spec.transport for spec in self.registry.specs if spec.transport}
+        return {name for spec in self.registry.specs for name in spec.transport.split()}
 
     def _open(self, socket: LocalSocket, loop: asyncio.AbstractEventLoop) -> None:
         transport = self.transports.get(socket.proto)
         if transport is None:
             raise OsipError(f'nothing can listen on {socket.text}: add loadmodule "proto_{socket.proto}.so"')
         try:
-            transport.open(socket, loop, self)
+            self._listen(transport, socket, loop)
         except OSError as error:
             raise OsipError(f"cannot listen on {socket.text}: {error.strerror or error}. Is another server using this "
                             f"port? Choose another one with -l {socket.proto}:{socket.host}:PORT") from error
 
+    def _listen(self, transport: Any, socket: LocalSocket, loop: asyncio.AbstractEventLoop) -> None:
+        transport.open(socket, loop, self)
+
     def add_socket(self, socket: LocalSocket) -> None:
         """Listen on one more socket while running; OsipError when it cannot be opened."""
+        old = next((one for one in self.dispatch.leaving if one.text == socket.text), None)
+        if old is not None:
+            self._shut(old)
         self._open(socket, asyncio.get_running_loop())
-        socket.index = len(self.env.sockets)
+        if old is not None:
+            old.transport = socket.transport        # what is in flight goes on over the new one
+        self._note_socket(socket)
+
+    def _note_socket(self, socket: LocalSocket) -> None:
+        socket.index = len(self.env.known_sockets)
+        self.env.known_sockets.append(socket)
         self.env.sockets.append(socket)
+
+    def drop_socket(self, socket: LocalSocket) -> bool:
+        """Take nothing new over a socket, and close it when nothing in flight needs it; False when that cannot be.
+
+        A stream only stops listening: its connections stay. Requests within dialogs are served until it is closed.
+        """
+        if not hasattr(self.transports.get(socket.proto), "shut"):
+            return False
+        self.env.sockets.remove(socket)
+        if socket.reliable:
+            self._shut(socket)
+        else:
+            self.dispatch.leaving.add(socket)
+            self._shut_when_idle(socket, self.env.now + LEAVE_SECONDS)
+        return True
+
+    def _shut_when_idle(self, socket: LocalSocket, until: float) -> None:
+        if socket not in self.dispatch.leaving:     # it was opened again
+            return
+        if self.env.now < until and self._is_in_use(socket):
+            self.env.timers.call_at(self.env.now + LEAVE_LOOK, self._shut_when_idle, socket, until)
+        else:
+            self._shut(socket)
+
+    def _is_in_use(self, socket: LocalSocket) -> bool:
+        return any(in_use(socket) for in_use in self._in_use_hooks)
+
+    def _shut(self, socket: LocalSocket) -> None:
+        self.dispatch.leaving.discard(socket)
+        self.transports[socket.proto].shut(socket)
+        _log.info("socket closed socket=%s", socket.text)
 
     def stop(self, drain: bool = False, grace: float = 10.0) -> None:
         """Stop serving; with `drain` first finish what is in flight, at most `grace` seconds long."""
@@ -180,12 +235,15 @@ class Worker:
     def _drain(self, until: float) -> None:
         left = sum(hook() for hook in self._drain_hooks)
         if left == 0 or self.env.now >= until:
-            assert self._stop is not None
             if left:
                 _log.warning("stopping with work in flight pieces=%d", left)
-            self._stop.set()
+            self._drained()
         else:
             self.env.timers.call_at(self.env.now + TICK, self._drain, until)
+
+    def _drained(self) -> None:
+        assert self._stop is not None
+        self._stop.set()
 
     # --- receiving: what a transport calls -------------------------------------------------------------------------
 
@@ -215,10 +273,18 @@ class Worker:
         if transport is None or (dest.only_reuse and hasattr(transport, "reaches") and not transport.reaches(dest)):
             return False
         if dest.socket is None or dest.socket.proto != dest.proto:
-            dest.socket = self.pick_socket(dest.proto, ":" in dest.host, dest.socket)
+            near = dest.socket
+            if near is None and self.env.config.mhomed:
+                near = forward.towards(self.env, dest)
+            dest.socket = self.pick_socket(dest.proto, ":" in dest.host, near)
             if dest.socket is None:
                 return False
         return bool(transport.send(data, dest))
+
+    def is_connected(self, proto: str, host: str, port: int, conn: int) -> bool:
+        """Say whether a stream connection of this id to a peer is there."""
+        table = getattr(self.transports.get(proto), "connections", None)
+        return table is not None and table.get(conn) is not None
 
     def pick_socket(self, proto: str, is_ipv6: bool, near: LocalSocket | None = None) -> LocalSocket | None:
         """Return our socket for a protocol and address family: of the bond `near`, else preferring its host."""
@@ -264,17 +330,24 @@ class Worker:
     def _timer_failed(self, error: BaseException) -> None:
         _log.error("timer failed error=%r", error, exc_info=error)
 
-    def _start_timers(self) -> None:
+    def set_clock(self, now: float) -> None:
+        """Count time from `now` on; timers that were set before are forgotten."""
+        self.env.now = now
+        self.env.timers.__init__(now, self._timer_failed)           # type: ignore[misc]
+
+    def start_timers(self) -> None:
+        """Start the timers of the modules and those of the program's timer routes."""
         for instance in self.registry.instances.values():
             for spec in instance.spec.timers:
                 every = seconds(getattr(instance, spec.every) if isinstance(spec.every, str)
                                 and hasattr(instance, spec.every) else spec.every)
                 if every > 0 and (spec.scope is not Scope.LEADER or self.number == 0):
                     self._repeat(every, getattr(instance, spec.attr), f"{instance.name}.{spec.attr}", 0)
-        self._start_route_timers()
+        self.start_route_timers()
 
-    def _start_route_timers(self) -> None:
-        program = self.env.program
+    def start_route_timers(self) -> None:
+        """Start the timer routes of the current program: they run once, not once in each worker."""
+        program = self.env.program if self.number == 0 else None
         for route in program.timers if program else ():
             def run(route: Any = route) -> None:
                 self.dispatch.run_route(route.run, Ctx(self.env, *self.env.make_dummy(), TIMER))
@@ -294,7 +367,8 @@ class Worker:
                 self.env.spawn(result, what)
         self.env.timers.call_at(due, fire)
 
-    def _run_startup_route(self) -> None:
+    def run_startup_route(self) -> None:
+        """Run the program's startup route; OsipError when it fails."""
         program = self.env.program
         if program is not None and program.startup is not None:
             before = self.dispatch.err_requests

@@ -113,6 +113,12 @@ class Framer:
             raise ParseError("not SIP on this stream")
 
 
+def starts_as_sip(message: bytes) -> bool:
+    """Say whether the first line is that of a SIP message, as far as a stream must know."""
+    end = message.find(b"\n", 0, MAX_HEAD)
+    return end >= 0 and _START.match(message[:end + 1]) is not None
+
+
 def content_length(head: bytes) -> int:
     """Return the body's length that a head tells, 0 when it tells none; raise ParseError when it is not a number."""
     found = {value.strip() for value in _LENGTH.findall(head.lower())}

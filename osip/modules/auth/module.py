@@ -98,6 +98,7 @@ class AuthModule(Module):
         """Choose the key of the nonces, the same for all workers."""
         self.nonces = Nonces(self.secret.encode("utf-8", "surrogateescape") or os.urandom(32), self.nonce_expire)
         self.env.bus.subscribe(_TOPIC, lambda used: self.nonces.mark(*used))
+        self.env.bus.share(_TOPIC, self.nonces.used, lambda items: [self.nonces.mark(*item) for item in items])
 
     @timer("nonce_expire")
     def sweep(self) -> None:

@@ -75,6 +75,10 @@ class Nonces:
         """Note the first message that used a nonce."""
         self._used.setdefault(nonce, mark)
 
+    def used(self) -> list[tuple[str, bytes]]:
+        """List what `mark` noted, for a worker that starts late."""
+        return list(self._used.items())
+
     def sweep(self, now: float) -> None:
         """Forget used nonces that have expired."""
         self._used = {nonce: mark for nonce, mark in self._used.items() if self.is_fresh(nonce, now)}

@@ -69,6 +69,7 @@ class Cfgutils(Module):
                 raise ModuleError(f"cfgutils: cannot read hash_file {self.hash_file}: {error.strerror}") from None
         self._locks = Locks()
         self.env.bus.subscribe(_TOPIC, self._set_probability)
+        self.env.bus.share(_TOPIC, lambda: [self.probability], lambda items: self._set_probability(items[0]))
         self._static: dict[str, int] = {}
 
     async def destroy(self) -> None:

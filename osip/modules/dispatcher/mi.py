@@ -76,7 +76,7 @@ def _destination(destination: Destination, full: bool) -> dict[str, Any]:
 
 def push(ds: Dispatcher, attrs: str, ip: str, port: int, number: int | None, name: str | None) -> None:
     """Set the script's attributes of the destinations at an address."""
-    if not push_attrs(partition_of(ds, name), attrs, ip, port, number):
+    if not ds.push_attrs(partition_of(ds, name), attrs, ip, port, number):
         raise MIError(404, "Destination not found")
 
 

@@ -21,7 +21,7 @@ PLAIN = SelectFlags()
 FLUSH_EVERY = 30.0
 _OF_PARTITION = ("db_url", "table_name", "list_file", "ping_from", "ping_method")
 _AVPS = ("dst_avp", "grp_avp", "cnt_avp", "sock_avp", "attrs_avp", "script_attrs_avp")
-_TOPIC = "dispatcher.state"
+_TOPIC, _ATTRS = "dispatcher.state", "dispatcher.attrs"
 
 
 def avp_or_none(text: str) -> str:
@@ -102,6 +102,8 @@ class Dispatcher(Module):
         if self.ds_ping_interval and self.tm is None:
             raise ModuleError('dispatcher: ds_ping_interval needs module "tm": add loadmodule "tm.so" to the script')
         self.env.bus.subscribe(_TOPIC, self._on_state)
+        self.env.bus.subscribe(_ATTRS, self._on_attrs)
+        self.env.bus.share(_TOPIC, self._known, self._learn)
 
     def _partition(self, name: str, values: dict[str, str]) -> Partition:
         made = Partition(name)
@@ -191,13 +193,34 @@ class Dispatcher(Module):
         self.status_changed(partition=partition.name, group=group.id, address=destination.uri,
                             status=WORDS[state].lower())
 
-    def _on_state(self, change: tuple[str, int, str, int]) -> None:
+    def _on_state(self, change: tuple[str, int, str, int]) -> Destination | None:
         name, number, uri, state = change
         partition = self.partitions.get(name)
         group = partition.groups.get(number) if partition is not None else None
         destination = group.find(uri) if group is not None else None
         if destination is not None:
             destination.state, destination.dirty = state, True
+        return destination
+
+    def _known(self) -> list[tuple[str, int, str, int, str, bool]]:
+        return [(name, group.id, destination.uri, destination.state, destination.script_attrs, destination.dirty)
+                for name, partition in self.partitions.items() for group, destination in partition.all()]
+
+    def _learn(self, items: list[tuple[str, int, str, int, str, bool]]) -> None:
+        for *change, attrs, is_dirty in items:
+            destination = self._on_state(tuple(change))         # type: ignore[arg-type]
+            if destination is not None:
+                destination.script_attrs, destination.dirty = attrs, is_dirty
+
+    def push_attrs(self, partition: Partition, attrs: str, ip: str, port: int, number: int | None) -> bool:
+        """Set the script's attributes of the destinations at an address, in all workers; False when there is none."""
+        self.env.bus.others(_ATTRS, (partition.name, attrs, ip, port, number))
+        return bodies.push_attrs(partition, attrs, ip, port, number)
+
+    def _on_attrs(self, change: tuple[str, str, str, int, int | None]) -> None:
+        name, *rest = change
+        if name in self.partitions:
+            bodies.push_attrs(self.partitions[name], *rest)
 
     @timer("ds_ping_interval", on=Scope.LEADER)
     def probe_all(self) -> None:
@@ -301,7 +324,7 @@ class Dispatcher(Module):
                              partition: str | None = None) -> bool:
         """Set the script's attributes of the destinations at an address."""
         found = self._named(partition)
-        return found is not None and bodies.push_attrs(found, script_attr, ip, port, set)
+        return found is not None and self.push_attrs(found, script_attr, ip, port, set)
 
     @function(routes="*")
     def ds_get_script_attrs(self, ctx: Ctx, uri: str, set: int, partition: str | None, out_attrs: Var) -> int:

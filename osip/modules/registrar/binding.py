@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from osip.api import DEFAULT_PORTS, Ctx, ParseError, Uri, Var, parse_name_addr, parse_uri, split_commas
 from osip.modules.registrar.address import default_uri, key_of, key_of_text
+from osip.modules.registrar.flow import instance_of
 
 if TYPE_CHECKING:
     from osip.modules.registrar.module import Registrar
@@ -99,7 +100,7 @@ def remove(reg: Registrar, table: str, aor: str, uri: str | None, next_hop: str 
         chosen = [c for c in chosen if is_at(c, host, int(port) if port.isdecimal() else 0)]
     if instance is not None:
         wanted = instance.strip("<>\"")
-        chosen = [c for c in chosen if (c.instance or "").strip("<>\"") == wanted]
+        chosen = [c for c in chosen if instance_of(c) == wanted]
     if bflag is not None:
         mask = reg.env.branch_flags.bit(bflag)
         chosen = [c for c in chosen if c.cflags & mask]

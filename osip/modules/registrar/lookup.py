@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from osip.api import Ctx, ParseError, Target, parse_name_addr, parse_uri, split_commas
 from osip.modules.registrar.address import Refusal, key_of, parse_any
 from osip.modules.registrar.flag import LookupFlags
+from osip.modules.registrar.flow import one_of_each
 
 if TYPE_CHECKING:
     from osip.modules.registrar.module import Registrar
@@ -45,7 +46,7 @@ def _fitting(reg: Registrar, ctx: Ctx, domain: Any, key: str, flags: LookupFlags
         fit = [c for c in fit if c.latency <= flags.max_latency]
     if flags.sort_latency:
         fit = sorted(fit, key=lambda c: (-c.q, c.latency or 1 << 60))
-    return (FOUND if fit else UNFIT), fit
+    return (FOUND if fit else UNFIT), one_of_each(fit) if reg.outbound_mode else fit
 
 
 def _use(reg: Registrar, ctx: Ctx, contacts: list[Any], flags: LookupFlags) -> None:

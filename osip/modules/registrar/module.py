@@ -50,6 +50,12 @@ class Registrar(Module):
     allow_dup_cseq = param(1, ge=0, le=1, live=True, doc="Accept a REGISTER with a known Call-ID and CSeq.")
     expires_max_deviation = param(0, ge=0, live=True,
                                   doc="Seconds added or taken at random, so that phones spread.")
+    outbound_mode = param(1, ge=0, le=2, live=True,
+                          doc="Bind contacts with reg-id to their flow (RFC 5626): 0 never, 1 where the first hop "
+                              "takes part, 2 refuse with 439 where it does not.")
+    flow_timer = param(0, ge=0, live=True,
+                       doc="Seconds in the Flow-Timer of 200 replies to such phones, which then keep the flow open; "
+                           "0 for no header.")
     pn_enable = param(0, ge=0, le=1, doc="Push notifications (RFC 8599).")
     pn_providers = param("", doc="Push services.")
     pn_ct_match_params = param("pn-provider, pn-prid, pn-param", doc="Contact parameters that identify a device.")
@@ -106,7 +112,7 @@ class Registrar(Module):
         """
         return lookup(self, ctx, domain, flags, aor)
 
-    @function(routes="QR")
+    @function(routes="QRF")
     def remove(self, ctx: Ctx, domain: Static, aor: str, contact: str | None = None, next_hop: str | None = None,
                sip_instance: str | None = None, bflag: str | None = None) -> int:
         """Remove the contacts of an AoR that match everything given; -1 when there was none."""

@@ -8,6 +8,7 @@ from osip.api import (H_ALLOW, H_PATH, H_USER_AGENT, Ctx, LocalSocket, NameAddr,
                       parse_name_addr, parse_uri, split_commas, unescape_user)
 from osip.modules.registrar.address import Refusal, key_of, parse_any
 from osip.modules.registrar.flag import SaveFlags
+from osip.modules.registrar.flow import Outbound, is_only_way, received, told
 
 if TYPE_CHECKING:
     from osip.modules.registrar.module import Registrar
@@ -23,22 +24,24 @@ def save(reg: Registrar, ctx: Ctx, table: str, flags: SaveFlags, aor: str | None
     try:
         msg: Any = ctx.msg
         path = _path(ctx, flags)
+        outbound = Outbound(reg, ctx, path)
         uri = parse_any(aor) if aor is not None else msg.to.uri
         key = key_of(reg, uri)
         if msg.contact_star:
             _clear(reg, ctx, domain, key)
         elif msg.contacts:
-            touched = _bind(reg, ctx, domain, key, flags, path)
+            touched = _bind(reg, ctx, domain, key, _Draft(reg, ctx, flags, path, outbound), flags)
     except Refusal as refusal:
         return _refuse(reg, ctx, flags, refusal)
     except ParseError as error:
         return _refuse(reg, ctx, flags, Refusal(400, f"Bad Request: {error.reason}"))
     reg.accepted_regs += 1
-    if touched and reg.tcp_flag and ctx.flags & reg.tcp_flag:
+    if touched and (is_only_way(ctx) or outbound.is_used or (reg.tcp_flag and ctx.flags & reg.tcp_flag)):
         _hold_connection(ctx, max(contact.expires for contact in touched))
     if not flags.no_reply:
         contacts = touched if flags.only_request and touched is not None else domain.valid(key, reg.env.now)
-        _answer(reg, ctx, 200, "OK", _lines(reg, contacts) + _path_echo(ctx, flags, path))
+        _answer(reg, ctx, 200, "OK", _lines(reg, contacts) + _path_echo(ctx, flags, path)
+                + outbound.reply_lines(reg))
     return 1
 
 
@@ -55,10 +58,9 @@ def _answer(reg: Registrar, ctx: Ctx, code: int, reason: str, headers: bytes) ->
 def _hold_connection(ctx: Ctx, until: float) -> None:
     """Keep the connection open for as long as the contacts that came on it live."""
     source = ctx.source
-    table = getattr(source.socket.transport, "connections", None) if source is not None and source.conn else None
-    connection = table.get(source.conn) if table is not None else None      # type: ignore[union-attr]
-    if connection is not None:
-        connection.hold_until = max(connection.hold_until, until)
+    transport = source.socket.transport if source is not None and source.conn else None
+    if hasattr(transport, "hold"):
+        transport.hold(source.conn, until)          # type: ignore[union-attr]
 
 
 def _refuse(reg: Registrar, ctx: Ctx, flags: SaveFlags, refusal: Refusal) -> int:
@@ -125,7 +127,7 @@ def _clear(reg: Registrar, ctx: Ctx, domain: Any, key: str) -> None:
     domain.delete_aor(key)
 
 
-def _bind(reg: Registrar, ctx: Ctx, domain: Any, key: str, flags: SaveFlags, path: str | None) -> list[Any]:
+def _bind(reg: Registrar, ctx: Ctx, domain: Any, key: str, draft: _Draft, flags: SaveFlags) -> list[Any]:
     """Check every Contact of the request, then apply them all; return the contacts that it named and that live."""
     now = reg.env.now
     record = domain.get(key)
@@ -133,11 +135,11 @@ def _bind(reg: Registrar, ctx: Ctx, domain: Any, key: str, flags: SaveFlags, pat
         for old in [c for c in record.contacts if not c.is_valid(now)]:
             domain.delete(old)
         record = domain.get(key)
-    draft = _Draft(reg, ctx, flags, path)
     plan: list[tuple[Any, Any]] = []            # (known contact or None, new state or None to remove it)
     repeated: list[Any] = []
     for address in ctx.msg.contacts:
-        known = _known(reg, record, address, draft, flags)
+        flow = draft.outbound.key(reg, address)
+        known = _known(reg, record, address, draft, flags, flow)
         if known is not None and _is_repeat(reg, known, draft):
             repeated.append(known)
             continue
@@ -146,7 +148,7 @@ def _bind(reg: Registrar, ctx: Ctx, domain: Any, key: str, flags: SaveFlags, pat
             if known is not None:
                 plan.append((known, None))
         else:
-            plan.append((known, draft.contact(address, now + life)))
+            plan.append((known, draft.contact(address, now + life, flow)))
     dropped = _over_limit(reg, record, plan, flags)
     touched = _apply(reg, ctx, domain, key, plan)
     # Last, so that an AoR whose contacts are all replaced never goes away in between.
@@ -176,9 +178,11 @@ def _apply(reg: Registrar, ctx: Ctx, domain: Any, key: str, plan: list[tuple[Any
     return touched
 
 
-def _known(reg: Registrar, record: Any, address: NameAddr, draft: _Draft, flags: SaveFlags) -> Any:
+def _known(reg: Registrar, record: Any, address: NameAddr, draft: _Draft, flags: SaveFlags, flow: str) -> Any:
     if record is None:
         return None
+    if flow:
+        return next((c for c in record.contacts if c.instance == flow), None)
     mode = reg.usrloc.matching_mode if flags.matching is None else flags.matching
     if mode == 0:
         return record.find(address.uri_text)
@@ -238,12 +242,12 @@ def _over_limit(reg: Registrar, record: Any, plan: list[tuple[Any, Any]], flags:
 
 class _Draft:
     """What all contacts of one REGISTER have in common."""
-    __slots__ = ("reg", "path", "call_id", "cseq", "expires", "agent", "received", "socket", "cflags", "flags",
-                 "methods", "attr", "memory")
+    __slots__ = ("reg", "ctx", "path", "outbound", "call_id", "cseq", "expires", "agent", "received", "socket",
+                 "cflags", "flags", "methods", "attr", "memory")
 
-    def __init__(self, reg: Registrar, ctx: Ctx, flags: SaveFlags, path: str | None) -> None:
+    def __init__(self, reg: Registrar, ctx: Ctx, flags: SaveFlags, path: str | None, outbound: Outbound) -> None:
         msg: Any = ctx.msg
-        self.reg, self.path = reg, path
+        self.reg, self.ctx, self.path, self.outbound = reg, ctx, path, outbound
         self.call_id, self.cseq = msg.call_id, msg.cseq
         expires = msg.expires
         self.expires = reg.default_expires if expires is None else expires
@@ -263,8 +267,8 @@ class _Draft:
                 self.received = received if received.lower().startswith("sip") else f"sip:{received}"
                 self.cflags |= reg.usrloc.nat_flag
 
-    def contact(self, address: NameAddr, expires: float) -> Any:
-        """Make the contact of one Contact value."""
+    def contact(self, address: NameAddr, expires: float, flow: str = "") -> Any:
+        """Make the contact of one Contact value; `flow` is its key when it is bound by outbound."""
         reg = self.reg
         uri = address.uri_text
         if len(uri) > reg.max_contact_len:
@@ -274,10 +278,12 @@ class _Draft:
         q = address.q if address.params_text else -1
         methods = address.param("methods") if address.params_text else None
         mask = reg.usrloc.method_mask(methods) if methods else self.methods if self.methods >= 0 else ALL_METHODS
+        way = self.received or told(reg, address) or received(self.ctx, address, flow, self.path)
         return reg.usrloc.new_contact(
-            uri, expires, reg.default_q if q < 0 else q, self.call_id, self.cseq, self.agent, self.received, self.path,
+            uri, expires, reg.default_q if q < 0 else q, self.call_id, self.cseq, self.agent, way, self.path,
             self.socket, self.cflags, self.flags, mask,
-            address.param("+sip.instance") if address.params_text else None, self.attr, reg.env.now, self.memory)
+            flow or (address.param("+sip.instance") if address.params_text else None), self.attr, reg.env.now,
+            self.memory)
 
 
 def _newest(ctx: Ctx, name: str) -> str | None:

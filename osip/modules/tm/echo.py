@@ -12,7 +12,7 @@ MOST = 100_000
 
 
 class Echoes:
-    """What is left of ended transactions over UDP: one tuple each, forgotten by generations, without timers of their own.
+    """What is left of ended transactions over UDP: a tuple each, forgotten by generations, without a timer of its own.
 
     wt_timer says how long the whole transaction lingers; an echo lives on to 64*T1, at most half as long again. Keys
     are those of server transactions (a response is sent again) and Via branches of ours (an ACK is sent again).

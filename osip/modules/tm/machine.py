@@ -42,7 +42,8 @@ ACTION_NAMES: Final = {
     ARM_LATE: "arm D of 64*T1"}
 EFFECTS: Final = SEND | RESEND
 RETRIES: Final = RETRY_T1 | RETRY_DOUBLE | RETRY_CAPPED | RETRY_T2 | RETRY_STOP
-ARMS: Final = (ARM_B | ARM_C | ARM_D | ARM_F | ARM_H | ARM_I | ARM_J | ARM_K | ARM_L | ARM_M | ARM_GUARD | DISARM | ARM_LATE)
+ARMS: Final = (ARM_B | ARM_C | ARM_D | ARM_F | ARM_H | ARM_I | ARM_J | ARM_K | ARM_L | ARM_M | ARM_GUARD | DISARM
+               | ARM_LATE)
 TIMED: Final = RETRIES | ARMS
 
 Row = dict[int, tuple[int, int]]

@@ -5,12 +5,14 @@ Longer than 400 lines because the module exports some thirty functions and twent
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, Ctx, Dest, FailureRoute, Hook, Module, Parse, ReplyRoute,
-                      Route, Target, Var, function, gauge, hook, needs, param, slot, stat)
+from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, Complaint, Ctx, Dest, FailureRoute, Hook, LocalSocket,
+                      Module, Parse, ReplyRoute, Request, Route, Target, Var, function, gauge, hook, needs, param,
+                      slot, stat)
 from osip.modules.tm import answer, arrival, cancel, relay, response, uac
 from osip.modules.tm.branch import Branch
+from osip.modules.tm.dump import Dumps, parse_append
 from osip.modules.tm.echo import Echoes
 from osip.modules.tm.launch import launch
 from osip.modules.tm.machine import Times
@@ -21,38 +23,42 @@ from osip.modules.tm.variable import Variables
 
 REQUEST, BRANCH = int(Route.REQUEST), int(Route.BRANCH)
 RelayArgument = Annotated[Any, Parse(relay.relay_argument)]
+_INJECT = {"cancel": "cancel", "c": "cancel", "last": "last", "l": "last"}
+InjectFlags = Annotated[frozenset[str], Parse(lambda text: inject_flags(text))]
 _FINALS = ("", "", "finals_2xx", "finals_3xx", "finals_4xx", "finals_5xx", "finals_6xx")
-_CLUSTER = "used with clusterer only"
+_CLUSTER = "without the module clusterer there are no other nodes"
 
 
-class Tm(Variables, Management, Module):
+class Tm(Variables, Management, Dumps, Module):
     """Transactions: stateful relaying, forking, retransmission, local replies and own requests."""
 
     ruri_matching = param(1, ge=0, le=1, doc="Match requests without RFC 3261 branch by R-URI as well.")
     via1_matching = param(1, ge=0, le=1, doc="Match requests without RFC 3261 branch by the top Via as well.")
     fr_timeout = param(30, ge=1, aliases=("fr_timer",), doc="Seconds for a final response; INVITE: for any response.")
     fr_inv_timeout = param(120, ge=1, aliases=("fr_inv_timer",), doc="Seconds for a final response after a 1xx.")
-    timer_c = param(0, ge=0, doc="Seconds of ringing after the last 101 to 199 (timer C, RFC 3261 section 16.8), instead "
-                                 "of fr_inv_timeout and restart_fr_on_each_reply; 0 = those decide.")
+    timer_c = param(0, ge=0, doc="Seconds of ringing after the last 101 to 199 (timer C, RFC 3261 16.8), instead of "
+                                 "fr_inv_timeout and restart_fr_on_each_reply; 0 = those decide.")
     wt_timer = param(5, ge=0, doc="Seconds that a finished transaction lingers whole; what answers late copies stays "
                                   "for 64*T1.")
-    delete_timer = param(2, ge=0, doc="Seconds before freeing; accepted, memory is freed at once.")
+    delete_timer = param(2, ge=0, removed="memory is freed at once")
     t1_timer = param(500, ge=1, name="T1_timer", doc="Milliseconds to the first retransmission.")
     t2_timer = param(4000, ge=1, name="T2_timer", doc="Cap of the retransmission interval, milliseconds.")
     unix_tx_timeout = param(2, ge=0, doc="Seconds for t_write_unix.")
     restart_fr_on_each_reply = param(1, ge=0, le=1, doc="Every provisional response restarts fr_inv_timeout.")
-    tw_append = param(None, kind=str, multiple=True, doc="`name:header=$var;...` for t_write_req and t_write_unix.")
+    tw_append = param(None, kind=str, multiple=True, parse=parse_append,
+                      doc="`name:header=$var;...` for t_write_req and t_write_unix.")
     enable_stats = param(1, ge=0, le=1, doc="Count.")
-    pass_provisional_replies = param(0, ge=0, le=1, doc="Own requests: tell provisional responses as well.")
-    syn_branch = param(1, ge=0, le=1, doc="Accepted; branches are always unique by themselves.")
+    pass_provisional_replies = param(0, ge=0, le=1, removed="management answers once, with the final response; "
+                                                             "modules ask for provisional ones themselves")
+    syn_branch = param(1, ge=0, le=1, removed="branches are always unique by themselves")
     onreply_avp_mode = param(0, ge=0, le=1, doc="onreply routes see the transaction's AVPs.")
     disable_6xx_block = param(0, ge=0, le=1, doc="A 6xx does not stop further forking.")
     minor_branch_flag = param(None, kind=(str, int), doc="Branch flag: do not wait for such a branch.")
-    timer_partitions = param(1, ge=1, doc="Accepted; one wheel for each worker.")
+    timer_partitions = param(1, ge=1, removed="each worker has one timer wheel")
     auto_100trying = param(1, ge=0, le=1, doc="Answer an INVITE with 100 when its transaction is made.")
-    tm_replication_cluster = param(0, ge=0, doc="Cluster for anycast replication; " + _CLUSTER)
-    cluster_param = param("cid", doc="Via parameter that names the node; " + _CLUSTER)
-    cluster_auto_cancel = param(1, ge=0, le=1, doc="Replicate unmatched CANCELs; " + _CLUSTER)
+    tm_replication_cluster = param(0, ge=0, removed=_CLUSTER)
+    cluster_param = param("cid", removed=_CLUSTER)
+    cluster_auto_cancel = param(1, ge=0, le=1, removed=_CLUSTER)
     local_reply_route = param(None, kind=str, doc="Route that runs before a local reply is sent.")
     local_request_route = param(None, kind=str, doc="Route that runs before an own request is sent.")
 
@@ -105,6 +111,7 @@ class Tm(Variables, Management, Module):
     def mod_init(self) -> None:
         """Set the timers, the table and the way in which the core replies."""
         env = self.env
+        self.complain = Complaint(env.log, clock=lambda: env.now)
         self.table = Table(bool(self.ruri_matching), bool(self.via1_matching))
         self.times = Times(self.t1_timer / 1000, self.t2_timer / 1000, float(self.fr_timeout),
                            float(self.timer_c or self.fr_inv_timeout), float(self.wt_timer))
@@ -147,6 +154,17 @@ class Tm(Variables, Management, Module):
     def drain(self) -> int:
         """Count the requests that were not answered finally yet."""
         return sum(tx.status < 200 for tx in self.table.servers.values())
+
+    @hook(Hook.IN_USE)
+    def in_use(self, socket: LocalSocket) -> int:
+        """Count the transactions that came in or left over a socket."""
+        return sum(tx.dest.socket is socket for tx in self.table.servers.values()) \
+            + sum(branch.dest is not None and branch.dest.socket is socket for branch in self.table.clients.values())
+
+    @hook(Hook.KNOWN)
+    def known(self, msg: Request) -> bool:
+        """Say whether a request is one that has a transaction, come once more."""
+        return self.table.find(msg) is not None
 
     # --- for the files of this package and for other modules -----------------------------------------------------
 
@@ -439,7 +457,8 @@ class Tm(Variables, Management, Module):
         if not isinstance(tx, Transaction) or not tx.phony:
             return -1
         tx.phony = 0
-        self.env.timers.call_at(self.env.now, self.collect, tx)
+        # Not at once: the route that calls this may be one that the transaction is waiting for.
+        self.env.timers.call_at(self.env.now, self._decide, tx)
         return 1
 
     @function(routes=Route.REQUEST)
@@ -453,34 +472,42 @@ class Tm(Variables, Management, Module):
         return 1
 
     def _stop_waiting(self, tx: Transaction) -> None:
-        if tx.phony and not tx.is_answered:
+        if tx.phony:
             tx.phony = 0
-            if tx.branches:
-                self.collect(tx)
-            else:
-                self.reply_local(tx, 408, "Request Timeout")
+            self._decide(tx)
+
+    def _decide(self, tx: Transaction) -> None:
+        if tx.phony or tx.is_answered:
+            return
+        if tx.branches:
+            self.collect(tx)
+        else:
+            self.reply_local(tx, 408, "Request Timeout")
 
     @function(routes="QR")
-    def t_inject_branches(self, ctx: Ctx, source: str, flags: str = "") -> int:
-        """Add branches to a running transaction from `msg` (its appended branches) or `event`; `c` cancels the pending
-        ones first, `l` says that these are the last."""
+    def t_inject_branches(self, ctx: Ctx, source: Literal["msg", "event"], flags: InjectFlags = frozenset()) -> int:
+        """Add branches to a running transaction from `msg` (its appended branches) or `event`.
+
+        Flags: `cancel` cancels the pending ones first, `last` says that no more will come.
+        """
         tx = ctx.tx
         if not isinstance(tx, Transaction) or tx.is_answered or tx.cancelled or tx.request is None:
             return -1
         targets = list(ctx.targets or ()) if source == "msg" else _event_targets(ctx)
         ctx.targets = None if source == "msg" else ctx.targets
-        if "c" in flags:
+        if "cancel" in flags:
             cancel.cancel_pending(tx)
         work = tx.make_ctx(REQUEST)
         sent = sum(relay.start(self, tx, work, target) > 0 for target in targets)
         if tx.phony:
-            tx.phony = 0 if "l" in flags else max(tx.phony - sent, 0)
+            tx.phony = 0 if "last" in flags else max(tx.phony - sent, 0)
+            if not tx.phony and not sent:
+                self.env.timers.call_at(self.env.now, self._decide, tx)
         return 1 if sent else -1
 
     @function(routes=Route.REQUEST)
     def t_anycast_replicate(self, ctx: Ctx) -> int:
-        """Hand an unmatched ACK or CANCEL to the other nodes; -1, as the module clusterer is not there yet."""
-        self.env.log.warning("t_anycast_replicate does nothing without clusterer call_id=%s", ctx.msg.call_id)
+        """Hand an unmatched ACK or CANCEL to the other nodes; -1, as without clusterer there are none."""
         return -1
 
     @function(routes="*")
@@ -514,6 +541,17 @@ class Tm(Variables, Management, Module):
 async def _after(waits: Any, then: Any) -> None:
     await waits
     then()
+
+
+def inject_flags(text: str) -> frozenset[str]:
+    """Read flags of t_inject_branches, as words or as letters in one word; ValueError names an unknown one."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if any(word not in _INJECT for word in words):
+        words = list(text.strip())
+    unknown = [word for word in words if word not in _INJECT]
+    if unknown:
+        raise ValueError(f'unknown flag in "{text}"; known: cancel, last')
+    return frozenset(_INJECT[word] for word in words)
 
 
 def _address(text: str) -> str:

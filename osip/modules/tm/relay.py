@@ -131,7 +131,7 @@ async def _stateless_later(tm: Tm, ctx: Ctx, target: Target) -> None:
     try:
         _send_copy(tm, ctx, target, await forward.next_hops_wait(ctx, target))
     except OsipError as error:
-        tm.env.log.info("not forwarded call_id=%s error=%s", ctx.msg.call_id, error)
+        tm.complain("not forwarded", "call_id=%s error=%s", ctx.msg.call_id, error)
 
 
 def _send_copy(tm: Tm, ctx: Ctx, target: Target, dests: list[Dest]) -> int:

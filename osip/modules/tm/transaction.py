@@ -80,6 +80,11 @@ class Transaction(Machine):
         self.born = tm.env.now
 
     @property
+    def id(self) -> str:
+        """The name of the transaction for scripts and management."""
+        return f"{self.tm.env.number}:{self.label}"
+
+    @property
     def to_tag(self) -> str:
         """The To tag of our own replies, made on first use."""
         if not self.tag:
@@ -138,7 +143,10 @@ class Transaction(Machine):
     def send(self, data: bytes) -> None:
         """Send a response upstream."""
         if not self.absorbing:
-            self.tm.env.send(data, self.dest)
+            env = self.tm.env
+            if env.no_new_conn_reply:
+                self.dest.only_reuse = bool(self.flags & env.no_new_conn_reply)
+            env.send(data, self.dest)
 
     def respond(self, status: int, data: bytes, local: bool) -> bool:
         """Put a response through the machine; False when it can have no more."""

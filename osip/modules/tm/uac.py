@@ -140,7 +140,7 @@ def send(tm: Tm, method: str, ruri: str, from_: str, to: str, *, headers: bytes 
     try:
         dests = forward.next_hops(ctx, ctx.target)
     except OsipError as error:
-        env.log.info("own request not sent method=%s ruri=%s error=%s", method, ruri, error)
+        tm.complain("own request not sent", "method=%s ruri=%s error=%s", method, ruri, error)
         out.finish(477, None)
         return None
     if dests is None:
@@ -154,7 +154,7 @@ async def _send_later(out: Outbound) -> None:
     try:
         dests = await forward.next_hops_wait(out.work, out.work.target)
     except OsipError as error:
-        out.tm.env.log.info("own request not sent method=%s error=%s", out.method, error)
+        out.tm.complain("own request not sent", "method=%s error=%s", out.method, error)
         dests = []
     if dests:
         out.go(dests)

@@ -56,8 +56,8 @@ class Variables:
 
     @pvar("T_id")
     def t_id(self, ctx: Ctx) -> str | None:
-        """Opaque id of the transaction."""
-        return f"0:{ctx.tx.label}" if isinstance(ctx.tx, Transaction) else None
+        """Opaque id of the transaction: the worker and its number there."""
+        return ctx.tx.id if isinstance(ctx.tx, Transaction) else None
 
     @pvar("T_branch_last_reply_code", type="i", index=True)
     def t_branch_last_reply_code(self, ctx: Ctx, index: int | str | None) -> int | None:

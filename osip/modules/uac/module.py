@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from osip.api import (H_FROM, H_TO, M_ACK, Ctx, Module, ModuleError, Parse, ParseError, Request, Response, find_param,
-                      function, needs, param, parse, parse_auth, parse_params)
+from osip.api import (H_FROM, H_TO, M_ACK, Complaint, Ctx, Module, ModuleError, Parse, ParseError, Request, Response,
+                      find_param, function, needs, param, parse, parse_auth, parse_params)
 from osip.modules.uac.cover import cover, uncover
 from osip.modules.uac.identity import MAX_CSEQ, Counted, Origin, changes, count_up, rename
 
@@ -33,7 +33,8 @@ class Uac(Module):
                          doc="auto: requests within the dialog and responses get back what each side knows; manual: "
                              "the script does it; none: nothing is kept.")
     restore_passwd = param("", doc="Password that hides the original URIs in the Record-Route.")
-    force_dialog = param(0, ge=0, le=1, doc="Keep the originals in a dialog; not there yet: the Record-Route does.")
+    force_dialog = param(0, ge=0, le=1, removed="the module dialog is not there; the Record-Route keeps the original "
+                                                "From and To")
     credential = param(None, kind=str, multiple=True, doc="Old place of the parameter of uac_auth.")
     tm = needs("tm")
     rr = needs("rr")
@@ -51,8 +52,7 @@ class Uac(Module):
                 self.auth.credential.extend([read(text) for text in self.credential])
             except ValueError as error:
                 raise ModuleError(f"uac: {error}") from None
-        if self.force_dialog:
-            self.env.log.info("uac: force_dialog has no effect yet, the Record-Route keeps the original From and To")
+        self.complain = Complaint(self.env.log, clock=lambda: self.env.now)
         self.rr.watchers.append(self.on_route)
         self.rr.tails.append(self.record)
 
@@ -77,7 +77,7 @@ class Uac(Module):
             display, uri = None, display
         auto = self.restore_mode == "auto"
         if auto and ctx.msg.to_tag:
-            self.env.log.warning("uac: From and To stay as they are within a dialog call_id=%s", ctx.msg.call_id)
+            self.complain("uac:", "From and To stay as they are within a dialog call_id=%s", ctx.msg.call_id)
             return -1
         if not rename(ctx, header, (uri or "").strip(), display):
             return -1
@@ -140,7 +140,7 @@ class Uac(Module):
                 names = self._restore(ctx, self.rr_to_store_param, params, False) or names
             counted = self._count_again(ctx, params)
         except ParseError as error:
-            self.env.log.info("uac: not restored call_id=%s error=%s", ctx.msg.call_id, error)
+            self.complain("uac_restore:", "not restored call_id=%s error=%s", ctx.msg.call_id, error)
             return
         if names or counted:
             self._watch(ctx, names)
@@ -176,7 +176,7 @@ class Uac(Module):
         """
         tx, reply = ctx.tx, ctx.reply
         if self.auth is None:
-            self.env.log.error('uac: uac_auth() needs loadmodule "uac_auth.so"')
+            self.complain("uac_auth:", 'uac_auth() needs loadmodule "uac_auth.so"')
             return -1
         if tx is None or tx.is_local or not isinstance(reply, Response) or reply.status not in (401, 407):
             return -1

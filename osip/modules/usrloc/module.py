@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from osip.api import Ctx, Module, ModuleError, Static, Var, event, function, gauge, mi, param, table, timer
+from osip.api import Ctx, Env, Module, ModuleError, Static, Var, event, function, gauge, mi, param, table, timer
 from osip.modules.usrloc import mi as bodies
+from osip.modules.usrloc.replica import Replica
 from osip.modules.usrloc.state import Contact, Domain, Record, Watcher, method_mask
 
 MEMORY = "single-instance-no-db"
@@ -100,9 +101,21 @@ class Usrloc(Module):
             raise ModuleError(f'usrloc: {wanted} is not there yet; the mode that works is working_mode_preset '
                               f'"{MEMORY}" (db_mode 0), contacts in memory')
         self.domains: dict[str, Domain] = {}
+        self.replica = Replica(self)
         self.watchers: list[Watcher] = [self._on_change]
+        if self.env.workers > 1:
+            self.watchers.append(self.replica.on_change)
         self.nat_flag = self.env.branch_flags.bit(str(self.nat_bflag)) if self.nat_bflag != "" else 0
         self.domain("location")
+
+    async def child_init(self, env: Env) -> None:
+        """Number the contacts apart from those of other workers."""
+        for domain in self.domains.values():
+            domain.number(self._first_id(), env.workers)
+
+    def _first_id(self) -> int:
+        # Ids stay unique over restarts: they start where the clock is.
+        return (int(self.env.wall() * 1000) << 20) + self.env.number
 
     # --- what other modules use -------------------------------------------------------------------------------------
 
@@ -117,29 +130,32 @@ class Usrloc(Module):
         """Return a location table, made on first use."""
         found = self.domains.get(name)
         if found is None:
-            # Ids stay unique over restarts: they start where the clock is.
-            first = int(self.env.wall() * 1000) << 20
-            found = self.domains[name] = Domain(name, self.timer_interval, bool(self.desc_time_order), first)
+            found = self.domains[name] = Domain(name, self.timer_interval, bool(self.desc_time_order))
+            found.number(self._first_id(), self.env.workers)
             found.watchers = self.watchers
-            self.env.stats.register("usrloc", f"{name}-users", lambda: len(found.records))
-            self.env.stats.register("usrloc", f"{name}-contacts", lambda: found.contacts)
-            self.env.stats.register("usrloc", f"{name}-expires", lambda: found.expired)
+            self.env.stats.register("usrloc", f"{name}-users", lambda: len(found.records), shared=True)
+            self.env.stats.register("usrloc", f"{name}-contacts", lambda: found.contacts, shared=True)
+            self.env.stats.register("usrloc", f"{name}-expires", lambda: found.expired, shared=True)
         return found
 
     def watch(self, watcher: Watcher) -> None:
         """Tell `watcher(what, thing)` of every change (see state.Watcher)."""
         self.watchers.append(watcher)
 
-    @gauge()
+    @gauge(shared=True)
     def registered_users(self) -> int:
         """AoRs with a contact, in all tables."""
         return sum(len(domain.records) for domain in self.domains.values())
 
     @timer("timer_interval")
     def sweep(self) -> None:
-        """Remove expired contacts."""
+        """Remove expired contacts; every worker does it, the first one tells of it."""
+        self.replica.is_muted = True
         for domain in self.domains.values():
+            domain.is_quiet = self.env.number != 0
             domain.sweep(self.env.now)
+            domain.is_quiet = False
+        self.replica.is_muted = False
 
     def set_latency(self, contact: Contact, microseconds: int) -> None:
         """Note the latency of a contact's last ping and raise the event when that is asked for."""
@@ -184,6 +200,7 @@ class Usrloc(Module):
         if record.kv is None:
             record.kv = {}
         record.kv[key_name] = key_value
+        self.replica.on_keys(record)
         return 1
 
     @function(routes="*")
@@ -202,6 +219,7 @@ class Usrloc(Module):
         if record is None or not record.kv or key_name not in record.kv:
             return -1
         del record.kv[key_name]
+        self.replica.on_keys(record)
         return 1
 
     # --- management -------------------------------------------------------------------------------------------------

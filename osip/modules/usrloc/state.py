@@ -112,8 +112,8 @@ with a Record."""
 
 class Domain:
     """One location table. Every change passes through here and is told to `watchers`."""
-    __slots__ = ("name", "records", "contacts", "expired", "newest_first", "watchers", "width", "_buckets", "_swept",
-                 "_next_id")
+    __slots__ = ("name", "records", "contacts", "expired", "newest_first", "watchers", "width", "is_quiet", "_buckets", "_swept",
+                 "_next_id", "_step")
 
     def __init__(self, name: str, width: float = 60.0, newest_first: bool = False, first_id: int = 1) -> None:
         self.name, self.newest_first = name, newest_first
@@ -124,7 +124,12 @@ class Domain:
         self.width = max(1.0, width)
         self._buckets: dict[int, set[Contact]] = {}
         self._swept = 0
-        self._next_id = first_id
+        self._next_id, self._step = first_id, 1
+        self.is_quiet = False                       # the change began elsewhere: nobody here is told
+
+    def number(self, first_id: int, step: int) -> None:
+        """Give new contacts the ids `first_id`, `first_id + step` and so on: workers must not use the same."""
+        self._next_id, self._step = first_id, step
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -153,7 +158,7 @@ class Domain:
         contact.record = record
         if not contact.id:
             contact.id = self._next_id
-            self._next_id += 1
+            self._next_id += self._step
         self._place(record, contact)
         self.contacts += 1
         self._file(contact)
@@ -193,6 +198,8 @@ class Domain:
         return True
 
     def _tell(self, what: str, thing: Any) -> None:
+        if self.is_quiet:
+            return
         for watcher in self.watchers:
             watcher(what, thing)
 

@@ -15,6 +15,10 @@ from osip.api import Ctx, Dest, MIError, Module, Scope, function, mi
 DNS, DNS_SECONDS = "dns", 240
 """The list of destinations that did not answer, and how long they are avoided."""
 
+LOST, RULES = 256, 4096
+"""Rules at most: of the list of destinations that did not answer (the oldest goes), and of any other dynamic list."""
+_TOPIC = "blacklist.rule"
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -101,6 +105,8 @@ class CoreBlacklist(Module):
         """Take the lists of the script, now and after each reload."""
         self.take_settings()
         self.env.on_reload.append(self.take_settings)
+        self.env.bus.subscribe(_TOPIC, self._on_change)
+        self.env.bus.share(_TOPIC, self._known, lambda items: [self._on_change(item) for item in items])
 
     def take_settings(self) -> None:
         """Make the lists that the script defines; entries added at run time to lists that stay are kept."""
@@ -135,7 +141,42 @@ class CoreBlacklist(Module):
         found = self.lists.get(DNS)
         if found is not None:
             rule = Rule(parse_net(dest.host)[0], False, dest.port, dest.proto, "", self.env.now + DNS_SECONDS)
-            found.rules = [old for old in found.rules if not old.same(rule)] + [rule]
+            self._put(found, rule)
+            self._tell("add", found, rule)
+
+    # --- workers -------------------------------------------------------------------------------------------------
+
+    def _put(self, found: Blacklist, rule: Rule) -> bool:
+        """Add a rule in the place of an equal one; False when the list is full."""
+        kept = [old for old in found.rules if not old.same(rule)]
+        if found.name == DNS and found.owner != "script":
+            kept = kept[-(LOST - 1):]
+        elif len(kept) >= RULES:
+            kept = [old for old in kept if old.until is None or old.until > self.env.now]
+            if len(kept) >= RULES:
+                return False
+        found.rules = [*kept, rule]
+        return True
+
+    def _tell(self, what: str, found: Blacklist, rule: Rule) -> None:
+        """Let the other workers do the same; their clock is the same."""
+        self.env.bus.others(_TOPIC, (what, found.name, str(rule.net), rule.negated, rule.port, rule.proto, rule.pattern,
+                                     rule.until))
+
+    def _on_change(self, change: tuple[Any, ...]) -> None:
+        what, name, net, *rest = change
+        found = self.lists.get(name)
+        if found is None or not found.dynamic:
+            return
+        rule = Rule(ipaddress.ip_network(net), *rest)
+        if what == "add":
+            self._put(found, rule)
+        else:
+            found.rules = [old for old in found.rules if not old.same(rule)]
+
+    def _known(self) -> list[tuple[Any, ...]]:
+        return [("add", found.name, str(rule.net), rule.negated, rule.port, rule.proto, rule.pattern, rule.until)
+                for found in self.lists.values() if found.dynamic for rule in found.rules]
 
     def blocks(self, ctx: Ctx | None, proto: str, ip: str, port: int = 0,
                content: str | bytes = "") -> bool:
@@ -233,7 +274,8 @@ class CoreBlacklist(Module):
     def mi_add_rule(self, name: str, rule: str, expire: int = 0) -> None:
         """Add a rule, written as in the script, to a dynamic blacklist, for some seconds or for ever."""
         found, made = self._dynamic_rule(name, rule, expire)
-        found.rules = [old for old in found.rules if not old.same(made)] + [made]
+        if not self._put(found, made):
+            raise MIError(500, "List is full", f"at most {RULES} rules")
 
     @mi("del_rule", group="blacklists", aliases=("del_blacklist_rule",), scope=Scope.EACH)
     def mi_del_rule(self, name: str, rule: str) -> None:
@@ -271,7 +313,10 @@ class CoreBlacklist(Module):
         rule = self._rule(net, port, proto, pattern, expire)
         if found is None or rule is None:
             return False
-        found.rules = [old for old in found.rules if not old.same(rule)] + [rule]
+        if not self._put(found, rule):
+            self.env.log.error("the blacklist %r is full: rules=%d", name, RULES)
+            return False
+        self._tell("add", found, rule)
         return True
 
     @function()
@@ -285,6 +330,7 @@ class CoreBlacklist(Module):
         kept = [old for old in found.rules if not old.same(rule)]
         removed = len(kept) < len(found.rules)
         found.rules = kept
+        self._tell("del", found, rule)
         return removed
 
     def _rule(self, net: str, port: int, proto: str, pattern: str, expire: int) -> Rule | None:

@@ -2,8 +2,18 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable, Coroutine
 
-from osip.api import Ctx, Module, Value, bracket, is_ip, transform
+from osip.api import (
+    Ctx,
+    LocalSocket,
+    Module,
+    OsipError,
+    Value,
+    bracket,
+    is_ip,
+    transform,
+)
 
 _PRIVATE = tuple(ipaddress.ip_network(net) for net in (
     "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8"))
@@ -25,25 +35,51 @@ def _packed(value: Value) -> bytes:
     return raw
 
 
+def _question(value: Value, version: int) -> tuple[str, LocalSocket | None] | None:
+    """Return what to ask the resolver: a URI, and a socket of the address family; None when nothing is to be asked."""
+    name = str(value).strip() if value.__class__ is str else ""
+    if not name or is_ip(name):
+        return None
+    family = LocalSocket("udp", "::" if version == 6 else "0.0.0.0", 5060) if version else None
+    return f"sip:{bracket(name)}:5060", family
+
+
 def _resolve(value: Value, ctx: Ctx | None, version: int) -> str | None:
-    """Return an address for a name. A name that is not in the DNS cache is asked for, and NULL until then: a script
-    must not block the server."""
-    name = str(value).strip()
-    if is_ip(name):
-        return name
+    """Return an address for a name.
+
+    One that is not in the DNS cache is asked for before the statement runs; where that cannot be (a name that changes
+    within a statement), beside the script, and it is NULL until then.
+    """
+    asked = _question(value, version)
+    if asked is None:
+        return str(value).strip() or None
     if ctx is None:
         raise ValueError("names can be resolved in a running server only")
-    uri = f"sip:{bracket(name)}:5060"
-    found = ctx.env.resolve(uri, None)
+    found = ctx.env.resolve(*asked)
     if found is None:
-        ctx.env.spawn(_ask(ctx, uri), "ip.resolve")
-        raise ValueError(f'"{name}" is not in the DNS cache yet')
+        ctx.env.spawn(_ask(ctx, asked), "ip.resolve")
+        raise ValueError(f'"{value}" is not in the DNS cache yet')
     hosts = [dest.host for dest in found if not version or (":" in dest.host) == (version == 6)]
     return hosts[0] if hosts else None
 
 
-async def _ask(ctx: Ctx, uri: str) -> None:
-    await ctx.env.resolve_wait(uri, None)
+def _before(version: int) -> Callable[[Value, Ctx], Coroutine[None, None, int] | int]:
+    """Return what asks for a name before a statement runs that wants its address."""
+    def ask(value: Value, ctx: Ctx) -> Coroutine[None, None, int] | int:
+        asked = _question(value, version)
+        try:
+            return 1 if asked is None or ctx.env.resolve(*asked) is not None else _ask(ctx, asked)
+        except OsipError:                       # no host name: the transformation says so
+            return 1
+    return ask
+
+
+async def _ask(ctx: Ctx, asked: tuple[str, LocalSocket | None]) -> int:
+    try:
+        await ctx.env.resolve_wait(*asked)
+    except OsipError as error:
+        ctx.env.log.info("ip.resolve uri=%s error=%s", asked[0], error)
+    return 1
 
 
 class CoreIpTrans(Module):
@@ -93,17 +129,17 @@ class CoreIpTrans(Module):
         network = ipaddress.ip_network(str(net).strip(), strict=False)
         return int(address in network) if address.version == network.version else None
 
-    @transform("ip.resolve")
+    @transform("ip.resolve", ask=_before(0))
     def resolve(value: Value, *, ctx: Ctx | None = None) -> Value:
         """An address of a host name; an address stays as it is."""
         return _resolve(value, ctx, 0)
 
-    @transform("ip.resolve4")
+    @transform("ip.resolve4", ask=_before(4))
     def resolve4(value: Value, *, ctx: Ctx | None = None) -> Value:
         """An IPv4 address of a host name."""
         return _resolve(value, ctx, 4)
 
-    @transform("ip.resolve6")
+    @transform("ip.resolve6", ask=_before(6))
     def resolve6(value: Value, *, ctx: Ctx | None = None) -> Value:
         """An IPv6 address of a host name."""
         return _resolve(value, ctx, 6)

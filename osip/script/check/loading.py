@@ -11,6 +11,7 @@ from osip.core.exports.module import Module
 from osip.core.exports.registry import Registry
 from osip.script import nodes
 from osip.script.check.word import did_you_mean, suggest
+from osip.script.roster import roster
 
 Load = Callable[[str, list[str], str], tuple[type[Module], str]]
 
@@ -54,6 +55,9 @@ def _load(item: nodes.LoadModule, name: str, registry: Registry, mpaths: list[st
 
 def _refused(item: nodes.LoadModule, name: str, text: str) -> Diagnostic:
     first, *trace = text.splitlines() or [""]
+    if first.startswith(loader.NO_MODULE) and name in roster():
+        return Diagnostic("E301", f'module "{name}" is not part of this osip', item.name.span,
+                          hint="OpenSIPS has it; what the script takes from it is not checked")
     if first.startswith(loader.NO_MODULE):
         return Diagnostic("E301", f'unknown module "{name}"', item.name.span,
                           hint=did_you_mean(suggest(name, loader.available())))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from osip.core.errors import OsipError
+from osip.core.exports import loader
 from osip.core.exports.diagnostic import Diagnostic, Span
 from osip.core.exports.loader import module_name
 from osip.core.exports.registry import Registry
@@ -15,6 +16,7 @@ from osip.script.check.reference import format_faults, references
 from osip.script.check.stock import loadmodule_hint
 from osip.script.check.unit import Unit, lines_of
 from osip.script.check.word import did_you_mean, suggest
+from osip.script.roster import owners
 
 _CONTEXTS = ("request", "reply")
 
@@ -35,8 +37,19 @@ def check_functions(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
             yield Diagnostic("E101", f'function "{name}" belongs to module "{modules[0]}", which is not loaded',
                              spans[0], hint=loadmodule_hint(modules), notes=lines_of(spans[1:]))
             continue
+        known = [] if _close(name, near) else owners(name)
+        if known:
+            yield Diagnostic("E101", _of_another(f'function "{name}"', known), spans[0], notes=lines_of(spans[1:]))
+            continue
         hint = _near_functions(near, registry, lines) if near else _near_stock(name, unit)
         yield Diagnostic("E101", f'unknown function "{name}"', spans[0], hint=hint, notes=lines_of(spans[1:]))
+
+
+def _of_another(what: str, known: list[str]) -> str:
+    """Say that OpenSIPS has a name and osip has not: the whole module, or only this of it."""
+    missing = [module for module in known if module not in loader.available()]
+    return f'{what} belongs to module "{missing[0]}", which is not part of this osip' if missing else \
+        f'{what} of module "{known[0]}" is not part of this osip'
 
 
 def _load_lines(unit: Unit) -> dict[str, int]:
@@ -92,6 +105,11 @@ def _unknown_variable(name: str, spans: list[Span], unit: Unit, registry: Regist
             return None
         return Diagnostic("E102", f'variable "${name}" belongs to module "{modules[0]}", which is not loaded',
                           spans[0], hint=loadmodule_hint(modules), notes=notes)
+    known = owners(f"${name}")
+    if known:
+        if unit.failed.intersection(known):
+            return None
+        return Diagnostic("E102", _of_another(f'variable "${name}"', known), spans[0], notes=notes)
     near = suggest(name, registry.pvar_names())
     head = name.rpartition(".")[0]
     while head and registry.pvar(head) is None:

@@ -37,6 +37,7 @@ def check_params(script: nodes.Script, registry: Registry) -> Iterator[Diagnosti
 def _check(item: nodes.ModParam, registry: Registry, lines: dict[str, int], later: dict[str, int],
            failed: set[str]) -> Iterator[Diagnostic | Setting]:
     pattern = item.module.value.replace("-", "_").removesuffix(".so")
+    pattern = loader.SUCCESSORS.get(pattern, pattern)
     try:
         whole = re.compile(pattern)
     except re.error as error:

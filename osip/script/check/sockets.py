@@ -51,7 +51,7 @@ def check_sockets(script: nodes.Script, registry: Registry, default_port: int = 
     opened: dict[str, int] = {}
     defined = [item for item in script.items if isinstance(item, nodes.SocketDef)]
     for item in defined:
-        for found in _check(item, loaded, failed, default_port, broken):
+        for found in _check(item, registry, failed, default_port, broken):
             if isinstance(found, Listen):
                 if found.text in opened:
                     yield Diagnostic("E501", f"socket {found.text} is defined twice", item.span,
@@ -69,10 +69,11 @@ def _nothing(script: nodes.Script, loaded: set[str]) -> Diagnostic:
                       hint=f"add socket = {min(loaded, default='udp')}:127.0.0.1:5060{lines}")
 
 
-def _check(item: nodes.SocketDef, loaded: set[str], failed: set[str],
+def _check(item: nodes.SocketDef, registry: Registry, failed: set[str],
            default_port: int, broken: bool) -> Iterator[Diagnostic | Listen]:
     if item.bond is not None:
         return
+    loaded = transports(registry)
     ports = [port for pair in item.ports for port in pair]
     if not all(0 < port < 65536 for port in ports):
         if not broken:
@@ -84,7 +85,7 @@ def _check(item: nodes.SocketDef, loaded: set[str], failed: set[str],
         protos = [item.proto.lower()]
     for proto in protos:
         if proto in loaded:
-            yield from _listens(item, proto, default_port)
+            yield from _listens(item, proto, usual_port(registry, proto, default_port))
         elif module_of(proto) not in failed:
             yield _missing(item, proto)
 
@@ -95,18 +96,31 @@ def module_of(proto: str) -> str:
 
 
 def _missing(item: nodes.SocketDef, proto: str) -> Diagnostic:
+    if proto == "hep_tls":
+        return Diagnostic("E504", "osip does not listen for HEP over TLS", item.span,
+                          hint="use hep_tcp behind something that ends TLS; hep_id sends by TLS")
     if proto in _PORTS:
         return Diagnostic("E504", f'transport "{proto}" is not loaded', item.span,
                           hint=f'add loadmodule "{module_of(proto)}.so"')
     return Diagnostic("E504", f'unknown transport "{proto}"', item.span, hint=did_you_mean(suggest(proto, _PORTS)))
 
 
-def _listens(item: nodes.SocketDef, proto: str, default_port: int) -> Iterator[Listen]:
+def usual_port(registry: Registry, proto: str, default_port: int = 0) -> int:
+    """Return the port of sockets that name none: what the module's parameter says, else `port`, else the standard."""
+    module = module_of(proto)
+    name = "hep_port" if module == "proto_hep" else f"{proto}_port"
+    spec = registry.spec(module)
+    own = spec is not None and next((param for param in spec.params if param.name == name), None)
+    if own and registry.param_value(module, name) != own.default:
+        return int(registry.param_value(module, name))
+    return default_port if default_port and _PORTS.get(proto) == 5060 else _PORTS.get(proto, 5060)
+
+
+def _listens(item: nodes.SocketDef, proto: str, usual: int) -> Iterator[Listen]:
     options = dict(item.options)
     adv = options.pop("as", None)
     host, port = adv if isinstance(adv, tuple) else ("", None)
     tag = options.pop("tag", "")
-    usual = default_port if default_port and _PORTS.get(proto) == 5060 else _PORTS.get(proto, 5060)
     for first, last in item.ports or ((usual, usual),):
         for number in range(first, last + 1):
             yield Listen(proto, item.host, number, str(host), int(port or 0), str(tag), options, item.span)

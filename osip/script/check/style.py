@@ -21,6 +21,7 @@ _STAYS = frozenset({"has_totag", "do_accounting", "acc_log_request", "create_dia
 _RECORD = frozenset(("record_route", "record_route_preset", "topology_hiding"))
 _FOLLOW = frozenset(("loose_route", "topology_hiding_match", "match_dialog"))
 _DECIDE = frozenset(("lookup", "ds_select_dst", "ds_select_domain", "load_balance", "do_routing", *REPLIES))
+_HOPS = frozenset(("mf_process_maxfwd_header", "is_maxfwd_lt"))
 _URL = re.compile(r"[A-Za-z][\w+.-]*://[^/\s:@]*:([^@/\s]+)@")
 _SECRET = re.compile(r"(?:^|_)(?:password|passwd|secret|credential|credentials)$")
 
@@ -99,6 +100,29 @@ def check_relaying(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
     if stateful and names & _DECIDE and not _knows_cancel(unit):
         yield Diagnostic("W634", "calls are relayed, but CANCEL is never looked at", stateful[0].name_span,
                          Severity.WARNING, 'early in the main route: if (is_method("CANCEL")) { t_relay(); exit; }')
+
+
+def check_hops(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
+    """Warn of a relay in a script that never looks at Max-Forwards.
+
+    t_relay() counts by itself, last of all: a script that does nothing before it needs no more.
+    """
+    calls = unit.all(nodes.Call)
+    relays = [call for call in calls if call.name in RELAYS and _is_request(unit, call)]
+    does_more = bool(_DECIDE & {call.name for call in calls}) or any(call.name == "forward" for call in relays)
+    if unit.broken or not relays or not does_more or _knows_hops(unit):
+        return
+    yield Diagnostic("W640", "requests are relayed, but Max-Forwards is never checked", relays[0].name_span,
+                     Severity.WARNING, "first in the main route: if (!mf_process_maxfwd_header(70)) "
+                     '{ send_reply(483, "Too Many Hops"); exit; }')
+
+
+def _knows_hops(unit: Unit) -> bool:
+    if any(call.name in _HOPS for call in unit.all(nodes.Call)):
+        return True
+    if any(ref.var.name == "mf" or (ref.var.key or "").lower() == "max-forwards" for ref in references(unit)):
+        return True
+    return "maxfwd" in unit.failed
 
 
 def _is_request(unit: Unit, call: nodes.Call) -> bool:

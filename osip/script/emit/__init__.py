@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from osip.core.run.place import FILES
 from osip.script import nodes
 from osip.script.emit import route
 from osip.script.emit.live import Live
@@ -19,7 +20,7 @@ def emit(script: nodes.Script, registry: Registry, env: Env) -> Program:
     """Compile a script. Its names were checked; one that is unknown all the same fails when it is reached."""
     unit = _unit(script, registry, env)
     program = Program(script.path, unit)
-    unit.names.space.update(_eval=program.eval, _trace=program.trace)
+    unit.names.space.update({"_eval": program.eval, "_trace": program.trace, FILES: tuple(script.files)})
     route.show(script.files)
     routes = script.routes()
     names = route.reserve(unit, routes)

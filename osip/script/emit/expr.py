@@ -144,7 +144,8 @@ def _transformed(pen: Pen, found: Val, transform: n.Transform) -> Val:
         else:
             args.append(repr(arg))
     name = pen.bind("tr_" + transform.name, function)
-    return Val(f"_transform({name}, {', '.join(args)})")
+    call = f"_transform_in(ctx, {name}, " if spec.takes_ctx else f"_transform({name}, "
+    return Val(f"{call}{', '.join(args)})")
 
 
 def _var(pen: Pen, var: n.VarRef, ctx: str, at: str | None) -> Val | None:

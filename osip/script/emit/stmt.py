@@ -7,11 +7,12 @@ of what it emitted. `$rc` is stored only when the script reads it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from osip.script import nodes as n
 from osip.script.emit import assign, call, cond, expr
-from osip.script.emit.survey import target_name
+from osip.script.emit.survey import formatted, target_name, walk
 from osip.script.emit.unit import Pen
 from osip.script.flow import level_named
 
@@ -45,8 +46,32 @@ def statement(pen: Pen, node: n.Stmt, dest: str) -> bool:
     pen.writer.at = node.span
     if pen.unit.survey.traced:
         pen.line(call.trace(pen, node))
+    if pen.is_async and pen.unit.survey.asking:
+        _ask(pen, node)
     pen.rc = pen.unit.live.keeps(node)
     return bool(_STATEMENTS[type(node)](pen, node, dest))
+
+
+def _ask(pen: Pen, node: n.Stmt) -> None:
+    """Emit the waiting for what the transformations of a statement ask for; in loops, of the first round."""
+    match node:
+        case n.If() | n.While():
+            own: object = node.cond
+        case n.For():
+            own = node.source
+        case n.Switch():
+            own = node.subject
+        case _:
+            own = node
+    literal = [var for part in walk(own) if isinstance(part, n.Str) for var in formatted(part)]
+    for var in [part for part in (*walk(own), *walk(tuple(literal))) if isinstance(part, n.VarRef)]:
+        for place, one in enumerate(var.transforms):
+            if pen.unit.survey.asks(one):
+                spec = pen.unit.registry.transform(one.name)
+                asked = pen.bind("ask_" + one.name, spec.ask)       # type: ignore[union-attr]
+                value = expr.read(pen, replace(var, transforms=var.transforms[:place])).code
+                with pen.block(f"if (await _wait(ctx, {asked}({value}, ctx))) == 0:"):
+                    pen.line("return 0")
 
 
 def give(pen: Pen, dest: str, code: str) -> bool:

@@ -59,6 +59,7 @@ class Survey:
         self.words: set[str] = set()                    # names of the variables that are read anywhere
         self.calls: dict[Key, set[str | None]] = {}     # called routes; None: a computed name
         self.waits: set[Key] = set()
+        self.asking = False                             # a transformation has to ask for something
         self._direct: set[Key] = set()
         self.functions: set[str] = set()
         self.transforms: set[str] = set()
@@ -112,11 +113,11 @@ class Survey:
         deferred: set[int] = set()
         for node in walk(route.body):
             if isinstance(node, n.VarRef | n.Transform):
-                self._note(node)
+                self._note(node, key)
             elif isinstance(node, n.Str):
                 for var in formatted(node):
                     for inner in walk(var):
-                        self._note(inner)
+                        self._note(inner, key)
             elif isinstance(node, n.RouteCall):
                 name = target_name(node.target)
                 calls.add("" if name == "0" else name)
@@ -128,11 +129,19 @@ class Survey:
                 if spec is not None and spec.is_async and id(node) not in deferred:
                     self._direct.add(key)
 
-    def _note(self, node: n.Node) -> None:
+    def _note(self, node: n.Node, key: Key) -> None:
         if isinstance(node, n.VarRef):
             self.words.add(node.name)
         elif isinstance(node, n.Transform):
             self.transforms.add(node.name)
+            if self.asks(node):
+                self.asking = True
+                self._direct.add(key)
+
+    def asks(self, node: n.Transform) -> bool:
+        """Tell whether a transformation has to ask for something, and so makes its route wait."""
+        spec = self.registry.transform(node.name)
+        return spec is not None and spec.ask is not None
 
     def _spread(self) -> None:
         waits = set(self._direct)

@@ -63,7 +63,7 @@ class Unit:
 
 RUNTIME = ("ERR", "text", "low", "fold", "number", "with_number", "with_text", "both", "matches", "differs", "truth",
            "flag", "compound", "invert", "code", "bounded", "integer", "parsed_int", "string", "refuse", "decline",
-           "convert", "transform", "clash")
+           "convert", "transform", "transform_in", "clash")
 REFERENCE = ("avp", "avp_at", "avp_push", "avp_renew", "avp_set_at", "keep", "assign", "assign_value", "index_of",
              "key_of", "view_request", "view_reply", "is_my_uri", "is_my_address")
 FLOW = ("note", "looped", "unknown", "level_of", "wait_route", "set_flag", "reset_flag")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from types import CodeType
 from typing import Any
 
 from osip.core.exports.diagnostic import Span
+from osip.core.run.place import FILES, packed
 
 _MARK = re.compile("\x01(\\d*)\x02")
 
@@ -63,24 +65,30 @@ class Writer:
         """Return the emitted text."""
         return "\n".join(self.lines) + "\n"
 
-    def tree(self, file: str) -> ast.Module:
-        """Return the Python tree, placed in the script; lines of another file take the last own line."""
+    def tree(self, file: str, files: Sequence[str] = ()) -> ast.Module:
+        """Return the Python tree, placed in the script; `files` are those that lines may be of besides `file`.
+
+        Lines of yet another file take the last known line.
+        """
         module = ast.parse(self.source())
         own, last = [], self.spans[0]
         for span in self.spans:
             if span.file == file and span.line > 0:
                 last = span
+            elif span.line > 0 and (line := packed(files, span.file, span.line)):
+                last = Span(span.file, line, span.col, line + span.end_line - span.line, span.end_col)
             own.append(last)
         _place(module, own)
         return module
 
-    def compile(self, file: str) -> CodeType:
+    def compile(self, file: str, files: Sequence[str] = ()) -> CodeType:
         """Return the code object of the emitted text, under the script's file name."""
-        return compile(self.tree(file), file, "exec", dont_inherit=True)
+        return compile(self.tree(file, files), file, "exec", dont_inherit=True)
 
     def define(self, file: str, space: dict[str, Any]) -> None:
         """Run the emitted definitions in `space`: this is how a route comes to be."""
-        exec(self.compile(file), space)             # noqa: S102  the text is our own, constants are quoted by repr
+        code = self.compile(file, space.get(FILES, ()))
+        exec(code, space)                           # noqa: S102  the text is our own, constants are quoted by repr
 
 
 def _place(module: ast.Module, spans: list[Span]) -> None:

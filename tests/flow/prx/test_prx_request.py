@@ -10,6 +10,8 @@ from kit import message
 from kit.flows import flow, fork, tm
 from kit.script import ScriptBook
 from osip.core.run.ctx import Ctx, Target
+from osip.core.sip.auth import parse_auth
+from osip.core.sip.digest import answer_challenge, digest_ha1
 
 SAMPLE = Path(__file__).resolve().parents[3] / "cfg/rfc3261_proxy.cfg"
 LOOPING = "route { t_relay(); }"
@@ -107,11 +109,32 @@ def test_prx_06_stateless_too() -> None:
     play.check(lambda m: m.get("Unsupported") == "foo")
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="proxy_authorize needs the auth modules, another issue")
+AUTHORIZED = """
+modparam("auth", "calculate_ha1", 1)
+modparam("auth", "username_spec", "$var(user)")
+modparam("auth", "password_spec", "$var(password)")
+route {
+	$var(user) = "alice"; $var(password) = "secret";
+	if (!pv_proxy_authorize("here")) { proxy_challenge("here", "auth"); exit; }
+	consume_credentials();
+	t_relay();
+}"""
+
+
 def test_prx_07_proxy_authorization() -> None:
-    play = ScriptBook('route { if (!proxy_authorize("", "subscriber")) { proxy_challenge("", "auth"); exit; } }',
-                      "auth", "auth_db", "tm", "sl")
-    play.recv("INVITE").sent(407)
+    play = ScriptBook(AUTHORIZED, "auth", "tm", "sl")
+
+    def credentials(password: str) -> str:
+        challenge = parse_auth(play.got.get("Proxy-Authenticate"))
+        ha1 = digest_ha1("alice", "here", password)
+        given = answer_challenge(challenge, "alice", ha1, "INVITE", "sip:bob@10.0.0.2", "c", 1)
+        return f"Proxy-Authorization: {given}\r\n"
+    play.recv("INVITE").sent(407).quiet("bob")
+    play.recv("INVITE", branch="z9hG4bK-2", cseq=2, headers=credentials("wrong")).sent(407).quiet("bob")
+    other = 'Proxy-Authorization: Digest realm="next", username="a", nonce="n", uri="sip:x", response="0"\r\n'
+    play.recv("INVITE", branch="z9hG4bK-3", cseq=3, headers=credentials("secret") + other).sent(100)
+    play.sent("INVITE", "bob")
+    play.check(lambda m: [parse_auth(text).get("realm") for text in m.get_all("Proxy-Authorization")] == ["next"])
 
 
 def test_prx_08_a_merged_request_is_passed_on() -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from kit import message
 from kit.flows import flow, ringing
+from kit.playbook import SERVER
 from kit.script import ScriptBook
+from osip.core.net.endpoint import LocalSocket
 from osip.core.sip.message import parse
 
 STATELESS = "route { forward(); }"
@@ -50,16 +52,25 @@ def test_prx_44_no_forking_without_state() -> None:
     play.recv("INVITE").sent(500).quiet("bob", "carol")
 
 
-@pytest.mark.xfail(strict=True, reason="TLS comes with issue 5: a sips URI has no socket to leave from")
+SECURED = [LocalSocket("udp", SERVER, 5060), LocalSocket("tls", SERVER, 5061)]
+
+
 def test_prx_45_sips_goes_by_tls() -> None:
-    play = flow()
-    play.recv("INVITE", "sips:bob@10.0.0.2").sent("INVITE", "bob").check(lambda m: m.via1.transport == "TLS")
+    play = ScriptBook("route { record_route(); t_relay(); }", sockets=SECURED)
+    play.recv("INVITE", "sips:bob@10.0.0.2").sent(100).sent("INVITE", "bob")
+    play.check(lambda m: m.via1.transport == "TLS" and m.ruri == "sips:bob@10.0.0.2")
+    play.check(lambda m: all(uri.startswith("<sips:") for uri in m.get_all("Record-Route")))
 
 
-@pytest.mark.xfail(strict=True, reason="multicast is not there: mcast_ttl and the ttl of the Via are not acted on")
-def test_prx_46_multicast_bears_ttl() -> None:
-    play = flow().recv("OPTIONS", "sip:all@x.example;maddr=224.0.1.75;ttl=1")
-    play.sent("OPTIONS", "224.0.1.75").check(lambda m: m.via1.param("ttl") == "1" and m.via1.param("maddr"))
+def test_prx_45_sips_never_goes_by_anything_else() -> None:
+    flow(sockets=SECURED[:1]).recv("INVITE", "sips:bob@10.0.0.2").sent(100).sent(476).quiet("bob")
+
+
+@pytest.mark.parametrize("ttl,bears", [(-1, "1"), (7, "7")])
+def test_prx_46_multicast_bears_ttl(ttl: int, bears: str) -> None:
+    play = flow(config={"mcast_ttl": ttl}).recv("OPTIONS", "sip:all@x.example;maddr=224.0.1.75;ttl=1")
+    play.sent("OPTIONS", "224.0.1.75").check(lambda m: m.via1.param("ttl") == bears)
+    play.check(lambda m: m.via1.param("maddr") == "224.0.1.75" and m.vias[1].param("maddr") is None)
 
 
 @pytest.mark.parametrize("status", [180, 183])

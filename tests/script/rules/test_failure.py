@@ -155,6 +155,13 @@ def test_rule_20_serial_forking_by_q(qs: tuple[int, str, str], rounds: list[str]
     book.sent(486).quiet()
 
 
+def test_rule_20_equal_q_is_no_order() -> None:
+    text = """route { $ru = "sip:bob@10.0.0.2"; $ru_q = %d; append_branch("sip:carol@10.0.0.3", "0.5");
+    serialize_branches(1); $var(c) = next_branches(); xlog("$var(c) $ru $(branch(uri)[*])"); }"""
+    ScriptBook(text % 500).recv("INVITE").says("-1 sip:bob@10.0.0.2 sip:carol@10.0.0.3")
+    ScriptBook(text % 400).recv("INVITE").says("1 sip:carol@10.0.0.3 <null>")
+
+
 @pytest.mark.parametrize(
     ("bob", "carol", "best"),
     [

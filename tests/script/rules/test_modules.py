@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kit import registration
+from kit.message import request
 from kit.script import MODULES, ScriptBook, faults_of, has_module
 from osip.core.errors import MIError
 from osip.core.mi.rpc import answer
@@ -115,6 +116,49 @@ def test_rule_34_nat_tests_are_ored_and_contact_is_fixed_in_what_is_sent() -> No
     )
     book.recv("INVITE", headers="", via="192.168.0.1:5060").sent("INVITE", "bob")
     assert book.said[0] == "behind NAT" and "sip:alice@10.0.0.1" in book.said[-1]
+
+
+NATTED = "198.51.100.7"
+
+
+@missing("nathelper")
+@pytest.mark.parametrize(
+    ("bits", "via", "contact", "holds"),
+    [
+        (1, NATTED, "192.168.1.1", True),
+        (1, NATTED, "198.51.100.9", False),
+        (1, "192.168.1.1", NATTED, False),
+        (2, "198.51.100.8", NATTED, True),
+        (2, NATTED, "192.168.1.1", False),
+        (4, "192.168.1.1", NATTED, True),
+        (4, "198.51.100.8", NATTED, False),
+        (16, f"{NATTED}:5070", NATTED, True),
+        (16, "198.51.100.8:5060", NATTED, False),
+        (32, NATTED, "198.51.100.9", True),
+        (32, "198.51.100.8", NATTED, False),
+        (64, NATTED, f"{NATTED}:5070", True),
+        (64, f"{NATTED}:5070", NATTED, False),
+        (1 | 16, f"{NATTED}:5070", NATTED, True),
+        (1 | 16, NATTED, "192.168.1.1", True),
+        (1 | 16, "198.51.100.8", "198.51.100.9", False),
+    ],
+)
+def test_rule_34_one_test_that_holds_is_enough(bits: int, via: str, contact: str, holds: bool) -> None:
+    book = ScriptBook(f'route {{ if (nat_uac_test({bits})) xlog("yes"); else xlog("no"); }}', *MODULES, "nathelper")
+    raw = request("INVITE", via=via).replace(b"<sip:alice@10.0.0.1>", f"<sip:alice@{contact}>".encode())
+    book.feed(raw, NATTED).says("yes" if holds else "no")
+
+
+@missing("nathelper")
+def test_rule_34_fix_nated_register_touches_no_contact() -> None:
+    book = ScriptBook(
+        'modparam("nathelper", "received_avp", "$avp(rcv)") '
+        'route { fix_nated_register(); xlog("$avp(rcv)"); t_relay(); }',
+        *MODULES,
+        "nathelper",
+    )
+    book.feed(request("REGISTER"), NATTED).says(f"sip:{NATTED}:5060").sent("REGISTER", "bob")
+    assert book.got.get("Contact") == "<sip:alice@10.0.0.1>"
 
 
 @missing("dialog")

@@ -31,6 +31,18 @@ def test_a_broken_script_as_json(run, broken: Path) -> None:     # type: ignore[
         2)
 
 
+def test_sarif_and_a_folder(run, broken: Path) -> None:     # type: ignore[no-untyped-def]
+    found = run(check, "--format", "sarif", broken)
+    log, = json.loads(found.stdout)["runs"]
+    assert found.exit_code == 1 and [one["ruleId"] for one in log["results"]] == ["E101"]
+    assert [rule["id"] for rule in log["tool"]["driver"]["rules"]] == ["E101"]
+    folder = broken.parent / "folder"
+    folder.mkdir()
+    assert "directory" in run(check, folder).stdout, "a folder without a script is no script"
+    (folder / "osip.cfg").write_text(broken.read_text())
+    assert f"{folder / 'osip.cfg'}:10:2: error[E101]" in run(check, folder).stdout
+
+
 def test_a_script_that_is_not_there(run, tmp_path: Path) -> None:        # type: ignore[no-untyped-def]
     found = run(check, tmp_path / "none.cfg")
     assert found.exit_code == 1 and "none.cfg" in found.stdout and "error" in found.stdout
@@ -54,6 +66,11 @@ def test_a_script_must_be_named(run, monkeypatch: pytest.MonkeyPatch) -> None:  
     monkeypatch.setattr("osip.cli.start.DEFAULT_CFG", "no/such/file.cfg")
     found = run(check)
     assert found.exit_code == 2 and "-f" in found.stderr
+
+
+def test_the_index_of_codes(run) -> None:       # type: ignore[no-untyped-def]
+    lines = run(explain).stdout.splitlines()
+    assert "E101  unknown function" in lines and "W643  answered twice" in lines
 
 
 @pytest.mark.parametrize(("code", "status"), [("E101", 0), ("e101", 0), ("E999", 1), ("", 1)])

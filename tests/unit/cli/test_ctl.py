@@ -62,7 +62,7 @@ SETS = {"PARTITIONS": [{"name": "default", "SETS": [{"id": 1, "Destinations": [
 
 
 @pytest.mark.parametrize(("words", "command", "params", "rows"), [
-    (("ps",), "ps", [], [["id", "pid", "type"], ["0", "7", "worker"]]),
+    (("ps",), "ps", [], [["id", "pid", "type", "load", "messages"], ["0", "7", "worker", "3", ""]]),
     (("get_statistics", "tm:", "x"), "get_statistics", ["tm:", "x"], [["statistic", "value"], ["a:b", "1"], ["c:d",
         "2"]]),
     (("get_statistics",), "get_statistics", ["all"], [["statistic", "value"], ["a:b", "1"], ["c:d", "2"]]),
@@ -76,7 +76,8 @@ SETS = {"PARTITIONS": [{"name": "default", "SETS": [{"id": 1, "Destinations": [
 ])
 def test_tables(words: tuple[str, ...], command: str, params: list[str], rows: list[list[str]], run: Any,
                 monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = answers(monkeypatch, ps={"Processes": [{"ID": 0, "PID": 7, "Type": "worker"}]}, get_statistics={"c:d": 2,
+    asked = answers(monkeypatch, ps={"Processes": [{"ID": 0, "PID": 7, "Type": "worker",
+        "Load": 3}]}, get_statistics={"c:d": 2,
         "a:b": 1},
                     ul_dump=CONTACTS, ds_list=SETS)
     found = run(osipctl, "-o", "csv", *words)
@@ -149,7 +150,8 @@ def test_a_whole_life(place: tuple[Path, list[str], dict[str, str]]) -> None:
     assert pid and f"ready, pid {pid}" in started.stdout
     again = command("start", *named)
     assert again.returncode == 1 and f"a server runs already, pid {pid}" in again.stderr
-    assert json.loads(command("-o", "json", "ps").stdout) == [{"id": 0, "pid": pid, "type": "worker"}]
+    (worker,) = json.loads(command("-o", "json", "ps").stdout)
+    assert (worker["id"], worker["pid"], worker["type"]) == (0, pid, "worker")
     assert re.search(r"Up time: \d+ \[sec\]", command("uptime").stdout)
     assert "core:rcv_requests" in command("get_statistics", "core:").stdout
     assert command("reload").stdout == "OK\n"

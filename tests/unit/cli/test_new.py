@@ -9,9 +9,11 @@ from kit.server import osip_server
 
 from osip.cli.lint import run_lint
 from osip.cli.main import osip
-from osip.cli.new import contents, kinds
+from osip.cli.new import ABOUT, contents, kinds, lacking
 from osip.main import Options
 from osip.script.format import format_text
+from osip.testing.coverage import Coverage, as_text
+from osip.testing.suite import find, run_file
 
 HERE = kinds()
 
@@ -22,8 +24,26 @@ def make(kind: str, folder: Path) -> Path:
     return folder / "osip.cfg"
 
 
-def test_the_first_three_are_there() -> None:
-    assert {"residential", "trunking", "loadbalancer"} <= set(HERE)
+def test_which_are_there() -> None:
+    assert {"residential", "trunking", "loadbalancer", "webrtc"} <= set(HERE) <= set(ABOUT)
+    assert all(lacking(kind) for kind in set(ABOUT) - set(HERE))
+
+
+@pytest.mark.parametrize("kind", HERE)
+def test_the_tests_of_a_starter_pass(kind: str, tmp_path: Path) -> None:
+    make(kind, tmp_path)
+    counted = Coverage()
+    results = [one for path in find([tmp_path])[0] for one in run_file(path, counted)]
+    assert len(results) >= 3 and [one.fault for one in results if not one.passed] == []
+    assert counted.line_percent > 80, as_text(counted)
+
+
+def test_a_starter_whose_module_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from osip.core.exports import loader
+    there = [name for name in loader.available() if name != "rr"]
+    monkeypatch.setattr(loader, "available", lambda: there)
+    done = CliRunner().invoke(osip, ["new", "trunking", str(tmp_path / "x")])
+    assert done.exit_code == 2 and "trunking needs the module rr" in done.output and not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize("kind", HERE)
@@ -58,4 +78,4 @@ def test_unknown_kind_names_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_files_beside_the_script_come_along() -> None:
-    assert set(contents("loadbalancer")) == {"osip.cfg", "README.md", "servers.list"}
+    assert set(contents("loadbalancer")) == {"osip.cfg", "README.md", "servers.list", "osip.osiptest"}

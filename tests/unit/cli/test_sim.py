@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from kit.pcap import ip, link, pcap, udp
+
 from osip.cli.sim import sim
 
 SCRIPT = 'loadmodule "proto_udp.so"\nloadmodule "sl.so"\nroute {\n\t$var(x) = $Ts;\n\tsl_send_reply(CODE, "Well");\n}\n'
@@ -48,3 +50,26 @@ def test_complaints(files: tuple[Path, Path], run: Callable[..., Any]) -> None:
         assert result.exit_code == code and text in result.stderr, result.output
     assert run(sim, files[0]).exit_code == 2
     assert run(sim, files[0], files[1].with_name("no.sip"), "--define", "CODE=200").exit_code == 1
+
+
+def test_capture_answers_and_standard_input(files: tuple[Path, Path], tmp_path: Path, run: Callable[..., Any]) -> None:
+    script, message = files
+    raw = message.read_bytes().replace(b"\n", b"\r\n") + b"\r\n"
+    other = raw.replace(b"Call-ID: 1", b"Call-ID: 2")
+    path = tmp_path / "x.pcap"
+    path.write_bytes(pcap([(100.0 + at, link(ip(udp(data, 5066), 17, "198.51.100.7", "203.0.113.9"), 113))
+                           for at, data in enumerate((raw, other))], 113))
+    code = ("--define", "CODE=200", "--short")
+    text = run(sim, script, "--pcap", path, *code).stdout
+    assert text.count("<<< OPTIONS sip:x@y from udp:198.51.100.7:5066") == 2
+    assert "$var(x) = 100 (was null)" in text and "$var(x) = 101 (was 100)" in text, "the clock is that of the capture"
+    for choice in (("--index", "2"), ("--call-id", "2")):
+        events = json.loads(run(sim, script, "--pcap", path, *choice, "-o", "json", *code).stdout)["events"]
+        assert [one["message"] for one in events if one["event"] == "received"] == [other.decode()]
+    rows = run(sim, script, "--pcap", path, "--list").stdout.splitlines()
+    assert len(rows) == 3 and rows[2].split()[:3] == ["2", "1.000", "2"]
+    assert json.loads(run(sim, script, "--pcap", path, "--list", "-o", "json").stdout)[0]["call_id"] == "1"
+    assert "not asked for" in run(sim, script, message, "--answer", "486", *code).stdout
+    for words, status in (((script,), 2), ((script, message, "--index", "1"), 2), ((script, "--pcap", message), 1),
+                          ((script, message, "--answer", "busy", *code), 1), ((script, "--pcap", path, "--index", "9"), 1)):
+        assert run(sim, *words).exit_code == status, words

@@ -41,7 +41,11 @@ def test_a_failure(folder: Path, run: Callable[..., Any]) -> None:
 
 
 def test_too_little_covered(folder: Path, run: Callable[..., Any]) -> None:
-    result = run(command, folder, "--cov-fail-under", "70", "--cov-lcov", folder / "l", "--cov-json", folder / "j")
+    result = run(command, folder, "--cov-fail-under", "70", "--cov-lcov", folder / "l", "--cov-json", folder / "j",
+                 "--cov-html", folder / "h" / "i")
+    assert len(list((folder / "h" / "i").iterdir())) == 2 and "index.html" in result.stderr
+    blocked = run(command, folder, "--cov-html", folder / "l" / "x")
+    assert blocked.exit_code == 1 and "cannot write" in blocked.stderr
     assert result.exit_code == 1 and "66.7% of the lines ran, 70% are wanted" in result.stderr
     assert "DA:5,0" in (folder / "l").read_text()
     assert json.loads((folder / "j").read_text())["lines"] == 66.67

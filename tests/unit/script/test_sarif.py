@@ -19,6 +19,7 @@ def test_each_severity_has_its_level() -> None:
     assert results[1]["message"]["text"] == "two; a hint\nnote"
     assert results[0]["locations"][0]["physicalLocation"]["region"] == {
         "startLine": 3, "startColumn": 4, "endLine": 5, "endColumn": 6}
+    assert results[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "a%20b.cfg"
     assert "region" not in results[2]["locations"][0]["physicalLocation"]
     assert "locations" not in results[3]
     rules = run["tool"]["driver"]["rules"]

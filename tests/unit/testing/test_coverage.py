@@ -1,6 +1,8 @@
 """Check the counting of lines and arms against scripts whose runs are known, and the reports."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from osip.testing.bench import Bench
@@ -80,3 +82,27 @@ def test_runs_add_up() -> None:
 def test_numbers() -> None:
     assert ranges([3, 1, 2, 9]) == "1-3, 9"
     assert (percent(0, 0), percent(1, 4)) == (100.0, 25.0)
+
+
+def test_lines_of_an_included_file_are_its_own(tmp_path: Path) -> None:
+    (tmp_path / "in.cfg").write_text('\nif ($rm == "OPTIONS")\n    $var(a) = 1;\nelse\n    $var(a) = 2;\n')
+    (tmp_path / "out.cfg").write_text(HEAD + '$var(x) = 1;\ninclude_file "in.cfg"\n$var(b) = 3;\n}\n')
+    coverage = Coverage()
+    with Bench(tmp_path / "out.cfg") as made:
+        made.send(O)
+        steps = [(Path(step.file).name, step.line) for step in made.journal.events if isinstance(step, Step)]
+    coverage.add(made.tracer)
+    assert steps == [("out.cfg", 3), ("in.cfg", 2), ("in.cfg", 3), ("out.cfg", 5)]
+    covered = {Path(name).name: one for name, one in coverage}
+    assert dict(covered["out.cfg"].lines) == {3: 1, 5: 1} and dict(covered["in.cfg"].lines) == {2: 1, 3: 1, 5: 0}
+    assert [arm[0] for arm in covered["in.cfg"].missed_arms] == [2] and not covered["out.cfg"].missed_arms
+
+
+def test_what_is_logged_in_an_included_file_names_it(tmp_path: Path) -> None:
+    (tmp_path / "in.cfg").write_text("\n\nif ($var(t) == 5) exit;\n")
+    (tmp_path / "out.cfg").write_text(HEAD + '$var(t) = "x";\ninclude_file "in.cfg"\nif ($var(t) == 5) exit;\n}\n')
+    with Bench(tmp_path / "out.cfg") as made:
+        made.send(O)
+        places = [said.text.rpartition("at=")[2] for said in made.logs if "comparison" in said.text]
+    assert [(Path(one.partition(":")[0]).name, one.rpartition(":")[2]) for one in places] == [
+        ("in.cfg", "3"), ("out.cfg", "5")]

@@ -36,3 +36,13 @@ async def test_names() -> None:
         await names.query("A", "dead")
     with pytest.raises(OsipError, match="no address"):
         names.add("x", "y.example.com")
+
+
+def test_connections() -> None:
+    network = Network(lambda: 3.0)
+    ids = [network.connection(*end) for end in (("tcp", "10.0.0.2", 40000), ("udp", "10.0.0.2", 40000),
+                                                ("tcp", "10.0.0.2", 40001), ("tcp", "10.0.0.2", 40000))]
+    assert ids[1] == 0 and ids[0] == ids[3] != ids[2] != 0 and not any(id & 255 for id in ids)
+    network.send(RAW, Dest("tcp", "10.0.0.2", 5060, None, ids[2]))
+    network.send(RAW, Dest("tcp", "10.0.0.2", 5060))
+    assert [sent.where for sent in network.sent] == ["tcp:10.0.0.2:40001", "tcp:10.0.0.2:5060"]

@@ -61,9 +61,10 @@ def test_python_and_plain_tests(folder: Path) -> None:
 
 
 def test_coverage(folder: Path) -> None:
-    code, text = run(folder, "--osip-cov", "--osip-cov-lcov", "out.lcov", "-k", "called or marked")
+    code, text = run(folder, "--osip-cov", "--osip-cov-lcov", "out.lcov", "--osip-cov-html", "pages", "-k", "called or marked")
     assert code == 0 and "66.7%" in text and "5, 4:then" in text
     assert "DA:5,0" in (folder / "out.lcov").read_text()
+    assert "index.html" in text and len(list((folder / "pages").iterdir())) == 2
     code, text = run(folder, "--osip-cov-fail-under", "90", "-k", "called or marked")
     assert code == 1 and "90% are wanted" in text
 

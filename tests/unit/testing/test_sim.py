@@ -89,3 +89,38 @@ def test_wrong_fixtures(files: list[str], word: str) -> None:
 def test_an_answer_needs_a_request(files: list[str]) -> None:
     with pytest.raises(OsipError, match="nothing was asked"):
         sim.simulate(files[0], files[2:3], sim.Setup())
+
+
+BYE = ("BYE sip:bob@10.0.0.2 SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKb\nFrom: <sip:a@b>;tag=1\n"
+       "To: <sip:bob@b>;tag=2\nCall-ID: s\nCSeq: 2 BYE\n\n")
+
+
+def test_scripted_answers(files: list[str], tmp_path: Path) -> None:
+    (tmp_path / "bye.sip").write_text(BYE)
+    answers = ["180", "486 Busy Here", "wait=2", "sip:carol@10.0.0.3=200 Fine", "200", "500"]
+    bench = sim.simulate(files[0], [files[1], str(tmp_path / "bye.sip")], sim.Setup(answers=answers))
+    replies = [sent.title for sent in bench.sent if not sent.is_request and sent.msg.status != 100]
+    assert [one.partition(" ->")[0] for one in replies] == ["SIP/2.0 180 Ringing", "SIP/2.0 200 Fine", "SIP/2.0 200 OK"]
+    assert sim.as_text(bench).endswith("\nnote: 1 of the answers were not asked for")
+    assert sim.as_json(bench)["events"][-1] == {"event": "note", "text": "1 of the answers were not asked for"}
+    times = [sent.at for sent in bench.sent if not sent.is_request and sent.msg.status in (180, 200)]
+    assert round(times[1] - times[0]) == 2, "the wait before the answer"
+
+
+def test_inputs_with_senders_and_times(files: list[str]) -> None:
+    raw = INVITE.replace("\n", "\r\n").encode()
+    far = sim.Input(raw.replace(b"Call-ID: s", b"Call-ID: t").replace(b"bKs", b"bKt"), "udp:10.0.0.9:5090", 5.0)
+    busy = sim.Input(BUSY.replace("\n", "\r\n").replace("Call-ID: old", "Call-ID: s").encode(), "udp:10.0.0.8:5099", 1.0)
+    bench = sim.simulate(files[0], [sim.Input(raw), far, busy], sim.Setup(own="192.0.2.77"))
+    assert bench.env.is_myself("192.0.2.77") and not bench.env.is_myself("192.0.2.78")
+    assert [sent.at - bench.sent[0].at for sent in bench.sent if sent.goes_to("10.0.0.9")][:1] == pytest.approx([5], abs=.2)
+    carol = [sent for sent in bench.sent if sent.is_request and sent.msg.ruri == "sip:carol@10.0.0.3"]
+    assert [sent.msg.call_id for sent in carol][:1] == ["s"], "the answer belongs to the first call"
+
+
+def test_statements_of_included_files_name_their_file(tmp_path: Path, files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "more.cfg").write_text("route[more] {\n\t$var(m) = 1;\n}\n")
+    (tmp_path / "main.cfg").write_text('loadmodule "proto_udp.so"\ninclude_file "more.cfg"\nroute {\n\troute(more);\n}\n')
+    lines = sim.as_text(sim.simulate("main.cfg", files[1:2], sim.Setup())).split("\n")
+    assert "    4  route(more);" in lines and "  more.cfg:2  $var(m) = 1;" in lines

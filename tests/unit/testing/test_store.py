@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,3 +45,46 @@ def test_location() -> None:
         assert made.location.get("bob@localhost") == []
     with pytest.raises(OsipError, match="no location table"):
         Location({}).add("a@b", "sip:c@d")
+
+
+SQLOPS = '''loadmodule "proto_udp.so"
+loadmodule "sl.so"
+loadmodule "sqlops.so"
+modparam("sqlops", "db_url", "mysql://a@b/c")
+route {
+	if (sql_query("select uri, n from users where name='$rU'", "$avp(u);$avp(n)"))
+		sl_send_reply(302, "to $avp(u) $avp(n)");
+	else if (sql_query("update users set n = 1 where name='$rU'"))
+		sl_send_reply(404, "Counted");
+	else
+		sl_send_reply(500, "No database");
+}
+'''
+
+
+def test_the_modules_for_scripts() -> None:
+    with Bench(text=SQLOPS) as bench:
+        found = bench.sql.on("from users where name='bob'", [{"uri": "sip:bob@10.0.0.2", "n": 7}])
+        bench.sql.on("from users where name='carol'")
+        bench.sql.on("^update users", count=1)
+        bench.send("INVITE sip:bob@x").expect_reply(302, "to sip:bob@10.0.0.2 7")
+        bench.send("INVITE sip:carol@x").expect_reply(404, "Counted")
+        assert found.calls == ["select uri, n from users where name='bob'"]
+        bench.sql.on("users", error="gone")
+        bench.send("INVITE sip:bob@x").expect_reply(500, "No database")
+
+
+async def test_work_in_a_transaction() -> None:
+    import sqlalchemy as sa
+
+    rules = SqlRules()
+    rules.on("select version", [{"table_version": 3}, {"table_version": 2}])
+    table = sa.Table("t", sa.MetaData(), sa.Column("a", sa.Integer))
+
+    def work(connection: Any) -> Any:
+        table.metadata.create_all(connection, checkfirst=False)
+        result = connection.exec_driver_sql("select version")
+        rows = list(connection.execute("select version").mappings())
+        return connection.scalar("select version"), result.keys(), result.first(), result.all(), list(result), rows
+    assert await rules.store().run(work) == (3, ["table_version"], (3,), [(3,), (2,)], [(3,), (2,)],
+                                             [{"table_version": 3}, {"table_version": 2}])

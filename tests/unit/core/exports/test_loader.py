@@ -26,7 +26,7 @@ def forget() -> Iterator[None]:
 @pytest.mark.parametrize(("text", "name"), [
     ("tm.so", "tm"), ("tm", "tm"), ("modules/tm/tm.so", "tm"), ("/usr/lib/opensips/modules/tm.so", "tm"), ("greet.py",
         "greet"),
-    ("cpl-c.so", "cpl_c"), ("a\\b.so", "b"), ("x/", "x")])
+    ("cpl-c.so", "cpl_c"), ("a\\b.so", "b"), ("x/", "x"), ("mi_xmlrpc_ng.so", "mi_xmlrpc"), ("siptrace.so", "tracer")])
 def test_names(text: str, name: str) -> None:
     assert loader.module_name(text) == name
 

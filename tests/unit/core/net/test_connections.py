@@ -42,13 +42,13 @@ class Stream:
 class Bench:
     """A table with its receiver, wheel and clock."""
 
-    def __init__(self, queue: int = 1000, pong: bool = True, **settings: Any) -> None:
+    def __init__(self, queue: int = 1000, pong: bool = True, per_address: int = 0, **settings: Any) -> None:
         config = Config()
         for name, value in settings.items():
             config.set(name, value)
         self.now = 1000.0
         self.timers = Timers(self.now)
-        self.table = Connections(StreamLimits(config, queue, pong), self.timers, worker=3, clock=lambda: self.now)
+        self.table = Connections(StreamLimits(config, queue, pong, per_address), self.timers, worker=3, clock=lambda: self.now)
         self.table.receiver = self                      # type: ignore[assignment]
         self.calls: list[Any] = []
         self.sources: list[Any] = []
@@ -273,3 +273,46 @@ def test_listing() -> None:
     assert conn.listing(bench.now) == {
         "ID": conn.id, "Type": "tcp", "State": "open", "Remote": "192.0.2.7:40000", "Local": "192.0.2.1:5060",
         "Lifetime": 50, "Alias port": 0, "Sent": 0, "Received": 0}
+
+
+def test_one_address_has_its_share() -> None:
+    bench = Bench(per_address=2)
+    conns = [bench.accept(("192.0.2.7", port)) for port in (1, 2, 3)]
+    assert [conn.state for conn, _ in conns] == [OPEN, OPEN, CLOSED] and conns[2][1].calls == ["abort"]
+    assert bench.accept(("192.0.2.8", 1))[0].state == OPEN
+    conns[0][0].close()
+    conns[0][0].connection_lost(None)
+    assert bench.accept(("192.0.2.7", 4))[0].state == OPEN and bench.table.refused == 1
+
+
+def test_the_oldest_silent_connection_makes_room() -> None:
+    bench = Bench(tcp_max_connections=3)
+    busy, silent, other = [bench.accept(("192.0.2.7", port))[0] for port in (1, 2, 3)]
+    busy.data_received(message())
+    assert bench.accept(("192.0.2.8", 1))[0].state == CLOSED            # all have just come
+    bench.advance(1.5)
+    assert bench.accept(("192.0.2.8", 2))[0].state == OPEN
+    assert (busy.state, silent.state, other.state) == (OPEN, CLOSED, OPEN) and bench.table.shed == 1
+    for conn in (other, *list(bench.table)):
+        conn.data_received(message())
+    bench.advance(1.5)
+    assert bench.accept(("192.0.2.8", 3))[0].state == CLOSED            # all are in use
+
+
+def test_handshakes_in_progress_take_room() -> None:
+    bench = Bench(tcp_max_connections=3)
+    bench.table.greeting = 2
+    assert bench.accept(("192.0.2.7", 1))[0].state == OPEN and bench.accept(("192.0.2.7", 2))[0].state == CLOSED
+
+
+def test_a_refused_connection_takes_nothing() -> None:
+    bench = Bench(per_address=1)
+    bench.accept(("192.0.2.7", 1))
+    refused, _ = bench.accept(("192.0.2.7", 2))
+    refused.data_received(message())
+    assert not bench.calls
+
+
+def test_ids_name_their_worker() -> None:
+    bench = Bench()
+    assert connections.worker_of(bench.accept()[0].id) == 3

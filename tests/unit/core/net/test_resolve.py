@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from osip.core.errors import ParseError
 from osip.core.net import resolve
 from osip.core.net.dns import Answer, DnsError, Naptr, Srv
 from osip.core.net.endpoint import Dest, LocalSocket
-from osip.core.net.resolve import Resolver, read_hosts
+from osip.core.net.resolve import Resolver, read_hosts, read_search, read_servers
 from osip.core.run.config import Config
 
 ZONE: dict[tuple[str, str], list[Any]] = {
@@ -40,7 +41,7 @@ ZONE: dict[tuple[str, str], list[Any]] = {
 class World:
     """A resolver over `ZONE` with a clock and a log of questions."""
 
-    def __init__(self, protos: str = "udp tcp", seed: int = 1, **settings: Any) -> None:
+    def __init__(self, protos: str = "udp tcp", seed: int = 1, search: tuple[str, ...] = (), **settings: Any) -> None:
         config = Config()
         for name, value in settings.items():
             config.set(name, value)
@@ -50,7 +51,7 @@ class World:
         self.gate: asyncio.Event | None = None
         self.time, self.ttl = 100.0, 30.0
         self.resolver = Resolver(config, protos.split(), query=self.query, clock=lambda: self.time,
-                                 random=random.Random(seed), hosts={"localhost": ("127.0.0.1", "::1")})
+                                 random=random.Random(seed), hosts={"localhost": ("127.0.0.1", "::1")}, search=search)
 
     async def query(self, kind: str, name: str) -> Answer:
         self.asked.append((kind, name))
@@ -93,7 +94,8 @@ ASKED = [
     ("udp tcp", {"disable_dns_failover": 1}, "sip:plain.example", "udp:192.0.2.1:5060"),
     ("udp", {}, "sip:six.example", ""),
     ("udp", {"dns_try_ipv6": 1}, "sip:six.example", "udp:[2001:db8::6]:5060"),
-    ("udp", {"dns_try_ipv6": 1}, "sip:plain.example", "udp:192.0.2.1:5060 udp:192.0.2.2:5060"),
+    ("udp", {"dns_try_ipv6": 1}, "sip:plain.example", "udp:192.0.2.1:5060 udp:192.0.2.2:5060 "
+     "udp:[2001:db8::1]:5060"),
     ("udp tcp", {}, "sip:full.example", "tcp:192.0.2.10:5061 tcp:192.0.2.11:5062 udp:192.0.2.10:5060"),
     ("udp tcp tls", {}, "sip:full.example",
      "tls:192.0.2.10:5081 tcp:192.0.2.10:5061 tcp:192.0.2.11:5062 udp:192.0.2.10:5060"),
@@ -230,3 +232,51 @@ def test_hosts_file(tmp_path: Any) -> None:
     assert read_hosts(str(path)) == {"one.example": ("192.0.2.1", "2001:db8::1"), "uno": ("192.0.2.1",),
                                      "localhost": ("127.0.0.1", "::1")}
     assert read_hosts(str(tmp_path / "none")) == {"localhost": ("127.0.0.1", "::1")}
+
+
+@pytest.mark.parametrize(("settings", "uri", "hops", "asked"), [
+    ({}, "sip:full:5060", "udp:192.0.2.9:5060", ["full.none.example", "full.lab.example"]),
+    ({}, "sip:alone:5060", "udp:192.0.2.8:5060", ["alone.none.example", "alone.lab.example", "alone"]),
+    ({}, "sip:plain.example:5060", "udp:192.0.2.1:5060 udp:192.0.2.2:5060", ["plain.example"]),
+    ({}, "sip:localhost:5060", "udp:127.0.0.1:5060", []),
+    ({"dns_use_search_list": 0}, "sip:alone:5060", "udp:192.0.2.8:5060", ["alone"]),
+    ({"dns_use_search_list": 0}, "sip:full:5060", "", ["full"])])
+async def test_dns_use_search_list(settings: dict[str, int], uri: str, hops: str, asked: list[str]) -> None:
+    world = World(search=("none.example", "lab.example"), **settings)
+    world.zone["A", "full.lab.example"], world.zone["A", "alone"] = ["192.0.2.9"], ["192.0.2.8"]
+    assert shown(await world.resolver.ask(uri)) == hops
+    assert [name for _, name in world.asked] == asked
+
+
+@pytest.mark.parametrize(("text", "domains"), [
+    ("search a.example B.example.\nnameserver 192.0.2.53\n", ("a.example", "b.example")),
+    ("domain one.example\nsearch two.example # three.example\n", ("two.example",)), ("search .\n", ()), ("", ()),
+    ("search " + " ".join(f"d{n}.example" for n in range(9)), tuple(f"d{n}.example" for n in range(6)))])
+def test_read_search(text: str, domains: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "resolv.conf").write_text(text)
+    assert read_search(str(tmp_path / "resolv.conf")) == domains
+    assert read_search(str(tmp_path / "none")) == ()
+
+
+@pytest.mark.parametrize(("limit", "took", "told"), [(1000, 0.002, ["A plain.example"]), (1000, 0.0005, []),
+                                                     (0, 2.0, [])])
+async def test_exec_dns_threshold(limit: int, took: float, told: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    world, slow = World(exec_dns_threshold=limit), []
+    world.resolver.on_slow = lambda question, microseconds: slow.append((question, microseconds))
+
+    async def query(kind: str, name: str) -> Answer:
+        world.time += took
+        return Answer(("192.0.2.1",), 30.0)
+    world.resolver._query = query
+    await world.resolver.ask("sip:plain.example:5060")
+    assert [question for question, _ in slow] == told and world.resolver.slow_queries == len(told)
+    assert all(abs(microseconds - took * 1e6) < 2 for _, microseconds in slow)
+    assert ("dns_slow" in caplog.text) is bool(told)
+
+
+@pytest.mark.parametrize(("limit", "servers"), [(None, ()), (1, ("192.0.2.53",)), (5, ("192.0.2.53", "2001:db8::53"))])
+def test_dns_servers_no(limit: int | None, servers: tuple[str, ...], tmp_path: Path) -> None:
+    path = tmp_path / "resolv.conf"
+    path.write_text("# nameserver 9.9.9.9\nnameserver 192.0.2.53\nnameserver\nnameserver 2001:db8::53\nsearch x\n")
+    assert read_servers(limit, str(path)) == servers
+    assert read_servers(1, str(tmp_path / "none")) == ()

@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import logging
+import socket
 
 import pytest
 
-from osip.core.net.transport import Complaint, source_address, tos_value
+from osip.core.net.endpoint import LocalSocket
+from osip.core.net.transport import Complaint, set_multicast, source_address, tos_value
 
 
 def test_a_complaint_is_logged_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
@@ -35,3 +37,16 @@ def test_bad_tos(text: str) -> None:
 @pytest.mark.parametrize("host, own", [("127.0.0.1", "127.0.0.1"), ("::1", "::1")])
 def test_source_address(host: str, own: str) -> None:
     assert source_address(host) == own
+
+
+@pytest.mark.parametrize("loopback", [0, 1])
+@pytest.mark.parametrize(("host", "family", "level", "hops", "loop"), [
+    ("127.0.0.1", socket.AF_INET, socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, socket.IP_MULTICAST_LOOP),
+    ("::1", socket.AF_INET6, socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, socket.IPV6_MULTICAST_LOOP)])
+def test_multicast_options_count_for_every_socket(host: str, family: int, level: int, hops: int, loop: int,
+                                                  loopback: int) -> None:
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        set_multicast(sock, LocalSocket("udp", host, 5060), loopback, 7)
+        assert (sock.getsockopt(level, hops), sock.getsockopt(level, loop)) == (7, loopback)
+        set_multicast(sock, LocalSocket("udp", host, 5060), loopback, -1)
+        assert sock.getsockopt(level, hops) == 7, "-1 leaves it"

@@ -57,3 +57,9 @@ async def test_a_failed_task_is_logged_and_a_long_one_ended(caplog: pytest.LogCa
         await env.finish_tasks()
     assert second.cancelled() and "task failed what=first error=RuntimeError('bug')" in caplog.text
     assert "second" not in caplog.text
+
+
+def test_a_call_id_of_our_own_is_ours() -> None:
+    mine, other = Ids(b"\x01", 1, 3), Ids(b"\x02", 2, 3)
+    made = [mine.call_id() for _ in range(20)]
+    assert all(mine.owns(text) and not other.owns(text) for text in made) and Ids(b"\x03").owns("anything")

@@ -85,6 +85,21 @@ def test_vias(via: str, flags: int, peer: str) -> None:
     assert build(ctx).get_all("Via") == [own, peer]
 
 
+@pytest.mark.parametrize(("proto", "peer"), [
+    ("udp", "SIP/2.0/UDP x.invalid;branch=z9hG4bK-1;received=10.0.0.1"),
+    ("wss", "SIP/2.0/UDP x.invalid;branch=z9hG4bK-1;received=10.0.0.1;rport=5060")])
+def test_the_port_of_a_browser_is_noted(proto: str, peer: str) -> None:
+    ctx, _ = context(request(via="x.invalid"), socket=LocalSocket(proto, "10.0.0.9", 443))
+    assert build(ctx).get_all("Via")[1] == peer
+
+
+@pytest.mark.parametrize(("du", "reuse"), [
+    (None, False), ("sip:10.0.0.2;transport=tcp", False), ("sip:10.0.0.2;transport=tcp;ob", True)])
+def test_no_connection_is_made_for_a_flow(du: str | None, reuse: bool) -> None:
+    [dest] = forward.next_hops(context()[0], Target("sip:b@10.0.0.3;transport=tcp;ob", du)) or []
+    assert dest.only_reuse is reuse
+
+
 @pytest.mark.parametrize(("host", "port", "sent_by"), [
     ("edge.example.com", 0, "edge.example.com:5060"), ("", 7000, "10.0.0.9:7000"), ("edge.example.com", 7000,
         "edge.example.com:7000")])
@@ -190,3 +205,12 @@ def test_a_response_from_another_socket_of_the_right_kind() -> None:
     sent: list[Dest] = []
     ctx.env.send = lambda data, dest: not sent.append(dest)
     assert forward.send_response(ctx) and sent[0].socket is TCP
+
+
+@pytest.mark.parametrize("host,ttl,params", [
+    ("224.0.1.75", -1, ";maddr=224.0.1.75;ttl=1"), ("239.255.0.1", 0, ";maddr=239.255.0.1;ttl=0"),
+    ("232.1.1.1", 16, ";maddr=232.1.1.1;ttl=16"), ("ff02::1", -1, ";maddr=[ff02::1]"), ("240.0.0.1", -1, ""),
+    ("223.1.1.1", -1, ""), ("23.1.1.1", -1, ""), ("ffice.example", -1, ""), ("2390.example", -1, "")])
+def test_what_the_via_says_of_a_group(host: str, ttl: int, params: str) -> None:
+    worker, _, _ = make_worker((), mcast_ttl=ttl)
+    assert forward.group_params(worker.env, host) == params

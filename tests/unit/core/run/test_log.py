@@ -116,3 +116,13 @@ def test_setting_up_again_replaces_the_handlers() -> None:
     for _ in range(3):
         logger = set_up(Config())
     assert len(logger.handlers) == 1 and not logger.propagate
+
+
+@pytest.mark.parametrize(("prefix", "shown"), [("", " osip.test["), ("edge1", " edge1:osip.test[")])
+def test_log_prefix(prefix: str, shown: str, quiet_logger: logging.Logger) -> None:
+    config = Config()
+    config.set("log_prefix", prefix)
+    set_up(config)
+    out = quiet_logger.handlers[0].stream = io.StringIO()       # type: ignore[attr-defined]
+    logging.getLogger("osip.test").warning("hello")
+    assert shown in out.getvalue() and out.getvalue().endswith("] hello\n")

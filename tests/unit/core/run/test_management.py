@@ -31,7 +31,6 @@ def env() -> Any:
 
 @pytest.mark.parametrize(("command", "old", "result"), [
     ("core:pwd", "pwd", {"WD": os.getcwd()}),
-    ("core:ps", "ps", {"Processes": [{"ID": 0, "PID": os.getpid(), "Type": "worker"}]}),
     ("core:xlog_level", "xlog_level", {"xLog Level": 2}),
     ("core:log_level", "log_level", {"Processes": [{"PID": os.getpid(), "Log level": 2, "Type": "worker"}]}),
     ("evi:list", "events_list", {"Events": [
@@ -71,6 +70,53 @@ def test_bad_levels(command: str, params: list[Any], env: Any) -> None:
     with pytest.raises(MIError) as caught:
         env.mi.run(command, params)
     assert caught.value.code == -32602 and env.config.log_level == 2
+
+
+@pytest.fixture
+def own_log() -> Any:
+    """Leave the logger as it was: setting a consumer builds its handlers anew."""
+    logger = logging.getLogger("osip")
+    before = logger.handlers[:], logger.propagate, logger.level
+    logger.handlers.clear()
+    yield logger
+    for handler in logger.handlers:
+        handler.close()
+    logger.handlers, logger.propagate, logger.level = before
+
+
+@pytest.mark.usefixtures("own_log")
+@pytest.mark.parametrize("consumer", ["stderror", "syslog", "event"])
+def test_consumers_of_log_lines(consumer: str, env: Any) -> None:
+    muted = 0 if consumer == "stderror" else 1
+    assert env.mi.run("core:log_mute_state", [consumer]) == {"mute state": muted}
+    assert env.mi.run("log_level_filter", [consumer]) == {"Log level filter": 0}
+    assert env.mi.run("log_level_filter", {"consumer": consumer, "level_filter": -1}) == "OK"
+    assert env.mi.run("core:log_level_filter", [consumer]) == {"Log level filter": -1}
+    assert env.mi.run("log_level_filter", [consumer, 0]) == "OK"
+    for state in (1, 0):
+        assert env.mi.run("log_mute_state", [consumer, state]) == "OK"
+        assert env.mi.run("log_mute_state", [consumer]) == {"mute state": state}
+
+
+@pytest.mark.parametrize(("filtered", "muted", "heard"), [(0, 0, ["seen", "warned"]), (1, 0, ["warned"]), (0, 1, [])])
+def test_a_muted_consumer_hears_nothing(filtered: int, muted: int, heard: list[str], env: Any, own_log: Any) -> None:
+    told: list[str] = []
+    env.events.subscribe("E_CORE_LOG", "t:", lambda _, values: told.append(values["message"]))
+    env.mi.run("log_level_filter", ["event", filtered])
+    env.mi.run("log_mute_state", ["event", muted])
+    env.mi.run("log_mute_state", ["stderror", 1])
+    env.log.log(25, "seen")
+    env.log.warning("warned")
+    assert told == heard
+
+
+@pytest.mark.parametrize(("command", "params"), [
+    ("log_level_filter", []), ("log_level_filter", ["file"]), ("log_level_filter", ["syslog", 7]),
+    ("log_mute_state", ["stdout"]), ("log_mute_state", ["event", 2])])
+def test_bad_consumers(command: str, params: list[Any], env: Any) -> None:
+    with pytest.raises(MIError) as caught:
+        env.mi.run(command, params)
+    assert caught.value.code == -32602
 
 
 def test_statistics(env: Any) -> None:
@@ -141,3 +187,24 @@ def test_describe() -> None:
     spec = next(m for m in CoreCommands.spec.mi if m.name == "log_level")
     assert describe(spec)["params"] == [{"name": "level", "type": "int", "optional": True},
                                         {"name": "pid", "type": "int", "optional": True}]
+
+
+def test_processes() -> None:
+    env = make_worker((CoreCommands, Pot))[0].env
+    env.dispatch.number = 5
+    (worker,) = env.mi.run("ps")["Processes"]
+    load = worker.pop("Load")
+    assert worker == {"ID": 0, "PID": os.getpid(), "Type": "worker", "Messages": 5} and load >= 0
+    env.workers = 3
+    assert [(p["ID"], p["Type"]) for p in env.mi.run("ps")["Processes"]] == [(0, "master"), (1, "worker")]
+    env.number = 2
+    assert [(p["ID"], p["Type"]) for p in env.mi.run("ps")["Processes"]] == [(3, "worker")]
+
+
+async def test_statistics_of_all_workers() -> None:
+    env = make_worker((CoreCommands, Pot))[0].env
+
+    async def gather() -> dict[str, int]:
+        return {"pot:stirs": 40, "core:rcv_requests": 2, "x:y": 1}
+    env.workers, env.gather_stats = 2, gather
+    assert await env.mi.run("get_statistics", ["pot:"]) == {"pot:stirs": 40}

@@ -11,7 +11,8 @@ import pytest
 
 from kit.playbook import make_worker
 from osip.core.errors import OsipError
-from osip.core.run.master import Master, drop_privileges
+from osip.core.run import master as master_module
+from osip.core.run.master import Master, drop_privileges, limit_dumps, limit_files
 
 
 class Held:
@@ -99,3 +100,44 @@ def test_nothing_asked_nothing_done() -> None:
     before = os.getuid(), os.getgid()
     drop_privileges("", "")
     assert (os.getuid(), os.getgid()) == before
+
+
+class Limits:
+    """Limits of a process, as `resource` has them."""
+    RLIMIT_NOFILE, RLIMIT_CORE, RLIM_INFINITY = "files", "core", -1
+
+    def __init__(self, hard: int) -> None:
+        self.hard = hard
+        self.set: list[Any] = []
+
+    def getrlimit(self, what: str) -> tuple[int, int]:
+        return 1024, self.hard
+
+    def setrlimit(self, what: str, limits: tuple[int, int]) -> None:
+        if self.hard != -1 and limits[1] > self.hard:
+            raise ValueError("not allowed to raise maximum limit")
+        self.set.append((what, limits))
+
+
+@pytest.mark.parametrize(("number", "hard", "expected"), [
+    (-1, 4096, []), (2048, 4096, [("files", (2048, 4096))]), (4096, 4096, [("files", (4096, 4096))]),
+    (8192, -1, [("files", (8192, 8192))])])
+def test_open_files_limit(number: int, hard: int, expected: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(hard)
+    monkeypatch.setattr(master_module, "resource", limits)
+    limit_files(number)
+    assert limits.set == expected
+
+
+def test_open_files_limit_that_is_not_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(master_module, "resource", Limits(4096))
+    with pytest.raises(OsipError, match="open_files_limit to 9000: .* at most 4096"):
+        limit_files(9000)
+
+
+@pytest.mark.parametrize(("are_off", "expected"), [(0, []), (1, [("core", (0, 4096))])])
+def test_disable_core_dump(are_off: int, expected: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(4096)
+    monkeypatch.setattr(master_module, "resource", limits)
+    limit_dumps(are_off)
+    assert limits.set == expected

@@ -73,6 +73,25 @@ def test_settings_and_sockets(monkeypatch) -> None:
     assert [d.message.split()[0:2] for d in found] == [['"tos"', "changes"], ["socket", worker.env.sockets[1].text]]
 
 
+def test_sockets_that_the_script_no_longer_lists_are_dropped(monkeypatch) -> None:
+    worker, _, _ = make_worker((Tuned,))
+    dropped: list[LocalSocket] = []
+    monkeypatch.setattr(worker, "drop_socket", lambda socket: not dropped.append(socket))
+    first, second = worker.env.sockets
+    assert not apply(worker, registry(Tuned), Config(), [first]) and dropped == [second]
+
+
+@pytest.mark.parametrize(("options", "warned"), [({}, 0), ({"tos": 16}, 1)])
+def test_what_is_said_of_a_socket_is_taken_over(options, warned) -> None:
+    worker, _, _ = make_worker((Tuned,))
+    first, second = worker.env.sockets
+    changed = LocalSocket(first.proto, first.host, first.port, "edge.example.com", 5099, "out", options)
+    found = apply(worker, registry(Tuned), Config(), [changed, second])
+    assert worker.env.sockets == [first, second] and len(found) == warned
+    assert (first.sent_by, first.tag) == ("edge.example.com:5099", "out")
+    assert b"edge.example.com:5099" in first.via_start
+
+
 def test_flags_of_scripts_that_are_gone_give_up_their_bits() -> None:
     table = FlagTable()
     kept = table.bit("module")

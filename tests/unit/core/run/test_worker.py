@@ -5,6 +5,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -37,6 +38,9 @@ class Wire:
     def send(self, data: bytes, dest: Dest) -> bool:
         self.sent.append((data, dest))
         return True
+
+    def shut(self, socket: LocalSocket) -> None:
+        self.log.append(f"shut {socket.text}")
 
     async def close(self) -> None:
         self.log.append("close transport")
@@ -104,6 +108,14 @@ class Busy(Module):
     @hook(Hook.DRAIN)
     def drain(self) -> int:
         return self.left
+
+    @hook(Hook.IN_USE)
+    def in_use(self, socket: LocalSocket) -> int:
+        return self.left
+
+    @hook(Hook.KNOWN)
+    def known(self, msg: Any) -> bool:
+        return bool(msg.call_id == "known")
 
     @hook(Hook.UNSENT)
     def unsent(self, data: bytes, dest: Dest) -> None:
@@ -222,6 +234,72 @@ async def test_draining_gives_up_after_its_grace(caplog: pytest.LogCaptureFixtur
     assert "pieces=3" in caplog.text
 
 
+async def test_a_socket_that_is_dropped_takes_nothing_new_and_closes_when_idle() -> None:
+    runs: list[str] = []
+    worker, busy, proto = real(request=lambda ctx: runs.append(ctx.msg.call_id) or 1)
+    kept, left = LocalSocket("udp", "10.0.0.9", 5099), worker.env.sockets[0]
+    async with asyncio.timeout(5):
+        task = await started(worker)
+        worker.add_socket(kept)
+        sent: list[bytes] = []
+        worker.env.send = lambda data, dest: not sent.append(data)
+        busy.left = 1
+        assert worker.drop_socket(left) and left not in worker.env.sockets
+        assert not worker.is_myself(left.host, left.port)
+        for call_id, method, tag, socket in (("new", "INVITE", "", left), ("new", "OPTIONS", "", left),
+                                             ("known", "INVITE", "", left), ("old", "BYE", "x", left),
+                                             ("ack", "ACK", "", left), ("stop", "CANCEL", "", left),
+                                             ("other", "INVITE", "", kept)):
+            worker.receive(request(method, to_tag=tag, call_id=call_id), Source(socket, "10.0.0.1", 5060))
+        assert [data.partition(b"\r\n")[0] for data in sent] == [b"SIP/2.0 503 Socket Closing"] * 2
+        assert all(b"Retry-After: 10\r\n" in data for data in sent)
+        assert runs == ["known", "old", "ack", "stop", "other"] and not [x for x in proto.log if x.startswith("shut")]
+        busy.left = 0
+        worker.env.now += 1.2
+        worker.env.timers.run(worker.env.now)
+        assert proto.log[-1] == f"shut {left.text}" and not worker.dispatch.leaving
+        assert worker.env.known_sockets[left.index] is left and worker.env.known_sockets[kept.index] is kept
+        worker.stop()
+        await task
+
+
+async def test_a_socket_that_comes_back_is_opened_anew() -> None:
+    worker, busy, proto = real()
+    old = worker.env.sockets[0]
+    async with asyncio.timeout(5):
+        task = await started(worker)
+        busy.left = 1
+        assert worker.drop_socket(old)
+        new = LocalSocket(old.proto, old.host, old.port)
+        new.transport = "port"
+        worker.add_socket(new)
+        assert proto.log[-2:] == [f"shut {old.text}", f"open {old.text}"] and old.transport == "port"
+        worker.env.now += 400
+        worker.env.timers.run(worker.env.now)
+        assert proto.log[-1] == f"open {old.text}", "its timer has nothing more to close"
+        worker.stop()
+        await task
+
+
+async def test_a_socket_in_use_is_closed_in_the_end() -> None:
+    worker, busy, proto = real()
+    async with asyncio.timeout(5):
+        task = await started(worker)
+        busy.left = 1
+        worker.drop_socket(worker.env.sockets[0])
+        for _ in range(302):
+            worker.env.now += 1
+            worker.env.timers.run(worker.env.now)
+        assert proto.log[-1].startswith("shut ")
+        worker.stop()
+        await task
+
+
+def test_a_socket_whose_transport_cannot_close_it_stays() -> None:
+    worker, _, _ = make_worker(())
+    assert not worker.drop_socket(worker.env.sockets[0]) and len(worker.env.sockets) == 2
+
+
 async def test_unsent_messages_are_told() -> None:
     worker, _, proto = real()
     worker.on_unsent(b"data", Dest("udp", "10.0.0.2", 5060))
@@ -232,12 +310,12 @@ async def test_unsent_messages_are_told() -> None:
 
 async def test_timers_of_modules_and_routes(caplog: pytest.LogCaptureFixture) -> None:
     worker, net, clock = make_worker((ProtoUdp, Busy), {"busy": {"every": 5}})
-    worker.env.timers.__init__(clock.now, worker._timer_failed)        # type: ignore[misc]
+    worker.set_clock(clock.now)
     busy, ran = worker.registry.instances["busy"], []
     program = FakeProgram()
     program.timers = [TimerRoute("t", 3, lambda ctx: ran.append(ctx.kind) or 1)]
     worker.set_program(program)
-    worker._start_timers()
+    worker.start_timers()
     with caplog.at_level(logging.ERROR, "osip"):
         for _ in range(11):
             clock.advance(1)
@@ -297,6 +375,13 @@ def test_pick_socket(words: tuple[Any, ...], expected: LocalSocket | None) -> No
     (("udp", "10.0.0.9", 1), None), (("tls", "10.0.0.9"), None)])
 def test_find_socket(words: tuple[Any, ...], expected: LocalSocket | None) -> None:
     assert make_worker((), None, [UDP, TCP, OTHER, SIX])[0].find_socket(*words) is expected
+
+
+def test_which_connections_are_there() -> None:
+    worker, _, _ = make_worker((), None, [UDP, TCP])
+    worker.transports["tcp"] = SimpleNamespace(connections={7: object()})
+    assert worker.is_connected("tcp", "10.0.0.7", 1, 7) and worker.env.is_connected("tcp", "10.0.0.7", 1, 7)
+    assert not worker.is_connected("tcp", "10.0.0.7", 1, 8) and not worker.is_connected("ws", "10.0.0.7", 1, 7)
 
 
 def test_sending_finds_a_socket() -> None:

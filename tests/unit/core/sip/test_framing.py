@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from osip.core.errors import ParseError
-from osip.core.sip.framing import PING, Framer, content_length
+from osip.core.sip.framing import PING, Framer, content_length, starts_as_sip
 
 
 def message(body: bytes = b"", length: bytes | None = None) -> bytes:
@@ -94,3 +94,10 @@ def test_what_came_before_the_fault_is_kept() -> None:
 )
 def test_content_length(head: bytes, length: int) -> None:
     assert content_length(head) == length
+
+
+@pytest.mark.parametrize(("message", "answer"), [
+    (b"SIP/2.0 200 OK\r\n", True), (b"INVITE sip:a@b SIP/2.0\r\nVia: x", True), (b"junk", False),
+    (b"GET / HTTP/1.1\r\n", False), (b"", False), (b"INVITE sip:a@b SIP/2.0", False)])
+def test_what_starts_as_sip(message: bytes, answer: bool) -> None:
+    assert starts_as_sip(message) is answer

@@ -8,9 +8,12 @@ import pytest
 
 from kit import message
 from kit.flows import flow, ringing, tm
+from kit.script import ScriptBook
 from osip.core.errors import MIError
 from osip.core.run.ctx import Ctx, Target
+from osip.core.sip.message import parse
 from osip.modules.tm import Tm
+from osip.modules.tm.module import inject_flags
 from osip.modules.tm.transaction import ON_CANCEL, ON_DONE, ON_FINAL, ON_REPLY
 
 
@@ -93,8 +96,72 @@ def test_injected_branches() -> None:
     assert play.modules["tm"].t_inject_branches(ctx, "msg") == 1
     play.sent("INVITE", "bob").answer("bob", 486).quiet("alice")
     ctx.targets = [Target("sip:carol@10.0.0.3")]
-    assert play.modules["tm"].t_inject_branches(ctx, "msg", "l") == 1
+    assert play.modules["tm"].t_inject_branches(ctx, "msg", frozenset({"last"})) == 1
     play.sent("INVITE", "carol").answer("carol", 404).sent(404)
+
+
+@pytest.mark.parametrize("how", ["no more", "last"])
+@pytest.mark.parametrize("failed,code", [(True, 486), (False, None)])
+def test_waiting_for_branches_is_called_off(how: str, failed: bool, code: int | None) -> None:
+    def arm(t: Tm, ctx: Ctx) -> None:
+        t.t_newtran(ctx)
+        assert t.t_wait_for_new_branches(ctx) == 1
+    play = flow("bob", arm=arm).recv("INVITE").sent(100).sent("INVITE", "bob")
+    t: Any = play.modules["tm"]
+    if failed:
+        play.answer("bob", 486).sent("ACK", "bob").quiet("alice")
+    ctx = next(iter(t.table.servers.values())).make_ctx(1)
+    if how == "last":
+        assert t.t_inject_branches(ctx, "msg", frozenset({"last"})) == -1
+    else:
+        assert t.t_wait_no_more_branches(ctx) == 1
+    play.advance(0.1)
+    if code:
+        play.sent(code)
+    else:
+        play.quiet().answer("bob", 404).sent("ACK", "bob").sent(404)
+    assert t.t_wait_no_more_branches(ctx) == -1
+
+
+def test_waiting_for_branches_that_never_were() -> None:
+    def route(ctx: Ctx) -> int:
+        tm(ctx).t_newtran(ctx)
+        tm(ctx).t_wait_for_new_branches(ctx, 1)
+        return tm(ctx).t_wait_no_more_branches(ctx)
+    flow(route=route).recv("INVITE").sent(100).advance(0.1).sent(408)
+
+
+def test_injecting_may_cancel_what_is_pending() -> None:
+    play = ringing("bob")
+    t: Any = play.modules["tm"]
+    ctx = next(iter(t.table.servers.values())).make_ctx(1)
+    ctx.event = {"uri": "sip:carol@10.0.0.3", "received": "sip:10.0.0.4", "qval": 500}
+    assert t.t_inject_branches(ctx, "event", frozenset({"cancel"})) == 1
+    play.sent("CANCEL", "bob").sent("INVITE", "dave").check(lambda m: m.ruri == "sip:carol@10.0.0.3")
+    play.answer("bob", 487).answer("dave", 200).sent(200)
+    assert t.t_inject_branches(ctx, "event", frozenset()) == -1     # it is answered
+
+
+@pytest.mark.parametrize("text,flags", [("", set()), ("cancel", {"cancel"}), ("c", {"cancel"}), ("l", {"last"}),
+                                        ("last, cancel", {"cancel", "last"}), ("cl", {"cancel", "last"})])
+def test_inject_flags(text: str, flags: set[str]) -> None:
+    assert inject_flags(text) == flags
+    with pytest.raises(ValueError, match="unknown flag"):
+        inject_flags(text + "x")
+
+
+def test_anycast_without_cluster() -> None:
+    book = ScriptBook('modparam("tm", "tm_replication_cluster", 1) '
+                      'route { if (!t_anycast_replicate()) xlog("rc=$rc"); }', "tm")
+    book.recv("ACK", to_tag="x")
+    assert book.said[-1] == "rc=-1" and not book.net.log
+
+
+def test_flags_are_flushed() -> None:
+    book = ScriptBook('route { t_newtran(); setflag("late"); t_flush_flags(); t_on_failure("F"); t_relay(); } '
+                      'failure_route[F] { if (isflagset("late")) xlog("flag is there"); }', "tm")
+    book.recv("INVITE").answer("bob", 486)
+    assert book.said[-1] == "flag is there"
 
 
 def test_waiting_for_branches_ends() -> None:
@@ -124,6 +191,16 @@ def test_before_wait_makes_the_request_stateful_once() -> None:
     play = flow(route=lambda ctx: codes.append(tm(ctx).before_wait(ctx)) or 1)
     play.recv("INVITE").sent(100).recv("INVITE").sent(100).recv("ACK", branch="z9hG4bK-a")
     assert codes == [1, 0, 1] and play.modules["tm"].drain() == 1
+
+
+def test_sockets_and_requests_in_use() -> None:
+    play = ringing("bob")
+    tm, (udp, tcp) = play.modules["tm"], play.env.sockets
+    assert (tm.in_use(udp), tm.in_use(tcp)) == (2, 0), "the server side and the branch"
+    assert tm.known(parse(message.request("INVITE"))) and not tm.known(parse(message.request("INVITE", branch="z9hG4bK-n")))
+    assert not tm.known(parse(message.request("OPTIONS")))
+    play.answer("bob", 486).advance(40)
+    assert tm.in_use(udp) == 0
 
 
 def test_branch_found_by_attribute() -> None:

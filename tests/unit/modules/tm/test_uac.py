@@ -78,6 +78,27 @@ def test_next_hop_and_local_route() -> None:
     assert seen == ["OPTIONS"]
 
 
+def test_a_named_route_in_place_of_local_route() -> None:
+    seen: list[str] = []
+
+    def mine(ctx: Ctx) -> int:
+        seen.append("mine")
+        ctx.edit.append_hf("X-Local: 2")
+        return 1
+    play = flow(local=lambda ctx: seen.append("local") or 1, MINE=mine, params={"tm": {"local_request_route": "MINE"}})
+    ask(play)
+    play.sent("OPTIONS", "bob").check(lambda m: m.get("X-Local") == "2")
+    assert seen == ["mine"]
+
+
+@pytest.mark.parametrize("t1,t2,copies", [(500, 4000, 4), (500, 1000, 9), (2000, 4000, 2)])
+def test_timers_of_retransmission(t1: int, t2: int, copies: int) -> None:
+    play = flow(params={"tm": {"t1_timer": t1, "t2_timer": t2, "fr_timeout": 30}})
+    ask(play)
+    play.advance(10)
+    assert len(play.net.log) in (1 + copies, copies), "the first, and one after T1, 2*T1 ... up to T2"
+
+
 CHALLENGE = 'WWW-Authenticate: Digest realm="there", nonce="n%d"%s\r\n'
 
 

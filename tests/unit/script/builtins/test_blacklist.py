@@ -7,6 +7,7 @@ from kit.builtin import Words
 from osip.core.errors import MIError
 from osip.core.net.endpoint import Dest
 from osip.core.run.config import BlacklistRule
+from osip.script.builtins import blacklist
 from osip.script.builtins.blacklist import CoreBlacklist, Rule, parse_net, parse_rule
 
 
@@ -158,3 +159,37 @@ def test_rule_texts(text: str, expected: tuple[object, ...]) -> None:
 def test_bad_rule_texts(text: str) -> None:
     with pytest.raises(ValueError, match="."):
         parse_rule(text)
+
+
+def test_lists_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blacklist, "LOST", 10)
+    monkeypatch.setattr(blacklist, "RULES", 10)
+    words = configured(disable_dns_blacklist=0)
+    assert words.env.lost is not None
+    for number in range(100):
+        words.env.lost(Dest("udp", f"192.0.2.{number}", 5060))
+    rules = lists(words).lists["dns"].rules
+    assert len(rules) == 10 and str(rules[-1].net) == "192.0.2.99/32"
+    lists(words).define("live", [], dynamic=True)
+    ctx, add = words.ctx(), "add_blacklist_rule"
+    assert [words.call(ctx, add, "live", f"192.0.2.{number}", 0, "", "", 5) for number in range(11)] == [1] * 10 + [-1]
+    with pytest.raises(MIError, match="full"):
+        lists(words).mi_add_rule("live", "192.0.2.77")
+    words.env.now += 6
+    assert words.call(ctx, add, "live", "192.0.2.77") == 1 and len(lists(words).lists["live"].rules) == 1
+
+
+def test_other_workers_are_told() -> None:
+    one, two = Words(), Words()
+    for words in (one, two):
+        lists(words).define("live", [], dynamic=True)
+    one.env.bus.others = lambda topic, value: two.env.bus.publish(topic, value)     # type: ignore[method-assign]
+    assert one.call(one.ctx(), "add_blacklist_rule", "live", "10.0.0.0/8", 5060, "udp", "*x*", 9) == 1
+    assert lists(two).lists["live"].rules == lists(one).lists["live"].rules != []
+    fresh = Words()
+    lists(fresh).define("live", [], dynamic=True)
+    for change in lists(one)._known():
+        lists(fresh)._on_change(change)
+    assert lists(fresh).lists["live"].rules == lists(one).lists["live"].rules
+    assert one.call(one.ctx(), "del_blacklist_rule", "live", "10.0.0.0/8", 5060, "udp", "*x*") == 1
+    assert lists(two).lists["live"].rules == []

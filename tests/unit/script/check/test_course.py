@@ -16,6 +16,39 @@ NAMED = [
     ("W635", "remove_hf(\"X-A\"); route(a); }\nroute[a] {\n$avp(x) = $hdr(X-A);\nexit;", 3),
 ]
 
+TWICE = [
+    ("W643", 'if ($rU == null)\nsl_send_reply(484, "x");\nsl_send_reply(404, "x");', 3),
+    ("W643", 'if (is_method("INVITE")) {\nt_reply(404, "x"); }\nif ($rU == null) { sl_send_reply(484, "x"); exit; }', 3),
+    ("W643", 'save("location");\nsl_send_reply(200, "OK");', 2),
+    ("W643", 'if (!www_authorize("", "subscriber")) www_challenge("", "auth");\nsl_send_reply(403, "x");', 2),
+    ("W643", 'route(a);\nsl_send_reply(404, "x"); }\nroute[a] { sl_send_reply(484, "x");', 2),
+    ("W643", 'switch ($rU) { case "a": sl_send_reply(404, "x"); break; default: exit; }\nsl_send_reply(484, "x");', 2),
+    ("W643", 'sl_reply_error();\noptions_reply();', 2),
+    ("W642", RELAY + '\nt_relay();\nsl_send_reply(500, "x");', 3),
+    ("W642", RELAY + '\nif (is_method("INVITE")) t_relay();\nsend_reply(404, "x");', 3),
+    ("W642", RELAY + '\nif (t_relay()) {\nt_reply(500, "x"); }', 3),
+]
+
+ONCE = [
+    'if ($rU == null) { sl_send_reply(484, "x"); exit; } sl_send_reply(404, "x");',
+    'if ($rU == null) sl_send_reply(484, "x"); else sl_send_reply(404, "x");',
+    'if (is_method("INVITE")) sl_send_reply(404, "x"); if (is_method("BYE")) sl_send_reply(481, "x");',
+    'if (is_method("INVITE")) sl_send_reply(404, "x"); if ($rm == "BYE") sl_send_reply(481, "x");',
+    'if ($rU == "a") { sl_send_reply(404, "x"); $var(done) = 1; } if ($var(done) != 1) sl_send_reply(484, "x");',
+    'if (!save("location")) sl_reply_error();', 'save("location"); exit;',
+    'if (is_method("INVITE")) { if (!save("location")) sl_reply_error(); }',
+    'save("location", "no-reply"); sl_send_reply(200, "OK");',
+    'if (!t_reply(404, "x")) sl_send_reply(404, "x");',
+    't_newtran(); t_reply(183, "x"); t_reply(404, "x");',
+    RELAY + ' if (!t_relay()) sl_send_reply(500, "x");',
+    RELAY + ' t_relay(); if ($rc < 0) sl_send_reply(500, "x");',
+    RELAY + ' if (is_method("INVITE")) { t_relay(); } if (is_method("MESSAGE")) send_reply(405, "x");',
+    'switch ($rU) { case "a": sl_send_reply(404, "x"); break; case "b": sl_send_reply(484, "x"); break; }',
+    'route(a); if ($rc < 0) exit; sl_send_reply(404, "x"); } route[a] { if ($rU == null) { sl_send_reply(484, "x"); '
+    'return(-1); } return(1);',
+    '$var(code) = 180; send_reply($var(code), "x"); send_reply(404, "x");',
+]
+
 QUIET = [
     RELAY + " if ($rU == null) { sl_send_reply(484, \"x\"); exit; } t_relay();",
     RELAY + " if (!t_relay()) sl_send_reply(500, \"x\");",
@@ -36,6 +69,16 @@ QUIET = [
 @pytest.mark.parametrize(("code", "body", "line"), NAMED, ids=[f"{code}-{body[:30]}" for code, body, _ in NAMED])
 def test_named(code: str, body: str, line: int) -> None:
     assert in_route(body, ignore=("W637",)) == [(code, line)]
+
+
+@pytest.mark.parametrize(("code", "body", "line"), TWICE, ids=[f"{code}-{body[:30]}" for code, body, _ in TWICE])
+def test_a_second_answer_is_named(code: str, body: str, line: int) -> None:
+    assert in_route(body, ignore=("W637",), load=("auth", "auth_db", "options")) == [(code, line)]
+
+
+@pytest.mark.parametrize("body", ONCE)
+def test_one_answer_on_every_way(body: str) -> None:
+    assert in_route(body, ignore=("W637",)) == []
 
 
 @pytest.mark.parametrize("body", QUIET)

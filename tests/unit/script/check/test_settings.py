@@ -22,7 +22,7 @@ CASES = [
     ('tos = 0x10', []),
     ('memlog = 1', ['2:1 N705']),
     ('debug = 3', ['2:1 N706']),
-    ('tcp_workers = 4 use_auto_scaling_profile P', ['2:1 E507', '2:1 N705']),
+    ('tcp_workers = 4 use_auto_scaling_profile P', ['2:1 E507']),
 ]
 
 

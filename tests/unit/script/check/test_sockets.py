@@ -3,6 +3,10 @@ from __future__ import annotations
 
 import pytest
 
+from osip.core.exports.registry import Registry
+from osip.core.run.config import Config
+from osip.script.boot import compile_script
+
 CASES = [
     ('socket = udp:127.0.0.1:5061', []),
     ('socket = tcp:127.0.0.1:5061', ['2:1 E504']),
@@ -55,3 +59,13 @@ def test_no_socket(compiled, head, hint):
 def test_missing_transport_names_the_line_and_does_not_cascade(compiled):
     found = compiled("socket = udp:127.0.0.1:5060\nroute { exit; }").diagnostics
     assert [(one.code, one.hint) for one in found] == [("E504", 'add loadmodule "proto_udp.so"')]
+
+
+@pytest.mark.parametrize("line, expected", [
+    ("socket = ws:127.0.0.1", "ws:127.0.0.1:80"),
+    ('modparam("proto_ws", "ws_port", 8080) port = 5090 socket = ws:127.0.0.1', "ws:127.0.0.1:8080"),
+    ('modparam("proto_udp", "udp_port", 5099) port = 5090 socket = udp:127.0.0.1', "udp:127.0.0.1:5099"),
+])
+def test_the_port_that_a_module_sets(line, expected):
+    text = f'loadmodule "proto_udp"\nloadmodule "proto_ws"\n{line}\nroute {{ exit; }}'
+    assert [one.text for one in compile_script(text, Registry(), Config()).sockets] == [expected]

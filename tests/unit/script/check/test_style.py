@@ -2,15 +2,18 @@
 from __future__ import annotations
 
 import pytest
-from kit.findings import findings, in_route
+from kit.findings import HOPS, findings, in_route
 
+RR = "if (has_totag() || is_method(\"CANCEL\")) { loose_route(); t_relay(); exit; } record_route();\n"
 NAMED = [
     ("W630", "$var(callee) = $rU;\nxlog(\"$var(calee)\\n\");\nexit;", 2),
     ("W630", "if ($var(x) == 1)\nexit;", 1),
     ("W630", "$avp(callee) = $rU;\nxlog(\"$avp(calee)\\n\");\nexit;", 2),
-    ("W632", "if (is_method(\"CANCEL\")) exit;\nt_relay();", 2),
-    ("W633", "record_route(); if (is_method(\"CANCEL\")) exit;\nt_relay();", 2),
-    ("W634", "record_route(); loose_route(); if (!lookup(\"location\")) exit;\nt_relay();", 2),
+    ("W632", HOPS + "if (is_method(\"CANCEL\")) exit;\nt_relay();", 2),
+    ("W633", HOPS + "record_route(); if (is_method(\"CANCEL\")) exit;\nt_relay();", 2),
+    ("W634", HOPS + "record_route(); loose_route(); if (!lookup(\"location\")) exit;\nt_relay();", 2),
+    ("W640", RR + "if (!lookup(\"location\")) exit;\nt_relay();", 1),
+    ("W640", "record_route(); if (is_method(\"CANCEL\")) exit; loose_route();\nforward();", 2),
     ("W638", "if ($rm != \"ACK\" || $rm != \"BYE\")\nexit;", 1),
     ("W638", "if ($rs == 200 && $rs == 180)\nexit;", 1),
     ("W638", "if ($si != 10.0.0.1 || $si != 10.0.0.2)\nexit;", 1),
@@ -20,6 +23,10 @@ NAMED = [
 ]
 
 QUIET = [
+    "loose_route(); t_relay();",
+    RR + "if (is_maxfwd_lt(2)) exit; if (!lookup(\"location\")) exit; t_relay();",
+    RR + "if ($mf == 0) exit; if (!lookup(\"location\")) exit; t_relay();",
+    RR + "if ($(hdr(max-forwards){s.int}) == 0) exit; if (!lookup(\"location\")) exit; t_relay();",
     "$var(x) = 1; if ($var(x) == 1) exit;",
     "for ($var(x) in $(hdr(Via)[*])) xlog(\"$var(x)\\n\");",
     "cache_fetch(\"local\", \"k\", $var(x)); xlog(\"$var(x)\\n\");",

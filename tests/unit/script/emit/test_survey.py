@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from kit.words import Stage
 
+from osip.core.exports.registry import Registry
+from osip.script.builtins import BUILTINS
 from osip.script.emit.survey import Survey
 
 FLAGS = [
@@ -37,3 +39,12 @@ def test_recursion() -> None:
     survey = Survey(stage.script, stage.registry)
     assert [name for name in "ABCDE" if survey.recursive(("route", name))] == ["A", "B", "C"]
     assert not survey.recursive(("route", ""))
+
+
+def test_a_transformation_that_asks_makes_its_route_wait() -> None:
+    stage = Stage('route { $var(a) = $(var(b){ip.resolve}); } route[A] { xlog("$(var(b){ip.resolve4})"); } '
+                  "route[B] { $var(a) = $(var(b){ip.isip}); }")
+    registry = Registry(BUILTINS)
+    survey = Survey(stage.script, registry)
+    assert survey.asking and survey.waits == {("route", ""), ("route", "A")}
+    assert not Survey(Stage("route { $var(a) = $(var(b){ip.isip}); }").script, registry).asking

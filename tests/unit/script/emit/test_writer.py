@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 
 from osip.core.exports.diagnostic import Span
+from osip.core.run.place import FILES
 from osip.script.emit.writer import Writer
+from osip.script.runtime import where
 
 
 def span(line: int, file: str = "a.cfg", col: int = 5) -> Span:
@@ -35,6 +37,16 @@ def test_lines_of_other_files_take_the_last_own_one() -> None:
     writer.at = span(99, "b.cfg")
     writer.line("b = 1")
     assert [node.lineno for node in writer.tree("a.cfg").body] == [3, 3]
+
+
+def test_lines_of_other_files_of_the_script_say_so() -> None:
+    writer = Writer(span(3))
+    writer.line("a = where()")
+    writer.at = span(99, "b.cfg")
+    writer.line("b = where()")
+    space: dict[str, object] = {FILES: ("a.cfg", "b.cfg"), "where": where}
+    writer.define("a.cfg", space)
+    assert (space["a"], space["b"]) == ("a.cfg:3", "b.cfg:99")
 
 
 def test_a_mark_on_the_same_line_is_nothing() -> None:
