@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ ROUTES = "QFBL"
 ON_REPLY, ON_FINAL, ON_FAILURE, ON_CANCEL, ON_ACK = 1, 2, 4, 8, 16       # what tm tells its watchers
 
 TYPES = ("log", "db", "aaa", "evi")
+NOTHING: frozenset[str] = frozenset()
 FLAGS = ("cdr", "missed", "failed")
 Types = Annotated[frozenset, Parse(lambda text: _words(text, TYPES))]
 Flags = Annotated[frozenset, Parse(lambda text: _words(text, FLAGS))]
@@ -30,15 +30,15 @@ def _words(text: str, known: tuple[str, ...]) -> frozenset[str]:
     return flag_parser(known)(text.replace("|", ","))
 
 
-@dataclass(slots=True)
 class Account:
     """What is armed for one request: types, those that want missed calls or failures too, extra values, legs."""
-    types: set[str] = field(default_factory=set)
-    missed: set[str] = field(default_factory=set)
-    failed: set[str] = field(default_factory=set)
-    extra: dict[str, str] = field(default_factory=dict)
-    legs: list[dict[str, str]] = field(default_factory=list)
-    watched: bool = False
+    __slots__ = ("extra", "failed", "legs", "missed", "types", "watched")
+
+    def __init__(self) -> None:
+        self.types = self.missed = self.failed = NOTHING
+        self.extra: dict[str, str] = {}
+        self.legs: list[dict[str, str]] = []
+        self.watched = False
 
 
 def _flag_param(doc: str) -> Any:
@@ -222,7 +222,7 @@ class Acc(Module):
         types = account.missed | self._by_flag(tx, "log_missed_flag", "evi_missed_flag")
         if not types or tx.request.method_id != M_INVITE:
             return
-        account.missed.clear()          # once; a failure route may arm it again for the next target
+        account.missed = NOTHING        # once; a failure route may arm it again for the next target
         record = self._record(tx.request, reply, str(status), _reason(reply, status), ctx)
         self._write(ctx, types, "call missed", record, True)
 
@@ -284,7 +284,9 @@ class Acc(Module):
 
     @acc_extra.setter
     def set_acc_extra(self, ctx: Ctx, key: str, value: Value) -> bool:
-        extra = self._armed(ctx).extra
+        slots = ctx.slots
+        account = slots.get(self.account) if slots else None
+        extra = account.extra if account is not None and account.watched else self._armed(ctx).extra
         if value is None:
             extra.pop(key, None)
         else:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -107,6 +108,16 @@ def free_port() -> int:
         except OSError:
             continue
     raise PeerError("no free port left")
+
+
+@cache
+def _media_ports() -> Iterator[int]:
+    """Go round this process's media ports, apart from those of `free_port`: SIPp binds the one it is given, that and
+    two more, or the next that are free, so four belong together."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw") or 0) % 8
+    ports = list(range(10_000 + worker * 1_200, 11_200 + worker * 1_200, 4))
+    random.SystemRandom().shuffle(ports)
+    return cycle(ports)
 
 
 def eventually(check: Callable[[], bool], what: str, timeout: float = 10.0) -> None:
@@ -288,7 +299,7 @@ def sipp(folder: Path, *args: str | int | Path, name: str = "sipp", port: int | 
         raise PeerError(missing_peer("sipp"))
     stat, errors = folder / f"{name}.csv", folder / f"{name}.errors"
     port = port or free_port()
-    argv = [found, *args, "-i", host, "-p", port, "-mp", free_port(), "-cp", free_port(), "-nostdin",
+    argv = [found, *args, "-i", host, "-p", port, "-mp", next(_media_ports()), "-cp", free_port(), "-nostdin",
             "-trace_stat", "-stf", stat, "-fd", "1", "-trace_err", "-error_file", errors]
     with child(name, [str(word) for word in argv], folder, {"TERM": "dumb"}) as running:
         eventually(lambda: is_bound(port, host) or not running.alive, f"SIPp on port {port}")
