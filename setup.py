@@ -1,10 +1,12 @@
-"""Build the optional compiled leaves; everything else about the package is in setup.cfg."""
+"""Build the optional compiled parts; everything else about the package is in setup.cfg."""
 from __future__ import annotations
 
+import runpy
 import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 FOLDER = Path("osip/core/_accel")
 # recvmmsg and sendmmsg are Linux; elsewhere, and without a compiler or Cython, osip runs in pure Python.
@@ -12,22 +14,52 @@ LEAVES = [Extension(f"osip.core._accel.{name}", [str(FOLDER / f"{name}.pyx")],
                     depends=[str(FOLDER / depended) for depended in depends],
                     include_dirs=[str(FOLDER)], extra_compile_args=["-O2", "-fno-strict-aliasing"])
           for name, depends in (("leaf", ("scan.h", "slot.h", "scan.pxd")), ("datagram", ()))]
+COMPILED = runpy.run_path("osip/_compiled.py")
+GROUP = "osip.core._accel.hot"
+"""What mypyc makes of the modules of osip/_compiled.py: one library, `hot__mypyc`, and a stub for each module."""
+MYPY = ["--follow-imports=silent", "--ignore-missing-imports", "--disable-error-code=arg-type",
+        "--disable-error-code=attr-defined", "--disable-error-code=unused-ignore"]
+
+
+def leaves() -> list[Extension]:
+    """Return what Cython makes of the leaves."""
+    from Cython.Build import cythonize
+
+    found: list[Extension] = cythonize(LEAVES, language_level=3)
+    return found
+
+
+def modules() -> list[Extension]:
+    """Return what mypyc makes of the hot modules."""
+    from mypyc.build import mypycify
+
+    files = [name.replace(".", "/") + ".py" for name in COMPILED["MODULES"]]
+    found: list[Extension] = mypycify([*MYPY, *files], opt_level="2", debug_level="0", group_name=GROUP)
+    return found
 
 
 def extensions() -> list[Extension]:
-    """Return what can be built here: nothing when it is not Linux or Cython is missing or cannot do it."""
-    if not sys.platform.startswith("linux"):
-        return []
-    try:
-        from Cython.Build import cythonize
-
-        found: list[Extension] = cythonize(LEAVES, language_level=3)
-        for extension in found:
-            extension.optional = True       # Cython makes new ones and does not carry this over
-        return found
-    except Exception as error:      # a build without the leaf is better than none
-        print(f"osip: building without the accelerator: {error}", file=sys.stderr)
-        return []
+    """Return what can be built here: nothing when it is not Linux, or of what a compiler is missing or cannot do it."""
+    found = []
+    for make in (leaves, modules) if sys.platform.startswith("linux") else ():
+        try:
+            found += make()
+        except (Exception, SystemExit) as error:        # a build without them is better than none
+            print(f"osip: building without compiled {make.__name__}: {error}", file=sys.stderr)
+    for extension in found:
+        extension.optional = True
+    return found
 
 
-setup(ext_modules=extensions())
+class Build(build_ext):
+    """Build, and write down which sources the compiled modules are made from (osip/_compiled.py reads it)."""
+
+    def run(self) -> None:
+        """Build all extensions."""
+        super().run()
+        for library in {Path(self.get_ext_fullpath(GROUP + "__mypyc")), *FOLDER.glob("hot__mypyc*.so")}:
+            if library.exists():
+                (library.parents[2] / COMPILED["DIGEST"]).write_text(COMPILED["digest"](Path("osip")))
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": Build})

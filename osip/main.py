@@ -23,6 +23,7 @@ from osip.core.run.master import Master
 from osip.core.run.program import Program
 from osip.core.run.reload import apply, check_modules
 from osip.core.run.supervisor import Supervisor
+from osip.core.run.upkeep import CoreUpkeep
 from osip.core.run.worker import Worker
 from osip.script.boot import CheckResult, compile_script
 from osip.script.builtins import BUILTINS
@@ -39,6 +40,7 @@ class Options:
     path: str
     listen: tuple[str, ...] = ()
     log_level: int | None = None
+    log_format: str | None = None
     stderr: bool = False
     debug: bool = False
     argv: dict[str, str] = field(default_factory=dict)
@@ -137,7 +139,7 @@ class Server:
 
 def new_registry() -> Registry:
     """Return a registry that holds the language's own words and nothing else."""
-    return Registry((CoreCommands, *BUILTINS))
+    return Registry((CoreCommands, CoreUpkeep, *BUILTINS))
 
 
 def check(options: Options, registry: Registry, config: Config) -> CheckResult:
@@ -206,6 +208,9 @@ def override(options: Options, config: Config) -> None:
         config.set("debug_mode", 1)
     if options.log_level is not None:
         config.log_level = options.log_level
+    if options.log_format:
+        form = "plain_text" if options.log_format == "text" else options.log_format
+        config.stderror_log_format = config.syslog_log_format = form
     if options.stderr:
         config.stderror_enabled = 1
 

@@ -5,6 +5,11 @@ scripts/bench.py call --peer kamailio        one workload, both servers, interle
 scripts/bench.py all --peer kamailio -o json every workload, for a machine to read
 scripts/bench.py connections                 20,000 idle TCP connections: memory and CPU of each
 scripts/bench.py script                      the language alone: a route's microseconds, a compilation's seconds
+scripts/bench.py call --profile              one round of osip, and a flame graph of it in bench-out/
+scripts/bench.py register --store sqlite     registering with a store, and loading what it has
+scripts/bench.py growth --users 1000000      the cost of a message by users, calls in flight, lines of script; memory
+scripts/bench.py auth                        the check of a password, by algorithm
+scripts/bench.py count                       instructions and calls of an operation beside the recorded ones; no clock
 
 The server has one core, the load generator another; see docs/performance.md for how to read the table.
 """
@@ -16,20 +21,26 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from bench.generator import Generator
+from bench.count import WORK, as_count_table, compare, count_all, read_baseline, record, run_places
+from bench.generator import CACHE, Generator
+from bench.growth import PARTS, as_growth_table
+from bench.profile import Perf, Sampled, write_profile
 from bench.report import LEGEND, Row, add_ratios, as_table, machine, summarise
 from bench.server import COMMANDS as SERVERS
-from bench.server import BenchError, start_server
-from bench.workload import COMMANDS, WORKLOADS, Sample, Wish, measure
+from bench.server import BenchError
+from bench.store import MODES, STORES, as_store_table, measure_store
+from bench.workload import COMMANDS, WORKLOADS, Sample, Wish, measure, running
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=[*COMMANDS, "script", "connections"],
-                        help="the workload; register also measures refreshing; script is the language alone; connections "
-                             "opens idle TCP connections")
+    parser.add_argument("command", choices=[*COMMANDS, *OTHERS],
+                        help="the workload; register also measures refreshing; script is the language alone; "
+                             "connections opens idle TCP connections; count counts what osip executes; growth measures "
+                             "what must not grow; auth checks passwords")
     parser.add_argument("--peer", choices=[name for name in SERVERS if name != "osip"],
                         help="measure this server too, round by round beside osip")
     parser.add_argument("--only", choices=SERVERS, help="measure this server alone")
@@ -48,6 +59,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--ring", type=float, default=0.0, metavar="S",
                         help="seconds that a call rings: RATE x S transactions are then in flight (0)")
     parser.add_argument("--cold", action="store_true", help="leave out the second, warm round of calls")
+    parser.add_argument("--profile", nargs="?", const="python", choices=("python", "perf"),
+                        help="one round of osip alone (or of --only) and a flame graph bench-out/WORKLOAD.svg: Python "
+                             "functions, or with perf machine code and the kernel")
+    parser.add_argument("--store", choices=[*STORES, "all"],
+                        help="register: with this place for contacts, and a restart on what it keeps")
+    parser.add_argument("--mode", choices=MODES, default="write-through", help="register: when SQL is written")
+    parser.add_argument("--part", choices=PARTS, help="growth: this part alone")
+    parser.add_argument("--where", choices=WORK, help="count: which functions execute the instructions of a workload "
+                                                      "(OSIP_PURE=1 asks the pure Python)")
+    parser.add_argument("--record", action="store_true", help="count: keep the counts in tests/bench/baseline.json")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     asked = parser.parse_args()
     if asked.repeat < 1 or not 0.1 <= asked.seconds <= 3600 or not 1 <= asked.users <= 5_000_000:
@@ -56,6 +77,10 @@ def _arguments() -> argparse.Namespace:
         parser.error("--workers must be 1 to 64")
     if not 0 <= asked.ring <= 100:
         parser.error("--ring must be 0 to 100")
+    if asked.store and asked.command != "register":
+        parser.error("--store belongs to the command register")
+    if asked.profile == "python" and asked.only not in (None, "osip"):
+        parser.error(f"--profile python is for osip: for {asked.only} write --profile perf")
     if asked.window is not None and not 1 <= asked.window <= 100_000:
         parser.error("--window must be 1 to 100000")
     return asked
@@ -86,12 +111,9 @@ def _run(asked: argparse.Namespace) -> list[Row]:
             for number in range(1, asked.repeat + 1):
                 for name in servers:
                     print(f"{work.name}: round {number} of {asked.repeat}, {name}", file=sys.stderr, flush=True)
-                    server = start_server(name, work.script, Path(folder), cores)
-                    try:
+                    with running(work, name, Path(folder), cores, generator, wish) as server:
                         for sample in measure(work, server, generator, wish):
                             samples.setdefault((name, sample.steady), []).append(sample)
-                    finally:
-                        server.stop()
             keys = sorted(samples, key=lambda key: (key[1], servers.index(key[0])))
             rows += [summarise(work, name, steady, samples[name, steady]) for name, steady in keys]
     if asked.peer:
@@ -99,16 +121,49 @@ def _run(asked: argparse.Namespace) -> list[Row]:
     return rows
 
 
+def _profile(asked: argparse.Namespace) -> int:
+    """Run each workload once under a profiler, and draw a flame graph of it."""
+    server_core, load_core = _cores()
+    generator = Generator(load_core)
+    os.sched_setaffinity(0, {load_core})
+    wish = Wish(asked.seconds, asked.users, asked.window, asked.rate, False, asked.ring)
+    name = asked.only or "osip"
+    for work in (WORKLOADS[one] for one in COMMANDS[asked.command]):
+        with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
+            profiler = (Perf if asked.profile == "perf" else Sampled)(Path(folder))
+            with running(work, name, Path(folder), {server_core}, generator, wish, profiler) as server:
+                sample = measure(work, server, generator, wish)[0]
+        title = f"{name}, {work.name}, {sample.us_operation:.0f} us an operation"
+        path = CACHE / f"{work.name}-{name}-{asked.profile}.svg"
+        print(f"{title}\n{write_profile(profiler.stacks, title, path)}\n{path}")
+    return 0
+
+
+def _count(asked: argparse.Namespace) -> int:
+    """Count what osip executes; a process of its own each for pure Python and the compiled leaves."""
+    if asked.where:
+        print(run_places(asked.where))
+        return 0
+    version, counts = count_all()
+    baseline = read_baseline(version)
+    if asked.output == "json":
+        print(json.dumps({"python": version, "counts": counts, "recorded": baseline}, indent=1))
+    else:
+        print(as_count_table(counts, baseline))
+    if asked.record:
+        record(version, counts)
+        return 0
+    grown = compare(counts, baseline)
+    print("\n".join(grown), file=sys.stderr, end="\n" if grown else "")
+    return 1 if grown else 0
+
+
 def _script(asked: argparse.Namespace) -> int:
     """Measure the language in this process, on one core."""
     from bench.script import as_script_table, measure_script  # it needs all of osip; the other commands run a server
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     rows = measure_script(asked.repeat)
-    if asked.output == "json":
-        print(json.dumps({"machine": machine(), "rows": rows}, indent=1))
-    else:
-        print("   ".join(machine().values()))
-        print(as_script_table(rows))
+    _show(asked, rows, as_script_table(rows))
     return 0
 
 
@@ -119,32 +174,78 @@ def _connections(asked: argparse.Namespace) -> int:
     os.sched_setaffinity(0, {load_core})
     with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
         row = measure_connections(Path(folder), {server_core}, asked.connections)
+    _show(asked, [row], as_connections_table(row))
+    return 0
+
+
+def _growth(asked: argparse.Namespace) -> int:
+    """Measure what must not grow."""
+    server_core, load_core = _cores()
+    generator = Generator(load_core)
+    os.sched_setaffinity(0, {load_core})
+    wish = Wish(asked.seconds, asked.users, None, 0.0, False)
+    rows: list[Row] = []
+    for part in [asked.part] if asked.part else PARTS:
+        with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
+            rows += PARTS[part](Path(folder), {server_core}, generator, wish)
+    _show(asked, rows, as_growth_table(rows))
+    return 0
+
+
+def _store(asked: argparse.Namespace) -> int:
+    """Measure registering with a store."""
+    server_core, load_core = _cores()
+    generator = Generator(load_core)
+    os.sched_setaffinity(0, {load_core})
+    rows: list[Row] = []
+    for store in STORES if asked.store == "all" else [asked.store]:
+        for name in [asked.only] if asked.only else ["osip"] + ([asked.peer] if asked.peer else []):
+            print(f"register: {name}, {store}, {asked.users} users", file=sys.stderr, flush=True)
+            with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
+                rows.append(measure_store(name, store, asked.mode, asked.users, Path(folder), {server_core},
+                                          generator))
+    _show(asked, rows, as_store_table(rows))
+    return 0
+
+
+def _auth(asked: argparse.Namespace) -> int:
+    """Measure the check of a password, in this process."""
+    from bench.auth import as_auth_table, measure_auth      # it needs all of osip
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    rows = measure_auth(asked.repeat)
+    _show(asked, rows, as_auth_table(rows))
+    return 0
+
+
+def _show(asked: argparse.Namespace, rows: list[Row], table: str) -> None:
     if asked.output == "json":
-        print(json.dumps({"machine": machine(), "rows": [row]}, indent=1))
+        print(json.dumps({"machine": machine(), "seconds": asked.seconds, "rows": rows}, indent=1))
     else:
         print("   ".join(machine().values()))
-        print(as_connections_table(row))
-    return 0
+        print(table)
+
+
+OTHERS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "script": _script, "connections": _connections, "count": _count, "growth": _growth, "auth": _auth,
+}
+"""Commands that are no workload of the load generator."""
 
 
 def main() -> int:
     """Run the benchmark that the command line asks for."""
     asked = _arguments()
-    if asked.command == "script":
-        return _script(asked)
     try:
-        if asked.command == "connections":
-            return _connections(asked)
+        if asked.command in OTHERS:
+            return OTHERS[asked.command](asked)
+        if asked.store:
+            return _store(asked)
+        if asked.profile:
+            return _profile(asked)
         rows = _run(asked)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    if asked.output == "json":
-        print(json.dumps({"machine": machine(), "seconds": asked.seconds, "rows": rows}, indent=1))
-    else:
-        print("   ".join(machine().values()))
-        print(as_table(rows))
-        print(LEGEND)
+    _show(asked, rows, f"{as_table(rows)}\n{LEGEND}")
     return 0
 
 

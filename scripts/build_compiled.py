@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Build the compiled leaves of this checkout in place, and say which is active then; needs a C compiler.
+"""Build the compiled leaves and modules of this checkout in place, and say what is active then; needs a C compiler.
 
-scripts/venv does this by itself when a source changed. With --remove the checkout runs in pure Python again (so does
+scripts/venv does this by itself when a leaf changed, but not when a compiled module did (osip/_compiled.py names them):
+until this script is run again osip uses their source. With --remove the checkout runs in pure Python again (so does
 OSIP_PURE=1 in the environment, for one run).
 """
 from __future__ import annotations
@@ -12,13 +13,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "osip" / "core" / "_accel"
+PACKAGE = ROOT / "osip"
 
 
 def remove() -> None:
     """Delete what a build leaves behind."""
-    for pattern in ("*.so", "*.c"):
-        for path in FOLDER.glob(pattern):
+    for pattern in ("**/*.so", "core/_accel/*.c", "_compiled.sum"):
+        for path in PACKAGE.glob(pattern):
             path.unlink()
 
 

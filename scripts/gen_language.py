@@ -44,7 +44,7 @@ ITEMS = (
     ("mpath", "Folders in which modules are looked for.", ACTS, ()),
     ("auto_scaling_profile", "When to start and stop workers.", f"{WITHOUT}: the number of workers is fixed", ()),
     ("mem-group", "Modules whose memory is counted together.", f"{WITHOUT}: memory is managed by Python", ()),
-    ("tls_server_domain", "Certificates of a TLS address.", f"{WITHOUT}: parameters of the module tls_mgm",
+    ("tls_server_domain", "Certificates of a TLS address, as in 1.x (now domains of tls_mgm).", ACTS,
      ("tls_client_domain", "tls_domain")),
 )
 

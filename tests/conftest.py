@@ -19,10 +19,10 @@ from kit.peer import missing_peer  # noqa: E402  (the kit is found through the l
 def osip_logger() -> Iterator[None]:
     """Leave the server's logger as it was: set_up and the kit change its level, handlers and propagation."""
     logger = logging.getLogger("osip")
-    level, handlers, propagate = logger.level, list(logger.handlers), logger.propagate
+    level, handlers, propagate, disabled = logger.level, list(logger.handlers), logger.propagate, logger.disabled
     yield
     logger.setLevel(level)
-    logger.handlers[:], logger.propagate = handlers, propagate
+    logger.handlers[:], logger.propagate, logger.disabled = handlers, propagate, disabled
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from osip.cli.client import Unreachable, call
-from osip.cli.output import MI_FAILED, UNREACHABLE, fail, format_option, show_value
+from osip.cli.output import MI_FAILED, fail, format_option, show_value
 from osip.core.errors import MIError
 
 url_option = click.option("--url", default="", metavar="URL",
-                          help="http://host:port/mi or fifo:/path (also OSIP_MI).", show_default=True)
+                          help="http://host:port/mi, fifo:/path, unix:/path or udp:host:port (also OSIP_MI).", show_default=True)
 
 
 def params_of(words: tuple[str, ...]) -> list[Any] | dict[str, Any]:
@@ -41,7 +41,7 @@ def result_of(command: str, words: tuple[str, ...], url: str) -> Any:
     try:
         return call(command, params_of(words), url=url)
     except Unreachable as error:
-        fail(str(error), UNREACHABLE)
+        fail(str(error), error.code)
     except MIError as error:
         fail(f"{command}: {error.code} {error.message}" + (f" ({error.data})" if error.data else ""), MI_FAILED)
 

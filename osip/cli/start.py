@@ -111,6 +111,8 @@ def path_or_default(path: str | None) -> str:
 @click.option("-N", "--tcp-workers", type=click.IntRange(1, 64),
               help="Worker processes for stream sockets (as tcp_workers).")
 @click.option("--log-level", type=click.IntRange(-3, 4), help="-3 alert to 4 debug.")
+@click.option("--log-format", type=click.Choice(["text", "json"]),
+              help="Form of log lines, whatever the script says.")
 @click.option("--define", multiple=True, metavar="NAME=VALUE", help="Replace NAME in the script (an extension).")
 @click.option("--grace", type=click.FloatRange(0, 3600), default=10.0, show_default=True,
               help="Seconds to finish what is in flight after SIGTERM.")

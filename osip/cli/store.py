@@ -12,16 +12,19 @@ from osip.cli.output import fail
 from osip.core.errors import ModuleError, StoreError
 from osip.core.exports import loader
 from osip.core.exports.spec import TableSpec
-from osip.core.store.sql import DEFAULT_URL, Sql
+from osip.core.store.sql import DEADLINE, DEFAULT_URL, Sql
 
 db_option = click.option("--url", "db_url", default=lambda: os.environ.get("OSIP_DB_URL", ""), metavar="URL",
                          help=f"Database, as in modparam db_url (also OSIP_DB_URL); {DEFAULT_URL} without it.")
 
 
-def with_sql(url: str, work: Callable[[Sql], Awaitable[Any]]) -> Any:
-    """Run `work(sql)` and close the database; ends the program with 1 and words when it fails."""
+def with_sql(url: str, work: Callable[[Sql], Awaitable[Any]], seconds: float = DEADLINE) -> Any:
+    """Run `work(sql)` and close the database; ends the program with 1 and words when it fails.
+
+    A statement may take `seconds`.
+    """
     async def run() -> Any:
-        sql = Sql(url or DEFAULT_URL)
+        sql = Sql(url or DEFAULT_URL, deadline=seconds)
         try:
             return await work(sql)
         except StoreError:

@@ -8,10 +8,9 @@ from typing import Any
 import click
 
 from osip.cli.output import fail, format_option, show_rows
-from osip.cli.store import db_option, specs_of, with_sql
+from osip.cli.row import Base, Place
+from osip.cli.store import db_option
 from osip.core.sip.digest import digest_ha1
-from osip.core.store.sql import Sql
-from osip.core.store.tables import create_tables
 
 COLUMNS = {"ha1": "MD5", "ha1_sha256": "SHA-256", "ha1_sha512t256": "SHA-512-256"}
 PLAIN_SIZE = 25
@@ -51,7 +50,7 @@ def user() -> None:
 @click.argument("address", type=ADDRESS)
 def add(db_url: str, from_stdin: bool, plain: bool, address: tuple[str, str]) -> None:
     """Add a user; asks for the password."""
-    add_user(db_url, address, ask_password(from_stdin), plain)
+    add_user(_base(db_url), address, ask_password(from_stdin), plain)
 
 
 @user.command()
@@ -61,7 +60,7 @@ def add(db_url: str, from_stdin: bool, plain: bool, address: tuple[str, str]) ->
 @click.argument("address", type=ADDRESS)
 def passwd(db_url: str, from_stdin: bool, plain: bool, address: tuple[str, str]) -> None:
     """Give a user another password; asks for it."""
-    change_password(db_url, address, ask_password(from_stdin), plain)
+    change_password(_base(db_url), address, ask_password(from_stdin), plain)
 
 
 @user.command()
@@ -69,7 +68,7 @@ def passwd(db_url: str, from_stdin: bool, plain: bool, address: tuple[str, str])
 @click.argument("address", type=ADDRESS)
 def rm(db_url: str, address: tuple[str, str]) -> None:
     """Remove a user."""
-    _touch(db_url, address, f"delete from {TABLE} where username = :username and domain = :domain", {}, "removed")
+    remove_user(_base(db_url), address)
 
 
 @user.command("list")
@@ -80,41 +79,36 @@ def list_users(db_url: str, output: str, domain: str | None) -> None:
     """List the users, of one DOMAIN or of all; passwords and hashes are not shown."""
     def columns(row: Any) -> str:
         return ",".join(name for column, name in COLUMNS.items() if row[column])
-
-    async def work(sql: Sql) -> Any:
-        await _open(sql, db_url)
-        where, values = (" where domain = :domain", {"domain": domain}) if domain else ("", {})
-        return await sql.fetch(f"select username, domain, password, {', '.join(COLUMNS)} from {TABLE}{where} "
-                               "order by domain, username", values)
-    rows = with_sql(db_url, work)
+    rows = _base(db_url).rows(_place(), {"domain": domain} if domain else {}, ("domain", "username"))
     show_rows(("user", "domain", "hashes", "plain"), [
         (row["username"], row["domain"], columns(row), "yes" if row["password"] else "no") for row in rows], output)
 
 
-def add_user(db_url: str, address: tuple[str, str], password: str, plain: bool) -> None:
+def add_user(base: Base, address: tuple[str, str], password: str, plain: bool, table: str = TABLE) -> None:
     """Write a new user; ends the program when there is one of that name."""
-    values = secrets(address, password, plain)
-    names = ", ".join(values)
-    marks = ", ".join(f":{name}" for name in values)
-
-    async def work(sql: Sql) -> bool:
-        await _open(sql, db_url)
-        if await sql.fetch(f"select username from {TABLE} where username = :username and domain = :domain",
-                           {"username": address[0], "domain": address[1]}):
-            return False
-        await sql.execute(f"insert into {TABLE} ({names}) values ({marks})", values)
-        return True
-    if not with_sql(db_url, work):
-        fail(f"{'@'.join(address)} is there already; osip user passwd changes the password")
+    if not base.add(_place(table), secrets(address, password, plain), ("username", "domain")):
+        fail(f"{'@'.join(address)} is there already; passwd changes the password")
     click.echo(f"{'@'.join(address)}: added")
 
 
-def change_password(db_url: str, address: tuple[str, str], password: str, plain: bool) -> None:
+def change_password(base: Base, address: tuple[str, str], password: str, plain: bool, table: str = TABLE) -> None:
     """Write another password; ends the program when there is no such user."""
     values = secrets(address, password, plain)
-    sets = ", ".join(f"{name} = :{name}" for name in values if name not in ("username", "domain"))
-    _touch(db_url, address, f"update {TABLE} set {sets} where username = :username and domain = :domain", values,
-           "password changed")
+    name = {"username": values.pop("username"), "domain": values.pop("domain")}
+    if not base.change(_place(table), values, name):
+        _nobody(address)
+    click.echo(f"{'@'.join(address)}: password changed")
+
+
+def remove_user(base: Base, address: tuple[str, str], table: str = TABLE) -> None:
+    """Remove a user; ends the program when there is no such user."""
+    if not base.remove(_place(table), {"username": address[0], "domain": address[1]}):
+        _nobody(address)
+    click.echo(f"{'@'.join(address)}: removed")
+
+
+def _nobody(address: tuple[str, str]) -> None:
+    fail(f"there is no user {'@'.join(address)}; osip user list names all")
 
 
 def secrets(address: tuple[str, str], password: str, plain: bool) -> dict[str, str]:
@@ -137,33 +131,9 @@ def ask_password(from_stdin: bool) -> str:
     return password
 
 
-def _touch(db_url: str, address: tuple[str, str], statement: str, values: dict[str, str], done: str) -> None:
-    async def work(sql: Sql) -> int:
-        await _open(sql, db_url)
-        return await sql.execute(statement, {**values, "username": address[0], "domain": address[1]})
-    if not with_sql(db_url, work):
-        fail(f"there is no user {'@'.join(address)}; osip user list names all")
-    click.echo(f"{'@'.join(address)}: {done}")
+def _base(url: str) -> Base:
+    return Base(url, "--url or OSIP_DB_URL")
 
 
-async def _open(sql: Sql, db_url: str) -> None:
-    """Make the table in the embedded database; another one has it from `osip db create`."""
-    if not db_url:
-        await create_tables(sql, [spec for _, spec in specs_of(("auth_db",)) if spec.name == TABLE])
-
-
-def aliases() -> list[click.Command]:
-    """Return the verbs as opensipsctl has them: `add USER [PASSWORD]`, `passwd USER [PASSWORD]`, `rm USER`."""
-    def verb(name: str, act: Any, text: str) -> click.Command:
-        @click.command(name, help=text)
-        @db_option
-        @stdin_option
-        @plain_option
-        @click.argument("address", type=ADDRESS)
-        @click.argument("password", required=False)
-        def command(db_url: str, from_stdin: bool, plain: bool, address: tuple[str, str],
-                    password: str | None) -> None:
-            act(db_url, address, password or ask_password(from_stdin), plain)
-        return command
-    return [verb("add", add_user, "Add a user; without PASSWORD it is asked for."),
-            verb("passwd", change_password, "Change a password; without PASSWORD it is asked for."), rm]
+def _place(table: str = TABLE) -> Place:
+    return Place(table, "auth_db", dict.fromkeys(("username", "domain", "password", *COLUMNS), str))

@@ -7,12 +7,15 @@ built or the environment says OSIP_PURE=1. A file that has a compiled twin asks 
 from __future__ import annotations
 
 import importlib
-import os
+import sys
+from pathlib import Path
 from typing import Any, Final
+
+from osip._compiled import SourceFinder, is_pure, state
 
 
 def _load(name: str) -> Any:
-    if os.environ.get("OSIP_PURE", "") not in ("", "0"):
+    if is_pure():
         return None
     try:
         return importlib.import_module(f"osip.core._accel.{name}")
@@ -25,5 +28,12 @@ DATAGRAM: Final = _load("datagram")
 
 
 def active() -> str:
-    """Return what does the work: "cython" or "pure"."""
-    return "pure" if LEAF is None else "cython"
+    """Return what does the work: "cython" (the leaves), "mypyc" (osip._compiled), "cython+mypyc" or "pure".
+
+    What was built from other sources than those that are there is not used, and that is said too.
+    """
+    found = ["cython"] if LEAF is not None else []
+    if any(finder is SourceFinder for finder in sys.meta_path):
+        stale = not is_pure() and state(Path(__file__).parents[1]) == "stale"
+        return ("+".join(found) or "pure") + (", mypyc out of date: scripts/build_compiled.py" if stale else "")
+    return "+".join([*found, "mypyc"])

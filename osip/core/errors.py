@@ -41,6 +41,10 @@ class StoreError(OsipError):
     """Say that a database or cache failed or did not answer in time."""
 
 
+class StoreLost(StoreError):
+    """Say that a database could not be reached or was silent: another one may do."""
+
+
 class MIError(OsipError):
     """Say that a management command failed: JSON-RPC code, message and optional details."""
 

@@ -6,14 +6,16 @@ import grp
 import os
 import pwd
 import socket
+import struct
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
-from osip.api import Env, Module, ModuleError, needs, param, parse_endpoint
+from osip.api import Caller, Env, Module, ModuleError, needs, param, parse_endpoint
 from osip.api import rpc as json_rpc
 
 LONGEST = 65457
+_CREDENTIALS = socket.CMSG_SPACE(struct.calcsize("3i"))
 MOST_RUNNING = 64
 
 
@@ -26,8 +28,8 @@ class MiDatagram(Module):
     unix_socket_mode = param(0o660, doc="Mode of the Unix socket.")
     unix_socket_group = param(None, kind=(int, str), doc="Its group.")
     unix_socket_user = param(None, kind=(int, str), doc="Its owner.")
-    trace_destination = param("", doc="Trace of commands; accepted.")
-    trace_bwlist = param("", doc="Which commands to trace; accepted.")
+    trace_destination = param("", removed="commands are written to the log, as osip.audit")
+    trace_bwlist = param("", removed="commands are written to the log, as osip.audit")
     pretty_printing = param(0, doc="Indent the answers.")
     core = needs("core")
 
@@ -37,7 +39,8 @@ class MiDatagram(Module):
         self._running = 0
         name = self.socket_name
         if not name:
-            raise ModuleError('mi_datagram needs modparam("mi_datagram", "socket_name", "udp:127.0.0.1:8080") or a path')
+            raise ModuleError('mi_datagram needs modparam("mi_datagram", "socket_name", "udp:127.0.0.1:8080") or a '
+                              "path")
         self._path = name.removeprefix("unix:") if not name.startswith("udp:") else ""
         if not self._path:
             try:
@@ -46,8 +49,9 @@ class MiDatagram(Module):
             except ValueError as error:
                 raise ModuleError(f"mi_datagram: socket_name: {error}") from None
             if not loopback:
-                raise ModuleError(f"mi_datagram may not listen on {place.host}: a datagram proves nothing about who sent it, "
-                                  "and whoever reaches it controls the server. Use 127.0.0.1, or mi_http with TLS and a password")
+                raise ModuleError(f"mi_datagram may not listen on {place.host}: a datagram proves nothing about who "
+                                  "sent it, and whoever reaches it controls the server. Use 127.0.0.1, or mi_http "
+                                  "with TLS and tokens")
             if not place.port:
                 raise ModuleError(f'mi_datagram: "{name}" has no port')
             self._place = (place.host.strip("[]"), place.port)
@@ -62,7 +66,8 @@ class MiDatagram(Module):
         try:
             self._socket = self._open()
         except (OSError, KeyError) as error:
-            raise ModuleError(f"mi_datagram cannot use {self.socket_name}: {getattr(error, 'strerror', '') or error}") from None
+            reason = getattr(error, "strerror", "") or error
+            raise ModuleError(f"mi_datagram cannot use {self.socket_name}: {reason}") from None
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._on_readable, self._socket)
 
     def _open(self) -> socket.socket:
@@ -75,6 +80,7 @@ class MiDatagram(Module):
             os.unlink(self._path)                       # what a server that was killed left behind
         one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         one.setblocking(False)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)        # the kernel tells who sends
         old = os.umask(0o777)                           # nobody may use it before its mode is set
         try:
             one.bind(self._path)
@@ -90,7 +96,7 @@ class MiDatagram(Module):
     def _on_readable(self, one: socket.socket) -> None:
         for _ in range(16):
             try:
-                data, peer = one.recvfrom(LONGEST + 1)
+                data, more, _, peer = one.recvmsg(LONGEST + 1, _CREDENTIALS)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:                    # an answer was refused; the next request is behind it
@@ -99,19 +105,20 @@ class MiDatagram(Module):
             if self._running >= MOST_RUNNING:
                 continue                                # who sends again finds room then
             self._running += 1
-            self.env.spawn(self._answer(one, data, peer), "mi_datagram")
+            self.env.spawn(self._answer(one, data, peer, _sender(more)), "mi_datagram")
 
-    async def _answer(self, one: socket.socket, data: bytes, peer: Any) -> None:
+    async def _answer(self, one: socket.socket, data: bytes, peer: Any, sender: str) -> None:
         try:
-            answer = await json_rpc.answer(self.env.mi, data, bool(self.pretty_printing))
+            caller = Caller(sender, via="datagram", peer=_name(peer))
+            answer = await json_rpc.answer(self.env.mi, data, bool(self.pretty_printing), caller)
             if answer is None or not peer:
                 return
             if len(answer) > self.socket_buf_size:
                 answer = json_rpc.encode({"jsonrpc": "2.0", "id": None, "error": {
-                    "code": -32000, "message": "Server error", "data": f"the answer has {len(answer)} bytes, more than "
-                    "socket_buf_size: use mi_http or mi_fifo"}})
+                    "code": -32000, "message": "Server error", "data": f"the answer has {len(answer)} bytes, more "
+                    "than socket_buf_size: use mi_http or mi_fifo"}})
             async with asyncio.timeout(self.socket_timeout / 1000):
-                await asyncio.get_running_loop().sock_sendto(one, answer, peer)
+                await _send(one, answer, peer)
         except (OSError, TimeoutError) as error:
             self.env.log.error("mi_datagram: answer not delivered to=%s reason=%s", peer, error or "timeout")
         finally:
@@ -125,3 +132,34 @@ class MiDatagram(Module):
             if self._path:
                 with suppress(FileNotFoundError):
                     os.unlink(self._path)
+
+
+async def _send(one: socket.socket, answer: bytes, peer: Any) -> None:
+    """Send a datagram; wait while the other end has no room. (uvloop has no `sock_sendto`.)"""
+    pause = 0.001
+    while True:
+        try:
+            one.sendto(answer, peer)
+            return
+        except (BlockingIOError, InterruptedError):
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.05)
+
+
+def _name(peer: Any) -> str:
+    """Return the address that a datagram came from, for the audit log."""
+    if isinstance(peer, tuple):
+        return f"{peer[0]}:{peer[1]}"
+    return peer.decode("utf-8", "replace") if isinstance(peer, bytes) else str(peer or "")
+
+
+def _sender(more: list[tuple[int, int, bytes]]) -> str:
+    """Return the name of the user who sent a datagram through a Unix socket, as the kernel tells it, else `local`."""
+    for level, kind, data in more:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
+            uid = struct.unpack("3i", data[:struct.calcsize("3i")])[1]
+            try:
+                return pwd.getpwuid(uid).pw_name
+            except KeyError:
+                return f"uid:{uid}"
+    return "local"

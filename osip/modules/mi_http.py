@@ -12,14 +12,15 @@ JSON = "application/json"
 class MiHttp(Module):
     """JSON-RPC 2.0 by `POST /root`."""
     root = param("mi", aliases=("mi_http_root",), doc="First part of the path.")
-    trace_destination = param("", doc="Trace of commands; accepted.")
-    trace_bwlist = param("", doc="Which commands to trace; accepted.")
+    trace_destination = param("", removed="commands are written to the log, as osip.audit")
+    trace_bwlist = param("", removed="commands are written to the log, as osip.audit")
     pretty_printing = param(0, doc="Indent the answers.")
     mi_http_method = param(0, removed="commands are sent by POST")
     httpd = needs("httpd")
 
     def mod_init(self) -> None:
-        self.httpd.register(self.root, self._serve)
+        """Take the path."""
+        self.httpd.register(self.root, self._serve, for_tenants=True)
         self.env.announcements.append(f"MI {self.httpd.url}/{self.root.strip('/')}")
 
     async def _serve(self, request: Any) -> Any:
@@ -29,11 +30,8 @@ class MiHttp(Module):
             return web.Response(status=405, headers={"Allow": "POST"}, text="send JSON-RPC 2.0 by POST\n")
         if request.content_type != JSON:
             return web.Response(status=400, text=f"Content-Type must be {JSON}\n")
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return web.Response(status=413, text=f"a request may have {self.httpd.max_body} bytes\n")
-        answer = await json_rpc.answer(self.env.mi, body, bool(self.pretty_printing))
+        body = await request.read()
+        answer = await json_rpc.answer(self.env.mi, body, bool(self.pretty_printing), request["caller"])
         if answer is None:
             return web.Response(status=204)
         return web.Response(body=answer, content_type=JSON)

@@ -1,12 +1,11 @@
-"""Management interface as XML-RPC over HTTP: the method is the command, its parameters stand alone or in one struct."""
+"""Management interface as XML-RPC over HTTP: the method is the command, its parameters stand alone or in a struct."""
 from __future__ import annotations
 
-import inspect
 import xmlrpc.client
 from typing import Any
 from xml.parsers.expat import ExpatError
 
-from osip.api import MIError, Module, OsipError, needs, param
+from osip.api import Caller, MIError, Module, OsipError, needs, param
 
 XML = "text/xml"
 MAX_INT = 2 ** 31
@@ -15,14 +14,14 @@ MAX_INT = 2 ** 31
 class MiXmlrpc(Module):
     """XML-RPC by `POST /RPC2`."""
     http_root = param("RPC2", doc="First part of the path.")
-    trace_destination = param("", doc="Trace of commands; accepted.")
-    trace_bwlist = param("", doc="Which commands to trace; accepted.")
-    format_version = param(2, doc="Kept for old scripts; answers are structs.")
+    trace_destination = param("", removed="commands are written to the log, as osip.audit")
+    trace_bwlist = param("", removed="commands are written to the log, as osip.audit")
+    format_version = param(2, removed="answers are structs")
     httpd = needs("httpd")
 
     def mod_init(self) -> None:
         """Take the path."""
-        self.httpd.register(self.http_root, self._serve)
+        self.httpd.register(self.http_root, self._serve, for_tenants=True)
         self.env.announcements.append(f"MI {self.httpd.url}/{self.http_root.strip('/')} (XML-RPC)")
 
     async def _serve(self, request: Any) -> Any:
@@ -30,29 +29,24 @@ class MiXmlrpc(Module):
 
         if request.method != "POST":
             return web.Response(status=405, headers={"Allow": "POST"}, text="send XML-RPC by POST\n")
-        try:
-            body = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return web.Response(status=413, text=f"a request may have {self.httpd.max_body} bytes\n")
-        return web.Response(body=await self.answer(body), content_type=XML)
+        body = await request.read()
+        return web.Response(body=await self.answer(body, request["caller"]), content_type=XML)
 
-    async def answer(self, body: bytes) -> bytes:
+    async def answer(self, body: bytes, caller: Caller) -> bytes:
         """Run the call in `body` and return the answer or the fault."""
         # An entity can name others and grow beyond all bounds, and no call needs one.
         if b"<!" in body:
             return _fault(-32700, "Parse error: no DOCTYPE and no entities, please")
         try:
             args, method = xmlrpc.client.loads(body)
-        except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError,
-                RecursionError) as error:
+        except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, IndexError, KeyError, AttributeError,
+                OverflowError, RecursionError) as error:
             return _fault(-32700, f"Parse error: {error}")
         if method is None:
             return _fault(-32600, "Invalid Request: no method")
         params: Any = args[0] if len(args) == 1 and isinstance(args[0], dict) else list(args)
         try:
-            result = self.env.mi.run(method, _plain(params))
-            if inspect.isawaitable(result):
-                result = await result
+            result = await self.env.mi.perform(method, _plain(params), caller)
         except MIError as error:
             return _fault(error.code, error.message + (f": {error.data}" if error.data else ""))
         except OsipError as error:

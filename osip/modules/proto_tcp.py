@@ -1,14 +1,23 @@
 """SIP over TCP (RFC 3261 section 18, keep-alives of RFC 5626, connection reuse of RFC 5923)."""
 from __future__ import annotations
 
-from osip.api import Env, MIError, Module, StreamLimits, TcpTransport, mi, param, trusted_network
+from osip.api import (
+    Env,
+    Module,
+    Scope,
+    StreamLimits,
+    TcpTransport,
+    Traced,
+    mi,
+    param,
+    trusted_network,
+)
 
 _CHUNK = 65536
 _NEVER_BLOCKS = "a send never blocks; what waits is bounded by tcp_async_max_postponed_chunks"
-_UNTRACED = "traffic of a transport is not traced yet"
 
 
-class ProtoTcp(Module):
+class ProtoTcp(Traced, Module):
     """SIP over TCP (RFC 3261 section 18, keep-alives of RFC 5626, connection reuse of RFC 5923)."""
     transport = "tcp"
     tcp_port = param(5060, ge=1, le=65535, doc="Port of TCP sockets that name none.")
@@ -24,16 +33,11 @@ class ProtoTcp(Module):
     tcp_async = param(1, removed=_NEVER_BLOCKS)
     tcp_async_local_write_timeout = param(10, removed=_NEVER_BLOCKS)
     tcp_async_local_connect_timeout = param(10, removed="set the global parameter tcp_connect_timeout")
-    trace_destination = param("", removed=_UNTRACED)
-    trace_on = param(0, removed=_UNTRACED)
-    trace_filter_route = param("", removed=_UNTRACED)
 
-    @mi("trace", aliases=("tcp_trace",), recipes=((), ("trace_mode",)))
-    def mi_trace(self, trace_mode: str | None = None) -> dict[str, str]:
-        """Say whether traffic is traced; `off` is what it is, `on` is refused."""
-        if trace_mode not in (None, "off"):
-            raise MIError(-32602, _UNTRACED)
-        return {"State": "off"}
+    @mi("trace", aliases=("tcp_trace",), recipes=((), ("trace_mode",)), scope=Scope.EACH)
+    def mi_trace(self, trace_mode: str | None = None) -> dict[str, str] | None:
+        """Show whether connections are traced, or switch it: on, off."""
+        return self.switched(trace_mode)
 
     def make_transport(self, env: Env) -> TcpTransport:
         """Return the transport of this worker; `net:waiting_tcp` counts the bytes of unfinished messages."""
@@ -42,4 +46,5 @@ class ProtoTcp(Module):
                               self.max_connections_per_address, self.proxy_protocol_from)
         transport = TcpTransport(env.config, env.timers, limits)
         env.stats.register("net", "waiting_tcp", lambda: transport.waiting)
+        self.tap(env, transport)
         return transport

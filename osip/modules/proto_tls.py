@@ -1,14 +1,25 @@
 """SIP over TLS (RFC 3261 section 26, RFC 5922); the domains with their certificates are those of tls_mgm."""
 from __future__ import annotations
 
-from osip.api import Env, MIError, Module, StreamLimits, TlsTransport, gauge, mi, needs, param, trusted_network
+from osip.api import (
+    Env,
+    Module,
+    Scope,
+    StreamLimits,
+    TlsTransport,
+    Traced,
+    gauge,
+    mi,
+    needs,
+    param,
+    trusted_network,
+)
 
 _CHUNK = 65536
 _NEVER_BLOCKS = "a send never blocks; what waits is bounded by tls_async_max_postponed_chunks"
-_UNTRACED = "traffic of a transport is not traced yet"
 
 
-class ProtoTls(Module):
+class ProtoTls(Traced, Module):
     """SIP over TLS (RFC 3261 section 26, RFC 5922)."""
     transport = "tls"
     tls_port = param(5061, ge=1, le=65535, doc="Port of TLS sockets that name none.")
@@ -28,17 +39,12 @@ class ProtoTls(Module):
     tls_max_msg_chunks = param(4, removed="a message is bounded by its size and by tcp_max_msg_time")
     tls_send_timeout = param(100, removed=_NEVER_BLOCKS)
     tls_async = param(1, removed=_NEVER_BLOCKS)
-    trace_destination = param("", removed=_UNTRACED)
-    trace_on = param(0, removed=_UNTRACED)
-    trace_filter_route = param("", removed=_UNTRACED)
     tls_mgm = needs("tls_mgm")
 
-    @mi("trace", aliases=("tls_trace",), recipes=((), ("trace_mode",)))
-    def mi_trace(self, trace_mode: str | None = None) -> dict[str, str]:
-        """Say whether traffic is traced; `off` is what it is, `on` is refused."""
-        if trace_mode not in (None, "off"):
-            raise MIError(-32602, _UNTRACED)
-        return {"State": "off"}
+    @mi("trace", aliases=("tls_trace",), recipes=((), ("trace_mode",)), scope=Scope.EACH)
+    def mi_trace(self, trace_mode: str | None = None) -> dict[str, str] | None:
+        """Show whether connections are traced, or switch it: on, off."""
+        return self.switched(trace_mode)
 
     @gauge()
     def handshakes_done(self) -> int:
@@ -71,4 +77,5 @@ class ProtoTls(Module):
         if env.workers > 1:
             transport.on_session = self.tls_mgm.share
         env.stats.register("net", "waiting_tls", lambda: transport.waiting)
+        self.tap(env, transport)
         return transport

@@ -1,15 +1,25 @@
 """SIP over WebSocket (RFC 7118), for browsers and for servers that speak it."""
 from __future__ import annotations
 
-from osip.api import Env, MIError, Module, StreamLimits, WsLimits, WsTransport, mi, param, trusted_network
+from osip.api import (
+    Env,
+    Module,
+    Scope,
+    StreamLimits,
+    Traced,
+    WsLimits,
+    WsTransport,
+    mi,
+    param,
+    trusted_network,
+)
 
 _CHUNK = 65536
 _NEVER_BLOCKS = "a send never blocks; what waits on a connection is bounded"
-_UNTRACED = "traffic of a transport is not traced yet"
 QUEUED_CHUNKS = 32
 
 
-class ProtoWs(Module):
+class ProtoWs(Traced, Module):
     """SIP over WebSocket (RFC 7118)."""
     transport = "ws"
     ws_port = param(80, ge=1, le=65535, doc="Port of ws sockets that name none.")
@@ -23,16 +33,11 @@ class ProtoWs(Module):
                                 doc="Address or network of load balancers that begin each connection with a PROXY header "
                                     "(versions 1 and 2); it says who the peer is.")
     ws_send_timeout = param(100, removed=_NEVER_BLOCKS)
-    trace_destination = param("", removed=_UNTRACED)
-    trace_on = param(0, removed=_UNTRACED)
-    trace_filter_route = param("", removed=_UNTRACED)
 
-    @mi("trace", aliases=("ws_trace",), recipes=((), ("trace_mode",)))
-    def mi_trace(self, trace_mode: str | None = None) -> dict[str, str]:
-        """Say whether traffic is traced; `off` is what it is, `on` is refused."""
-        if trace_mode not in (None, "off"):
-            raise MIError(-32602, _UNTRACED)
-        return {"State": "off"}
+    @mi("trace", aliases=("ws_trace",), recipes=((), ("trace_mode",)), scope=Scope.EACH)
+    def mi_trace(self, trace_mode: str | None = None) -> dict[str, str] | None:
+        """Show whether connections are traced, or switch it: on, off."""
+        return self.switched(trace_mode)
 
     def make_transport(self, env: Env) -> WsTransport:
         """Return the transport of this worker; `net:waiting_ws` counts the bytes of unfinished messages."""
@@ -42,4 +47,5 @@ class ProtoWs(Module):
                               self.proxy_protocol_from)
         transport = WsTransport(env.config, env.timers, limits, web=web)
         env.stats.register("net", "waiting_ws", lambda: transport.waiting)
+        self.tap(env, transport)
         return transport

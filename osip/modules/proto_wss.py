@@ -1,15 +1,26 @@
 """SIP over secure WebSocket (RFC 7118); the domains with their certificates are those of tls_mgm."""
 from __future__ import annotations
 
-from osip.api import Env, MIError, Module, StreamLimits, WsLimits, WssTransport, mi, needs, param, trusted_network
+from osip.api import (
+    Env,
+    Module,
+    Scope,
+    StreamLimits,
+    Traced,
+    WsLimits,
+    WssTransport,
+    mi,
+    needs,
+    param,
+    trusted_network,
+)
 
 _CHUNK = 65536
 _NEVER_BLOCKS = "a send never blocks; what waits on a connection is bounded"
-_UNTRACED = "traffic of a transport is not traced yet"
 QUEUED_CHUNKS = 32
 
 
-class ProtoWss(Module):
+class ProtoWss(Traced, Module):
     """SIP over secure WebSocket (RFC 7118)."""
     transport = "wss"
     wss_port = param(443, ge=1, le=65535, doc="Port of wss sockets that name none.")
@@ -27,17 +38,12 @@ class ProtoWss(Module):
                                 doc="Address or network of load balancers that begin each connection with a PROXY header "
                                     "(versions 1 and 2); it says who the peer is.")
     wss_send_timeout = param(100, removed=_NEVER_BLOCKS)
-    trace_destination = param("", removed=_UNTRACED)
-    trace_on = param(0, removed=_UNTRACED)
-    trace_filter_route = param("", removed=_UNTRACED)
     tls_mgm = needs("tls_mgm")
 
-    @mi("trace", aliases=("wss_trace",), recipes=((), ("trace_mode",)))
-    def mi_trace(self, trace_mode: str | None = None) -> dict[str, str]:
-        """Say whether traffic is traced; `off` is what it is, `on` is refused."""
-        if trace_mode not in (None, "off"):
-            raise MIError(-32602, _UNTRACED)
-        return {"State": "off"}
+    @mi("trace", aliases=("wss_trace",), recipes=((), ("trace_mode",)), scope=Scope.EACH)
+    def mi_trace(self, trace_mode: str | None = None) -> dict[str, str] | None:
+        """Show whether connections are traced, or switch it: on, off."""
+        return self.switched(trace_mode)
 
     def make_transport(self, env: Env) -> WssTransport:
         """Return the transport of this worker; `net:waiting_wss` counts the bytes of unfinished messages."""
@@ -51,4 +57,5 @@ class ProtoWss(Module):
         if env.workers > 1:
             transport.on_session = self.tls_mgm.share
         env.stats.register("net", "waiting_wss", lambda: transport.waiting)
+        self.tap(env, transport)
         return transport

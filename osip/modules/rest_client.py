@@ -1,12 +1,13 @@
 """Ask HTTP servers from scripts; the script waits, the worker does not."""
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from osip.api import Ctx, Env, Module, ModuleError, Value, Var, function, param, slot, transform
+from osip.api import Ctx, Env, Module, ModuleError, Value, Var, function, needs, param, slot, transform
 
 REFUSED, NO_CONNECTION, TOO_SLOW, BUSY, INTERNAL = -1, -2, -3, -4, -10
 
@@ -27,6 +28,7 @@ class RestClient(Module):
     no_concurrent_connects = param(0, ge=0, le=1, live=True, doc="1: while one request waits for a connection to a host, "
                                    "others to it fail with -4.")
     curl_conn_lifetime = param(0, ge=0, doc="Seconds that an unused connection is kept; 0 = 15.")
+    tracer = needs("tracer", optional=True)
     headers = slot(dict)
     domain = slot(str)
 
@@ -96,19 +98,21 @@ class RestClient(Module):
                     code.set(ctx, answer.status)
                 if ctype is not None:
                     ctype.set(ctx, answer.headers.get("Content-Type", ""))
-                body.set(ctx, raw.decode("utf-8", "surrogateescape"))
+                text = raw.decode("utf-8", "surrogateescape")
+                body.set(ctx, text)
+                self._trace(ctx, method, url, send, f"{answer.status} {answer.reason}\n{text}")
                 return 1
         except (aiohttp.ServerTimeoutError, TimeoutError) as error:
-            self._failed(method, url, "no answer in time")
+            self._failed(ctx, method, url, "no answer in time")
             return NO_CONNECTION if isinstance(error, aiohttp.ConnectionTimeoutError) else TOO_SLOW
         except (aiohttp.InvalidURL, ValueError) as error:
-            self._failed(method, url, f"bad URL or header: {error}")
+            self._failed(ctx, method, url, f"bad URL or header: {error}")
             return INTERNAL
         except aiohttp.ClientConnectionError as error:
-            self._failed(method, url, str(error) or "the connection was lost")
+            self._failed(ctx, method, url, str(error) or "the connection was lost")
             return TOO_SLOW if connected else REFUSED
         except aiohttp.ClientError as error:
-            self._failed(method, url, str(error))
+            self._failed(ctx, method, url, str(error))
             return INTERNAL
 
     async def _read(self, answer: Any) -> bytes:
@@ -123,9 +127,16 @@ class RestClient(Module):
                 raise ValueError(f"the answer is larger than max_transfer_size={self.max_transfer_size} KB")
         return bytes(kept)
 
-    def _failed(self, method: str, url: str, reason: str) -> None:
+    def _failed(self, ctx: Ctx, method: str, url: str, reason: str) -> None:
         place = url.partition("?")[0].rpartition("@")      # neither passwords nor parameters belong in a log
         self.env.log.error("rest_client: %s %s: %s", method, place[2], reason)
+        self._trace(ctx, method, url, None, reason)
+
+    def _trace(self, ctx: Ctx, method: str, url: str, sent: str | None, outcome: str) -> None:
+        """Tell the module tracer of a transfer, if the message is traced; passwords are left out of the URL."""
+        if self.tracer is not None:
+            place = re.sub(r"(?<=//)[^/@]*@", "***@", url)
+            self.tracer.tell(ctx, "rest", f"{method} {place}\n{sent or ''}\n\n{outcome}")
 
     def _tls_for(self, domain: str | None) -> Any:
         if not domain:

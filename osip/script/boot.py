@@ -19,6 +19,7 @@ from osip.script.check.loading import Load, check_needs, load_all
 from osip.script.check.params import Setting, check_params
 from osip.script.check.settings import Value, check_settings
 from osip.script.check.sockets import Listen, check_aliases, check_sockets
+from osip.script.old_tls import translate
 from osip.script.parse import parse
 from osip.script.secret import fill
 from osip.script.source import Source
@@ -116,7 +117,8 @@ def compile_script(path_or_text: str | os.PathLike[str] | Source, registry: Regi
     if any(one.code == "E025" for one in found):
         return CheckResult(script, in_order(found, script))     # every other check would have to go as deep
     script, unfilled, secrets = fill(script, os.environ)
-    found += unfilled
+    script, old = translate(script)
+    found += [*unfilled, *old]
     config.secrets |= secrets
     found += load_modules(script, registry, base_dir, load)
     gaps = {one.span for one in unfilled}           # a value that is not there cannot be wrong

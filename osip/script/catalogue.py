@@ -151,6 +151,10 @@ CATALOGUE: dict[str, Entry] = {
     "W609": Entry("module hides a built-in one", "A folder of mpath or an installed package has a module of the same "
                   "name as a built-in one, and comes first."),
     "W610": Entry("module loaded twice", "The second loadmodule line of a module changes nothing."),
+    "W611": Entry("loop without an end", "The condition is always true, or hangs on variables that nothing in the loop "
+                  "changes, and nothing leaves it. max_while_loops ends it each time, with a line in the log."),
+    "W612": Entry("routes that call each other for ever", "Before anything else that could end the script, each of these "
+                  "routes calls the next one. The calls fail when they are 100 deep, with a line in the log."),
     "W641": Entry("change needs a restart", "The value is read only while the server starts; the running server keeps "
                   "the old one."),
     "W620": Entry("import_file without a file", "import_file forgives a missing file; include_file does not."),
@@ -195,4 +199,6 @@ CATALOGUE: dict[str, Entry] = {
     "N706": Entry("old name of a setting", "The setting has a newer name. Both work."),
     "N707": Entry("parameter without effect", "The parameter is known and accepted, but does nothing any more."),
     "N708": Entry("old name of a parameter", "The parameter has a newer name. Both work."),
+    "N709": Entry("module loaded by itself", "The script has TLS settings of 1.x, where transports and TLS were no modules: "
+                  "they are loaded for its sockets."),
 }

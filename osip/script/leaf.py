@@ -46,13 +46,19 @@ def stretch(items: list[Any]) -> Span:
     return Span(first.file, first.line, first.col, last.end_line, last.end_col)
 
 
+MAX_DIGITS = 40
+"""Longer numbers are not read: none of them fits, and that takes time."""
+
+
 def number(token: Token, sign: str = "") -> int:
     """Return the value of a NUM token: decimal, hex, octal or a boolean word; faults when it exceeds 32 bits."""
     text = token.value
     if text in TRUE_WORDS or text in FALSE_WORDS:
         return 1 if text in TRUE_WORDS else 0
     try:
-        if text[:2] in ("0x", "0X"):
+        if len(text) > MAX_DIGITS:
+            value, text = INT_MAX + 1, f"{text[:MAX_DIGITS]}..."
+        elif text[:2] in ("0x", "0X"):
             value = int(text, 16)
         else:
             value = int(text, 8) if text[0] == "0" and len(text) > 1 else int(text)

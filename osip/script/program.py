@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from osip.core.exports.diagnostic import Span
 from osip.core.exports.types import Value
 from osip.core.run.program import RouteFn, TimerRoute
+from osip.script.runtime import bounded, clash
 from osip.script.runtime import text as text_of
 from osip.script.variable import parse_variable
 
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
     from osip.script.reference import Reference
 
 _REMEMBERED = 512
+_NESTED = 16
+"""Most evaluations within evaluations: a text may evaluate itself."""
+_SHOWN = 60
 
 
 class Program:
     """One compiled script. A transaction keeps the routes that it armed, and with them the program they came from."""
     __slots__ = (
         "_count",
+        "_evals",
         "_expanders",
         "_routes",
         "_unit",
@@ -48,8 +53,8 @@ class Program:
         self.space: dict[str, Any] = unit.names.space       # globals of the emitted code
         self._unit = unit
         self._routes: dict[tuple[str, str], RouteFn] = {}
-        self._count = 0
-        self._expanders: dict[str, Any] = {}
+        self._count = self._evals = 0
+        self._expanders: dict[tuple[str, bool], Any] = {}
         self._variables: dict[str, Reference] = {}
 
     def add(self, key: tuple[str, str], function: RouteFn) -> None:
@@ -88,21 +93,34 @@ class Program:
 
     def expand(self, ctx: Ctx, text: str) -> str:
         """Expand a format string that is known only at run time."""
-        if "$" not in text:
-            return text
-        found = self._expanders.get(text)
+        return text if "$" not in text else self._expander(text, False)(ctx)
+
+    def eval(self, ctx: Ctx, value: Value) -> str | None:
+        """Carry out `{s.eval}`: NULL (and a log line) for a text that no script could have as a format string."""
+        if value is None or "$" not in (text := text_of(value)):
+            return None if value is None else text
+        self._evals += 1
+        try:
+            if self._evals > _NESTED:
+                raise ValueError("evaluates itself")
+            return bounded(self._unit.env.config.pv_print_buf_size, self._expander(text, True)(ctx))
+        except ValueError as error:
+            clash(f"s.eval: {error} in {text[:_SHOWN]!r}")
+            return None
+        finally:
+            self._evals -= 1
+
+    def _expander(self, text: str, strict: bool) -> Any:
+        found = self._expanders.get((text, strict))
         if found is None:
             from osip.script.emit import (
                 route,  # the emitter makes programs; only this needs it back
             )
             if len(self._expanders) >= _REMEMBERED:
                 self._expanders.clear()
-            found = self._expanders[text] = route.expander(self._unit, text, _here(text))
-        return found(ctx)
-
-    def eval(self, ctx: Ctx, value: Value) -> str | None:
-        """Carry out `{s.eval}`."""
-        return None if value is None else self.expand(ctx, text_of(value))
+            found = route.expander(self._unit, text, _here(text), strict=strict)
+            self._expanders[text, strict] = found
+        return found
 
     def trace(self, ctx: Ctx, file: str, line: int, kind: str, action: str) -> None:
         """Tell one action to `script_trace`."""

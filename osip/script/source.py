@@ -17,6 +17,10 @@ from osip.script import rewrite
 MAX_INCLUDE_DEPTH = 50
 _INCLUDE = re.compile(r"^[ \t]*(include_file|import_file)\b([^\n]*)", re.MULTILINE)
 _OPERAND = re.compile(r"""[ \t]*(?:"([^"\n]*)"|'([^'\n]*)')[ \t\r]*;?[ \t\r]*(?:#.*|//.*)?\r?$""")
+MAX_TEXT = 1 << 25
+"""Bytes of a script with all that it includes: a file that includes others twice, and they again, has no end."""
+LEAST_FILE = 1 << 11
+"""What an included file counts at least, so that many small ones have an end, too."""
 
 
 class OriginalFile:
@@ -43,8 +47,10 @@ class Source:
     """
     __slots__ = (
         "_included",
+        "_length",
         "_origins",
         "_simple",
+        "_size",
         "_stages",
         "_starts",
         "diagnostics",
@@ -58,6 +64,7 @@ class Source:
         self.path = path
         self.lenient = lenient
         self.text = ""
+        self._size = self._length = 0       # bytes read, characters of the flat text
         self.files: dict[str, str] = {}
         self.diagnostics: list[Diagnostic] = []
         self._starts: list[int] = [0]
@@ -155,23 +162,23 @@ class Source:
 
     def _flatten(self, file: OriginalFile, pieces: list[str], stack: list[str]) -> None:
         at = 0
-        offset = sum(map(len, pieces))
         if "_file" in file.text:
             for match in _INCLUDE.finditer(file.text):
-                offset = self._copy(file, at, match.start(), pieces, offset)
+                self._copy(file, at, match.start(), pieces)
                 self._include(file, match, pieces, stack)
-                offset = sum(map(len, pieces))
                 at = match.end()
-        self._copy(file, at, len(file.text), pieces, offset)
+        self._copy(file, at, len(file.text), pieces)
 
-    def _copy(self, file: OriginalFile, start: int, end: int, pieces: list[str], offset: int) -> int:
+    def _copy(self, file: OriginalFile, start: int, end: int, pieces: list[str]) -> None:
         if end > start or not self._origins:
-            self._starts.append(offset)
+            self._starts.append(self._length)
             self._origins.append((file, start))
             pieces.append(file.text[start:end])
-        return offset + end - start
+            self._length += end - start
 
     def _include(self, file: OriginalFile, match: re.Match[str], pieces: list[str], stack: list[str]) -> None:
+        if self._size > MAX_TEXT:
+            return                                      # said once
         word, rest = match.group(1), match.group(2)
         line, col = file.position(match.start(1))
         span = Span(file.path, line, col, line, col + len(match.group(0).rstrip()) - match.start(1) + match.start())
@@ -212,10 +219,10 @@ class Source:
         where = span or Span(path, 1, 1, 1, 1)
         try:
             if path == "-":
-                raw = sys.stdin.buffer.read()
+                raw = sys.stdin.buffer.read(MAX_TEXT + 1)
             else:
                 with open(path, "rb") as stream:
-                    raw = stream.read()
+                    raw = stream.read(MAX_TEXT + 1)
         except IsADirectoryError:
             self._fault("E020", f'"{path}" is a directory, not a script', where)
             return None
@@ -229,6 +236,10 @@ class Source:
             self.files[path] = text
             line, col = OriginalFile(path, text).position(text.find("\0"))
             self._fault("E024", f'"{path}" holds a NUL byte: it is not a script', Span(path, line, col, line, col + 1))
+            return None
+        self._size += max(len(raw), LEAST_FILE)
+        if self._size > MAX_TEXT:
+            self._fault("E020", f'with "{path}" the script is longer than {MAX_TEXT >> 20} MiB', where)
             return None
         return text
 

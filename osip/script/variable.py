@@ -6,6 +6,7 @@ variables in it. The AST gets both with spans that point into the literal they w
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable
 
 from osip.core.exports.diagnostic import Diagnostic, Span
@@ -20,6 +21,10 @@ _NAME = re.compile(r"\s*([A-Za-z_][\w.]*)")
 _INTEGER = re.compile(r"[+-]?\d+")
 _ACTIVE = re.compile(r"[+-]?\d+/\w+")
 _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{1,2})|([0-7]{2,3})|([nrta\"\\])|(\r?\n))")
+MAX_FAULTS = 16
+"""Faults that one string is told."""
+MAX_WEIGHT = 160
+"""Most that one variable may hold of others and of transformations: the emitted code nests brackets for each."""
 _LETTERS = {"n": "\n", "r": "\r", "t": "\t", "a": "\a", '"': '"', "\\": "\\"}
 
 
@@ -57,12 +62,12 @@ def _escaped(match: re.Match[str]) -> str:
 
 class _Place:
     """Say where a stretch of a variable's text stands, given the span of the whole."""
-    __slots__ = ("base", "span", "text")
+    __slots__ = ("lines", "span", "text")
 
-    def __init__(self, text: str, span: Span, base: int = 0) -> None:
+    def __init__(self, text: str, span: Span) -> None:
         self.text = text
         self.span = span
-        self.base = base
+        self.lines: list[int] | None = None         # where lines end, once somebody asks
 
     def at(self, start: int, end: int) -> Span:
         line, col = self._point(start)
@@ -70,9 +75,11 @@ class _Place:
         return Span(self.span.file, line, col, end_line, end_col)
 
     def _point(self, offset: int) -> tuple[int, int]:
-        lines = self.text.count("\n", 0, offset)
+        if self.lines is None:
+            self.lines = [found.start() for found in re.finditer("\n", self.text)]
+        lines = bisect_left(self.lines, offset)
         if lines:
-            return self.span.line + lines, offset - self.text.rfind("\n", 0, offset)
+            return self.span.line + lines, offset - self.lines[lines - 1]
         return self.span.line, self.span.col + offset
 
 
@@ -90,6 +97,10 @@ def read_variable(text: str, span: Span, fault: Fault) -> VarRef:
     if match is not None:
         name, key, bare = match.groups()
         return VarRef(span, name or bare, key, text=text)
+    if 4 * (text.count("$") - 1) + text.count("}") > MAX_WEIGHT:
+        fault("E025", "variable with too many variables and transformations in it", span,
+              "compute a part of it before")
+        return VarRef(span, "", text=text)
     place = _Place(text, span)
     if not text.startswith("$("):
         bracket = text.find("(")
@@ -272,28 +283,32 @@ def parse_format(text: str, span: Span, raw: str | None = None) -> tuple[Format,
         return Format(span, (text,) if text else ()), found
     locate = _locator(text, span, raw)
     parts: list[str | VarRef] = []
+    plain: list[str] = []                       # the text since the last variable
     at = 0
     while (dollar := text.find("$", at)) >= 0:
-        _add_text(parts, text[at:dollar])
+        plain.append(text[at:dollar])
         if text.startswith("$$", dollar):
-            _add_text(parts, "$")
+            plain.append("$")
             at = dollar + 2
             continue
         end = _format_variable_end(text, dollar)
         if end > dollar:
-            piece = text[dollar:end]
-            parts.append(parse_variable(piece, locate(dollar, end), found))
+            _add_text(parts, plain)
+            parts.append(parse_variable(text[dollar:end], locate(dollar, end), found))
             at = end
             continue
-        _add_text(parts, "$")
-        at = dollar + 1
-        if end == UNCLOSED:
+        if end == UNCLOSED:                     # what follows is inside of it, so the rest is text
             found.append(Diagnostic("E010", "variable is not closed inside the string", locate(dollar, dollar + 1),
                                     hint='its ")" is missing'))
-        elif end == NAMELESS:
+            at = dollar
+            break
+        plain.append("$")
+        at = dollar + 1
+        if end == NAMELESS and len(found) < MAX_FAULTS:
             found.append(Diagnostic("E010", 'lone "$" in a format string', locate(dollar, dollar + 1),
                                     hint='write "$$" for a dollar sign'))
-    _add_text(parts, text[at:])
+    plain.append(text[at:])
+    _add_text(parts, plain)
     return Format(span, tuple(parts)), found
 
 
@@ -306,13 +321,12 @@ def _format_variable_end(text: str, dollar: int) -> int:
     return end
 
 
-def _add_text(parts: list[str | VarRef], text: str) -> None:
-    if not text:
-        return
-    if parts and isinstance(parts[-1], str):
-        parts[-1] += text
-    else:
+def _add_text(parts: list[str | VarRef], plain: list[str]) -> None:
+    """Add gathered text to the parts, and begin to gather anew."""
+    text = "".join(plain)
+    if text:
         parts.append(text)
+    plain.clear()
 
 
 def _locator(text: str, span: Span, raw: str | None) -> Callable[[int, int], Span]:

@@ -20,7 +20,7 @@ from osip.core.errors import OsipError, ScriptError
 from osip.core.net.endpoint import LocalSocket, Source
 from osip.core.net.resolve import Resolver
 from osip.core.run.config import Config
-from osip.core.run.env import Env
+from osip.core.run.env import Env, Ids
 from osip.core.run.log import python_level
 from osip.core.run.timers import TICK
 from osip.core.run.worker import Worker
@@ -30,7 +30,7 @@ from osip.script.boot import CheckResult, compile_script
 from osip.script.emit import emit
 from osip.testing import message
 from osip.testing.call import Call
-from osip.testing.clock import START, WALL, FixedIds, VirtualLoop
+from osip.testing.clock import START, WALL, VirtualLoop
 from osip.testing.expect import Mismatch, is_like
 from osip.testing.journal import Journal, Listener, Received, Said
 from osip.testing.network import Names, Network, Sent, Wire, sockets_of
@@ -92,7 +92,7 @@ class Bench:
             if any(advertised):
                 socket.advertise(advertised[0] or socket.adv_host, advertised[1] or socket.adv_port)
         self.env = env = Env(self.config, self._registry)
-        env.ids, env.tag_secret = FixedIds(), "osip-test"
+        env.ids, env.tag_secret = Ids(b"test"), "osip-test"
         env.wall = lambda: self._wall + env.now - START                 # type: ignore[method-assign]
         worker = Worker(env, self._registry, sockets)
         worker.set_clock(START)

@@ -1,12 +1,10 @@
-"""Let time stand still until a test turns it: an event loop that never waits, and ids that repeat from run to run."""
+"""Let time stand still until a test turns it: an event loop that never waits."""
 from __future__ import annotations
 
 import asyncio
 import selectors
 from collections.abc import Callable
 from typing import Any
-
-from osip.core.run.env import Ids
 
 START = 1000.0
 """Monotonic seconds at which every virtual clock starts."""
@@ -63,14 +61,3 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.settle()
             raise RuntimeError("it waits for something that does not happen in a test")
         return task.result()
-
-
-class FixedIds(Ids):
-    """Ids that are the same in every run, so that two runs can be compared."""
-
-    def __init__(self) -> None:
-        super().__init__(b"test")
-
-    def call_id(self) -> str:
-        """Return a Call-ID for a request of our own."""
-        return f"{self.next()}@osip.test"

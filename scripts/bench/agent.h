@@ -5,19 +5,19 @@
 #ifndef BENCH_AGENT_H
 #define BENCH_AGENT_H
 
-#include "message.h"
+#include "digest.h"
 #include "wire.h"
 
-enum mode { OPTIONS, REGISTER, CALL, LOOKUP, FORWARD };
+enum mode { OPTIONS, REGISTER, AUTH, CALL, LOOKUP, FORWARD, DISPATCH, SILENT };
 enum state { IDLE, ASKED, RINGING, ANSWERED, ENDING };
-enum { HISTOGRAM = 1000000, DIALOG = 512 };
+enum { HISTOGRAM = 4000000, DIALOG = 512 };
 
 struct op {
     uint64_t started;
     uint32_t number;                    /* of the operation in this slot; in CSeq for registering */
-    uint8_t state, heard, acked;        /* of the UAC; the UAS saw the INVITE, the ACK */
+    uint8_t state, heard, acked, failed_over;   /* of the UAC; the UAS saw the INVITE, the ACK; the gateway did */
     uint16_t target_len, dialog_len;    /* dialog: target URI, then the Route and To lines for ACK and BYE */
-    char dialog[DIALOG];
+    char *dialog;                       /* DIALOG bytes, of calls only: a million users must fit */
     uint64_t answer_at;                 /* of the UAS, when calls ring for a while */
     int invite_len;
     char *invite;
@@ -26,7 +26,8 @@ struct op {
 struct load {
     enum mode mode;
     const char *host;
-    int port, uac_port, uas_port;
+    int port, uac_port, uas_port, is_stream;
+    const char *proto, *suffix;         /* in Via; behind URIs */
     uint32_t window, users, base_cseq, run;
     struct op *ops;
     uint32_t slots;
@@ -35,7 +36,8 @@ struct load {
     uint64_t now, hold;                 /* nanoseconds that a call rings */
     uint32_t *ringing, ring_first, ring_count;      /* slots of the calls that ring, in the order of their answers */
     int complaints;
-    struct wire uac, uas;
+    uint64_t turned_away, turned_away_acked;
+    struct wire uac, uas, gateway;      /* gateway: the first one of DISPATCH and SILENT, which fails */
 };
 
 static const char AGENT[] = "User-Agent: osip-load\r\n";
@@ -65,16 +67,48 @@ static char *put_line(char *p, const char *name, struct span value)
     return put(p, "\r\n", 2);
 }
 
+static int is_call(const struct load *l)
+{
+    return l->mode == CALL || l->mode == LOOKUP || l->mode == DISPATCH || l->mode == SILENT;
+}
+
+static int is_registering(const struct load *l)
+{
+    return l->mode == REGISTER || l->mode == AUTH;
+}
+
 /* ---- UAC: requests ---------------------------------------------------------------------------------------- */
 
 static int put_identity(struct load *l, char *p, uint32_t slot, const char *method, char kind, uint32_t cseq)
 {
     struct op *op = &l->ops[slot];
-    uint32_t number = l->mode == REGISTER ? 0 : op->number;     /* a phone keeps its Call-ID when it refreshes */
-    return sprintf(p, "Via: SIP/2.0/UDP %s:%d;branch=z9hG4bK%08x%08x%08x%c\r\nMax-Forwards: 70\r\n"
+    uint32_t number = is_registering(l) ? 0 : op->number;       /* a phone keeps its Call-ID when it refreshes */
+    return sprintf(p, "Via: SIP/2.0/%s %s:%d;branch=z9hG4bK%08x%08x%08x%c\r\nMax-Forwards: 70\r\n"
                       "From: \"Load\" <sip:u%07u@%s>;tag=f%08x%08x\r\nCall-ID: %08x-%08x-%08x@load\r\nCSeq: %u %s\r\n",
-                   l->host, l->uac_port, l->run, slot, op->number, kind, slot % (l->users ? l->users : 1), l->host,
-                   slot, number, slot, number, l->mode == REGISTER ? 0 : l->run, cseq, method);
+                   l->proto, l->host, l->uac_port, l->run, slot, op->number, kind, slot % (l->users ? l->users : 1),
+                   l->host, slot, number, slot, number, is_registering(l) ? 0 : l->run, cseq, method);
+}
+
+/* Send a REGISTER; with a challenge the one that answers it, under the next CSeq. */
+static void send_register(struct load *l, uint32_t slot, const struct span *challenge)
+{
+    char *text = wire_next(&l->uac), *p = text, user[16], uri[64];
+    struct op *op = &l->ops[slot];
+    int room;
+    sprintf(user, "u%07u", slot);
+    sprintf(uri, "sip:%s:%d", l->host, l->port);
+    p += sprintf(p, "REGISTER %s SIP/2.0\r\n", uri);
+    p += put_identity(l, p, slot, "REGISTER", challenge ? 'd' : 'r', op->number + !!challenge);
+    p += sprintf(p, "To: <sip:%s@%s>\r\nContact: <sip:%s@%s:%d%s>\r\nExpires: 3600\r\n%s", user, l->host, user,
+                 l->host, l->uas_port, l->suffix, AGENT);
+    if (challenge) {
+        room = put_authorization(p, *challenge, user, "REGISTER", uri);
+        if (!room)
+            complain(l, "401 with a challenge that cannot be answered", challenge->at, challenge->len);
+        p += room;
+    }
+    p += sprintf(p, "Content-Length: 0\r\n\r\n");
+    wire_commit(&l->uac, (int)(p - text));
 }
 
 static void send_first(struct load *l, uint32_t slot)
@@ -90,11 +124,9 @@ static void send_first(struct load *l, uint32_t slot)
                      AGENT);
         break;
     case REGISTER:
-        p += sprintf(p, "REGISTER sip:%s:%d SIP/2.0\r\n", l->host, l->port);
-        p += put_identity(l, p, slot, "REGISTER", 'r', op->number);
-        p += sprintf(p, "To: <sip:u%07u@%s>\r\nContact: <sip:u%07u@%s:%d>\r\nExpires: 3600\r\n%s"
-                        "Content-Length: 0\r\n\r\n", slot, l->host, slot, l->host, l->uas_port, AGENT);
-        break;
+    case AUTH:
+        send_register(l, slot, NULL);
+        return;
     case FORWARD:
         p += sprintf(p, "OPTIONS sip:u%07u@%s:%d SIP/2.0\r\n", user, l->host, l->uas_port);
         p += put_identity(l, p, slot, "OPTIONS", 'o', op->number);
@@ -102,10 +134,11 @@ static void send_first(struct load *l, uint32_t slot)
                      l->host, l->uas_port, AGENT);
         break;
     default:        /* the callee by its contact, or by its address of record */
-        p += sprintf(p, "INVITE sip:u%07u@%s:%d SIP/2.0\r\n", user, l->host, l->mode == CALL ? l->uas_port : l->port);
+        p += sprintf(p, "INVITE sip:u%07u@%s:%d%s SIP/2.0\r\n", user, l->host, l->mode == CALL ? l->uas_port : l->port,
+                     l->suffix);
         p += put_identity(l, p, slot, "INVITE", 'i', 1);
-        p += sprintf(p, "To: <sip:u%07u@%s:%d>\r\nContact: <sip:load@%s:%d>\r\n%s%sContent-Length: %d\r\n\r\n%s", user,
-                     l->host, l->port, l->host, l->uac_port, AGENT, MEDIA, (int)sizeof SDP - 1, SDP);
+        p += sprintf(p, "To: <sip:u%07u@%s:%d>\r\nContact: <sip:load@%s:%d%s>\r\n%s%sContent-Length: %d\r\n\r\n%s",
+                     user, l->host, l->port, l->host, l->uac_port, l->suffix, AGENT, MEDIA, (int)sizeof SDP - 1, SDP);
     }
     wire_commit(&l->uac, (int)(p - text));
 }
@@ -172,7 +205,7 @@ static void on_refused(struct load *l, uint32_t slot, const struct message *m)
 }
 
 /* Nobody repeats a 180, so in a long run one may be lost where a socket's queue is full: only calls that do not ring
- * must have had it. */
+ * must have had it, and only where calls do not come in bursts (SILENT: with the timers of the server). */
 static void on_invite_response(struct load *l, uint32_t slot, const struct message *m, const char *raw, int len)
 {
     struct op *op = &l->ops[slot];
@@ -184,7 +217,8 @@ static void on_invite_response(struct load *l, uint32_t slot, const struct messa
     } else if (op->state >= ANSWERED) {
         l->repeated++;                              /* the ACK was lost or late: RFC 3261 section 13.2.2.4 */
         send_in_dialog(l, slot, "ACK", 'a', 1);
-    } else if ((op->state != RINGING && !l->hold) || m->body.len != (int)sizeof SDP - 1 || !keep_dialog(op, m)) {
+    } else if ((op->state != RINGING && !l->hold && l->mode != SILENT) || m->body.len != (int)sizeof SDP - 1
+               || !keep_dialog(op, m)) {
         complain(l, "200 to INVITE without 180 before it, Record-Route, Contact, tag or its body", raw, len);
         finish(l, op, &l->failed);
     } else {
@@ -199,8 +233,9 @@ static int is_for(struct load *l, uint32_t slot, const struct message *m)
     struct op *op = &l->ops[slot];
     struct span branch = span_find(m->via[0], ";branch=");
     int bye = span_is(m->cseq_method, "BYE");
-    char want[64], kind = l->mode == REGISTER ? 'r' : l->mode == OPTIONS || l->mode == FORWARD ? 'o' : bye ? 'b' : 'i';
-    uint32_t cseq = l->mode == CALL || l->mode == LOOKUP ? (bye ? 2 : 1) : op->number;
+    int challenged = l->mode == AUTH && op->state == RINGING;
+    char want[64], kind = is_registering(l) ? (challenged ? 'd' : 'r') : !is_call(l) ? 'o' : bye ? 'b' : 'i';
+    uint32_t cseq = is_call(l) ? (bye ? 2 : 1) : op->number + (uint32_t)challenged;
     int len = sprintf(want, ";branch=z9hG4bK%08x%08x%08x%c", l->run, slot, op->number, kind);
     return m->vias == 1 && branch.len >= len && memcmp(branch.at, want, (size_t)len) == 0 && m->cseq == cseq;
 }
@@ -215,7 +250,9 @@ static void on_response(struct load *l, const char *raw, int len)
         return;
     }
     slot = (uint32_t)strtoul(m.call_id.at, NULL, 16);
-    number = l->mode == REGISTER ? m.cseq : (uint32_t)strtoul(m.call_id.at + 9, NULL, 16);
+    number = (uint32_t)strtoul(m.call_id.at + 9, NULL, 16);
+    if (is_registering(l))
+        number = m.cseq - (l->mode == AUTH && slot < l->slots && m.cseq == l->ops[slot].number + 1);
     if (slot >= l->slots || number > l->ops[slot].number) {
         complain(l, "UAC got a response to nothing it sent", raw, len);
         return;
@@ -223,13 +260,18 @@ static void on_response(struct load *l, const char *raw, int len)
     op = &l->ops[slot];
     if (op->state == IDLE || number != op->number) {
         l->repeated++;                              /* of an operation that is over */
+    } else if (l->mode == AUTH && op->state == RINGING && m.cseq == op->number && m.status == 401) {
+        l->repeated++;                              /* the question that was answered already */
     } else if (!is_for(l, slot, &m)) {
         complain(l, "UAC got a response with a wrong Via, branch or CSeq", raw, len);
+    } else if (m.status == 401 && l->mode == AUTH && op->state == ASKED) {
+        op->state = RINGING;
+        send_register(l, slot, &m.challenge);
     } else if (m.status >= 300) {
         if (l->complaints++ < 3)
             fprintf(stderr, "load: refused:\n%.*s\n", len, raw);
         on_refused(l, slot, &m);
-    } else if (l->mode == CALL || l->mode == LOOKUP) {
+    } else if (is_call(l)) {
         if (span_is(m.cseq_method, "INVITE"))
             on_invite_response(l, slot, &m, raw, len);
         else if (op->state == ENDING && m.status == 200)
@@ -237,10 +279,12 @@ static void on_response(struct load *l, const char *raw, int len)
         else
             complain(l, "UAC got an answer to BYE too early", raw, len);
     } else if (m.status == 200) {
-        char contact[64];
-        sprintf(contact, "sip:u%07u@%s:%d>", slot, l->host, l->uas_port);
-        if (l->mode == REGISTER && !span_find(m.contact, contact).len)
+        char contact[80];
+        sprintf(contact, "sip:u%07u@%s:%d%s>", slot, l->host, l->uas_port, l->suffix);
+        if (is_registering(l) && !span_find(m.contact, contact).len)
             complain(l, "200 to REGISTER without the contact", raw, len);
+        if (l->mode == AUTH && op->state == ASKED)
+            complain(l, "200 to REGISTER without having asked for a password", raw, len);
         note_time(l, op);
         finish(l, op, &l->completed);
     }
@@ -248,10 +292,11 @@ static void on_response(struct load *l, const char *raw, int len)
 
 /* ---- UAS -------------------------------------------------------------------------------------------------- */
 
-static void reply(struct load *l, const struct message *m, const char *start_line, int with_body)
+static void reply_from(struct load *l, int on_gateway, const struct message *m, const char *start_line, int with_body)
 {
-    char *text = wire_next(&l->uas), *p = text;
-    char contact[64];
+    struct wire *w = on_gateway ? &l->gateway : &l->uas;
+    char *text = wire_next(w), *p = text;
+    char contact[80];
     p = put(p, start_line, (int)strlen(start_line));
     for (int i = 0; i < m->vias; i++)
         p = put_line(p, "Via: ", m->via[i]);
@@ -267,7 +312,7 @@ static void reply(struct load *l, const struct message *m, const char *start_lin
     p = put(p, "\r\n", 2);
     p = put_line(p, "Call-ID: ", m->call_id);
     p += sprintf(p, "CSeq: %u %.*s\r\n", m->cseq, m->cseq_method.len, m->cseq_method.at);
-    p = put(p, contact, sprintf(contact, "Contact: <sip:s@%s:%d>\r\n", l->host, l->uas_port));
+    p = put(p, contact, sprintf(contact, "Contact: <sip:s@%s:%d%s>\r\n", l->host, l->uas_port, l->suffix));
     if (with_body) {
         p = put(p, MEDIA, (int)sizeof MEDIA - 1);
         p += sprintf(p, "Content-Length: %d\r\n\r\n", (int)sizeof SDP - 1);
@@ -275,7 +320,12 @@ static void reply(struct load *l, const struct message *m, const char *start_lin
     } else {
         p = put(p, "Content-Length: 0\r\n\r\n", 21);
     }
-    wire_commit(&l->uas, (int)(p - text));
+    wire_commit(w, (int)(p - text));
+}
+
+static void reply(struct load *l, const struct message *m, const char *start_line, int with_body)
+{
+    reply_from(l, 0, m, start_line, with_body);
 }
 
 /* Keep an INVITE until its call is answered.  All ring for the same time, so the first to come is the first to go. */
@@ -331,6 +381,8 @@ static void on_request(struct load *l, const char *raw, int len)
             complain(l, "UAS got an INVITE without Record-Route or with another body", raw, len);
             return;
         }
+        if ((l->mode == DISPATCH || l->mode == SILENT) && !op->failed_over)
+            complain(l, "UAS got an INVITE that the failing gateway had not got before", raw, len);
         l->repeated += op->heard;
         if (!op->heard)
             reply(l, &m, "SIP/2.0 180 Ringing\r\n", 0);
@@ -350,6 +402,36 @@ static void on_request(struct load *l, const char *raw, int len)
         reply(l, &m, "SIP/2.0 200 OK\r\n", 0);
     } else {
         complain(l, "UAS got a request that it does not expect", raw, len);
+    }
+}
+
+/* The gateway that fails: it refuses each INVITE (DISPATCH), or says nothing (SILENT). */
+static void on_gateway_request(struct load *l, const char *raw, int len)
+{
+    struct message m;
+    uint32_t slot;
+    struct op *op;
+    if (!read_message(&m, raw, len) || m.status || m.call_id.len < 26) {
+        complain(l, "the gateway got something that is no request", raw, len);
+        return;
+    }
+    slot = (uint32_t)strtoul(m.call_id.at, NULL, 16);
+    if (slot >= l->slots || (uint32_t)strtoul(m.call_id.at + 9, NULL, 16) != l->ops[slot].number) {
+        l->repeated++;
+        return;
+    }
+    op = &l->ops[slot];
+    if (span_is(m.method, "ACK") && l->mode == DISPATCH && m.vias == 1) {
+        l->turned_away_acked++;         /* made by the server itself: RFC 3261 section 17.1.1.3 */
+    } else if (!span_is(m.method, "INVITE") || m.vias != 2 || m.max_forwards != 69) {
+        complain(l, "the gateway got a request that it does not expect, or not forwarded as it should", raw, len);
+    } else {
+        if (l->mode == DISPATCH) {
+            l->repeated += op->failed_over;
+            l->turned_away++;
+            reply_from(l, 1, &m, "SIP/2.0 503 Service Unavailable\r\n", 0);
+        }
+        op->failed_over = 1;
     }
 }
 

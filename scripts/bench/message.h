@@ -1,4 +1,4 @@
-/* Read the parts of a SIP message that the load generator checks.  Nothing is copied: spans point into the datagram. */
+/* Read the parts of a SIP message that the load generator checks.  Nothing is copied: spans point into it. */
 #ifndef BENCH_MESSAGE_H
 #define BENCH_MESSAGE_H
 
@@ -13,7 +13,7 @@ enum { MAX_VIA = 4, MAX_RR = 4 };
 struct message {
     int status;                         /* 0: a request */
     struct span method, uri;            /* of a request */
-    struct span via[MAX_VIA], rr[MAX_RR], from, to, call_id, contact, body;
+    struct span via[MAX_VIA], rr[MAX_RR], from, to, call_id, contact, challenge, body;
     int vias, rrs, routes, max_forwards, content_length;
     unsigned cseq;
     struct span cseq_method;
@@ -75,6 +75,10 @@ static void take_header(struct message *m, const char *name, int len, struct spa
     case 'i':
         if (len == 1)
             m->call_id = value;
+        break;
+    case 'w':
+        if (named(name, len, "WWW-Authenticate", 0))
+            m->challenge = value;
         break;
     case 'm':
         if (named(name, len, "Max-Forwards", 0))

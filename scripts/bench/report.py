@@ -35,7 +35,7 @@ COLUMNS = (
 
 LEGEND = """\
 CPU is user + system of the server's process tree.  us/op: for one operation (a call has 13 messages, options and
-register 2, forward 4); us/msg in: by message received; us/msg: by message received or sent; sys: the kernel's share.
+register 2, forward and register-auth 4, dispatcher 16); us/msg in: by message received; us/msg: by message received or sent; sys: the kernel's share.
 p50..p99: time to the final response with the window full.  lost: no answer in 2 s; rep: repeated by the server; both
 sums over all rounds, the rest medians.  RSS with shared pages counted once.  gen idle: polls of the generator that
 found nothing (near 0 %: the generator, not the server, is the limit).  ratio: us/op over the peer's in the same run.

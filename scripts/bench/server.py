@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from bench.usage import Usage, read_usage
+from bench.usage import Usage, read_usage, tree
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
@@ -31,15 +33,26 @@ class BenchError(Exception):
 
 
 def free_port() -> int:
-    """Find a UDP port on 127.0.0.1 that nobody has."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """Find a port on 127.0.0.1 that nobody has, neither on UDP nor on TCP."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, socket.socket() as stream:
+            sock.bind(("127.0.0.1", 0))
+            port: int = sock.getsockname()[1]
+            try:
+                stream.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def python() -> str:
+    """Name the interpreter that has osip."""
+    own = CHECKOUT / ".venv/bin/python"
+    return str(own if own.exists() else sys.executable)
 
 
 def _osip_command(cfg: Path) -> list[str]:
-    python = CHECKOUT / ".venv/bin/python"
-    return [str(python if python.exists() else sys.executable), "-m", "osip", "start", "-f", str(cfg)]
+    return [python(), "-m", "osip", "start", "-f", str(cfg)]
 
 
 def _kamailio_command(cfg: Path) -> list[str]:
@@ -51,6 +64,19 @@ def _kamailio_command(cfg: Path) -> list[str]:
 COMMANDS = {"osip": _osip_command, "kamailio": _kamailio_command}
 
 
+class Profiler(Protocol):
+    """Watches a server's processes while a load runs."""
+
+    def command(self, usual: list[str]) -> list[str]:
+        """Return the command that starts the server so that it can be watched."""
+
+    def begin(self, pids: list[int]) -> None:
+        """Begin to watch."""
+
+    def end(self, pids: list[int]) -> None:
+        """Stop watching."""
+
+
 @dataclass
 class Server:
     """One running server: its address, its log, the time until its first answer."""
@@ -60,6 +86,17 @@ class Server:
     child: subprocess.Popen[bytes]
     log: Path
     start_seconds: float
+    profiler: Profiler | None = None
+
+    def begin_profile(self) -> None:
+        """Let the profiler look at the load that comes, if there is one."""
+        if self.profiler is not None:
+            self.profiler.begin(tree(self.child.pid))
+
+    def end_profile(self) -> None:
+        """Let the profiler rest."""
+        if self.profiler is not None:
+            self.profiler.end(tree(self.child.pid))
 
     def usage(self) -> Usage:
         """Read CPU and memory of the process tree; a server that died is an error with its last words."""
@@ -84,27 +121,43 @@ class Server:
                 continue
 
 
-def start_server(name: str, workload: str, folder: Path, cores: set[int], patience: float = 15.0) -> Server:
-    """Start a server on its script for a workload, pinned to cores, and wait for its first answer.
+def script_text(name: str, script: str) -> str:
+    """Return a server's script for a workload; `residential` of osip is the one that it ships."""
+    if (name, script) != ("osip", "residential"):
+        return (HERE / f"{name}-{script}.cfg").read_text()
+    port = CFG_SOCKET.rpartition(":")[2]
+    text = (CHECKOUT / "cfg/residential.cfg").read_text()
+    text = text.replace("127.0.0.1:5060", CFG_SOCKET).replace("localhost:5060", f"localhost:{port}")
+    return text.replace('loadmodule "mi_http.so"',
+                        f'loadmodule "mi_http.so"\nmodparam("httpd", "port", {free_port()})\n#')
 
-    `osip*2` is osip with two workers.
+
+def start_server(name: str, script: str, folder: Path, cores: set[int], words: Mapping[str, str] | None = None, *,
+                 profiler: Profiler | None = None, patience: float = 15.0, text: str = "") -> Server:
+    """Start a server on a script, pinned to cores, and wait for its first answer.
+
+    `osip*2` is osip with two workers; `words` stand in the script as `@WORD@`; `text` is a script of its own.
     """
     label = name
     name, _, workers = name.partition("*")
     if name == "kamailio" and not shutil.which("kamailio"):
         raise BenchError("kamailio is not installed: run scripts/install_peers")
-    template = HERE / f"{name}-{workload}.cfg"
     port = free_port()
-    cfg = folder / f"{name}-{workload}-{port}.cfg"
-    text = template.read_text().replace(CFG_SOCKET, f"127.0.0.1:{port}")
+    cfg = folder / f"{name}-{script}-{port}.cfg"
+    text = text or script_text(name, script)
+    for word, value in (words or {}).items():
+        text = text.replace(f"@{word}@", value)
+    text = text.replace(CFG_SOCKET, f"127.0.0.1:{port}").replace(f"localhost:{CFG_SOCKET[-4:]}", f"localhost:{port}")
     cfg.write_text(text.replace("udp_workers=1", f"udp_workers={workers}") if workers else text)
     log = cfg.with_suffix(".log")
     began = time.monotonic()
+    command = COMMANDS[name](cfg)
     with log.open("wb") as sink:
         child = subprocess.Popen(
-            COMMANDS[name](cfg), stdout=sink, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=folder,
-            start_new_session=True, preexec_fn=lambda: os.sched_setaffinity(0, cores))
-    server = Server(label, port, child, log, 0.0)
+            profiler.command(command) if profiler else command, stdout=sink, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, cwd=folder, start_new_session=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores))
+    server = Server(label, port, child, log, 0.0, profiler)
     try:
         _wait_for_answer(server, began + patience)
     except BaseException:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from kit.peer import HOST, free_port
@@ -18,8 +21,10 @@ from kit.server import CHECKOUT
 
 sys.path.insert(0, str(CHECKOUT / "scripts"))
 
-from bench.generator import build_generator  # noqa: E402  (found through the line above)
+from bench.generator import Generator, build_generator  # noqa: E402  (found through the line above)
+from bench.server import BenchError, start_server  # noqa: E402
 from bench.usage import read_usage, tree  # noqa: E402
+from bench.workload import WORKLOADS, Wish, measure, prepare, running  # noqa: E402
 
 pytestmark = [pytest.mark.peer("cc"), pytest.mark.xdist_group("e2e")]
 
@@ -59,9 +64,9 @@ def responder(answers: Answers) -> Iterator[int]:
             thread.join(5)
 
 
-def load(mode: str, port: int, count: int, users: int = 50) -> dict[str, float]:
+def load(mode: str, port: int, count: int, users: int = 50, transport: str = "udp") -> dict[str, float]:
     """Run the generator for a number of operations, eight at once."""
-    words = [mode, HOST, port, free_port(), free_port(), 8, users, 1, 7, 5, count, 0, 0]
+    words = [mode, HOST, port, free_port(), free_port(), 8, users, 1, 7, 5, count, 0, 0, transport, 0]
     done = subprocess.run([build_generator(), *map(str, words)], capture_output=True, timeout=60, check=True)
     return json.loads(done.stdout)
 
@@ -101,6 +106,117 @@ def test_generator_sees_what_is_wrong(name: str) -> None:
     assert counts["completed"] + counts["failed"] + counts["lost"] == count
 
 
+CHALLENGE = b'WWW-Authenticate: Digest realm="r", nonce="n%d", qop="auth", algorithm=MD5\r\n'
+
+
+def ask(number: int, request: bytes, more: bytes = CHALLENGE) -> bytes:
+    """Build a 401."""
+    head = answer(request).replace(b"200 OK", b"401 Unauthorized").replace(b"Content-Length", more + b"Content-Length")
+    return head.replace(b"n%d", b"n%d" % number)
+
+
+def password_is_right(request: bytes) -> bool:
+    """Check credentials as a registrar does, by hashlib."""
+    given = {name: value for name, value in re.findall(r'(\w+)="?([^",\r]*)', request.decode().split("Digest ")[1])}
+    ha1 = hashlib.md5(f"{given['username']}:{given['realm']}:secret".encode()).hexdigest()
+    ha2 = hashlib.md5(f"REGISTER:{given['uri']}".encode()).hexdigest()
+    text = ":".join((ha1, given["nonce"], given["nc"], given["cnonce"], given["qop"], ha2))
+    return hashlib.md5(text.encode()).hexdigest() == given["response"]
+
+
+def test_generator_answers_challenges() -> None:
+    """Each REGISTER is asked for its password, and that is right, under a CSeq that grows."""
+    seen: dict[bytes, list[int]] = {}
+
+    def answers(number: int, request: bytes) -> list[bytes]:
+        call, order = re.search(rb"Call-ID: (\S+)", request), re.search(rb"CSeq: (\d+)", request)
+        assert call and order
+        seen.setdefault(call[1], []).append(int(order[1]))
+        if b"Authorization" not in request:
+            return [ask(number, request)]
+        return [answer(request) if password_is_right(request) else ask(number, request)]
+
+    with responder(answers) as port:
+        counts = load("auth", port, 150)
+    assert {name: counts[name] for name in ("completed", "failed", "lost", "bad", "repeated")} == {
+        "completed": 150, "failed": 0, "lost": 0, "bad": 0, "repeated": 0}
+    assert (counts["sent"], counts["received"]) == (300, 300)
+    assert all(orders == [1, 2, 3, 4, 5, 6] for orders in seen.values()) and len(seen) == 50
+
+
+AUTH_CASES: dict[str, tuple[Answers, dict[str, int]]] = {
+    "never asks": (lambda n, r: [answer(r)], {"bad": 8}),
+    "asks for ever": (lambda n, r: [ask(n, r)], {"completed": 0, "failed": 8}),
+    "asks twice the same": (
+        lambda n, r: [answer(r)] if b"Authorization" in r else [ask(n, r)] * 2,
+        {"completed": 8, "failed": 0, "bad": 0, "repeated": 8}),
+    "a challenge without qop": (lambda n, r: [ask(n, r, b'WWW-Authenticate: Digest realm="r", nonce="n"\r\n')],
+                                {"completed": 0, "bad": 8}),
+    "no challenge": (lambda n, r: [ask(n, r, b"")], {"completed": 0, "bad": 8}),
+}
+
+
+@pytest.mark.parametrize("name", AUTH_CASES)
+def test_generator_sees_a_registrar_that_asks_wrongly(name: str) -> None:
+    answers, expected = AUTH_CASES[name]
+    with responder(answers) as port:
+        counts = load("auth", port, 8)
+    assert {key: counts[key] for key in expected} == expected
+
+
+def test_generator_reads_streams_in_any_pieces() -> None:
+    """Answers come in pieces of seven bytes, or two at once, with keep-alives between them."""
+    with socket.create_server((HOST, 0)) as listener:
+        def run() -> None:
+            sock, _ = listener.accept()
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            text, number = b"", 0
+            with sock:
+                while more := sock.recv(65535):
+                    text += more
+                    *requests, text = text.split(b"\r\n\r\n")
+                    reply = b"\r\n\r\n".join(answer(request + b"\r\n") for request in requests)
+                    number += 1
+                    for at in range(0, len(reply), 7 if number % 3 == 0 else 10_000):
+                        sock.sendall(reply[at:at + (7 if number % 3 == 0 else 10_000)])
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        counts = load("options", listener.getsockname()[1], 200, transport="tcp")
+        thread.join(5)
+    assert {name: counts[name] for name in ("completed", "lost", "bad", "sent", "received")} == {
+        "completed": 200, "lost": 0, "bad": 0, "sent": 200, "received": 200}
+
+
+def test_generator_sees_who_passes_over_the_failing_gateway(tmp_path: Path) -> None:
+    """The set's order turned round: calls work, and the load refuses to call that the same."""
+    generator, work, core = Generator(0), WORKLOADS["dispatcher"], {0}
+    words = prepare(work, tmp_path, generator, 10)
+    gateways = tmp_path / "gateways.list"
+    gateways.write_text("".join(reversed(gateways.read_text().splitlines(keepends=True)))
+                        .replace(" 0 10", " 0 1").replace(" 0 5", " 0 10"))
+    server = start_server("osip", work.script, tmp_path, core, words)
+    try:
+        with pytest.raises(BenchError, match="had not got before"):
+            measure(work, server, generator, Wish(0.3, 10, 4, 0.0, False))
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("name", ["register-auth", "register-auth-db", "dispatcher", "dispatcher-silent",
+                                  "residential", "tcp-call"])
+def test_osip_does_each_operation(name: str, tmp_path: Path) -> None:
+    """Every message right, none lost, and as many as an operation has."""
+    generator, work, wish = Generator(0), WORKLOADS[name], Wish(0.5, 50, 20, 0.0, False)
+    with running(work, name="osip", folder=tmp_path, cores={0}, generator=generator, wish=wish) as server:
+        sample = measure(work, server, generator, wish)[0]
+    assert sample.answer.completed > 10
+    assert sample.answer.lost == sample.answer.repeated == 0
+    each = (sample.answer.sent + sample.answer.received) / sample.answer.completed
+    if name != "dispatcher-silent":                 # repeats depend on when its timers run
+        assert each == work.messages_in + work.messages_out
+
+
 def test_register_numbers_grow() -> None:
     """A user keeps its Call-ID and counts CSeq up, so that a registrar takes each refresh for new."""
     seen: dict[bytes, list[int]] = {}
@@ -135,8 +251,9 @@ def test_usage_sums_the_tree() -> None:
     assert usage.resident > 1_000_000
 
 
-@pytest.mark.peer("kamailio")
-@pytest.mark.parametrize("workload", ["options", "register", "call", "lookup", "forward"])
+@pytest.mark.peer("kamailio", "kamailio-sqlite")
+@pytest.mark.parametrize("workload", ["options", "register", "call", "lookup", "forward", "register-auth",
+                                      "residential", "tcp-call", "dispatcher"])
 def test_figures_add_up(workload: str) -> None:
     """Run each workload on Kamailio for a moment: nothing lost, and the rates fit each other."""
     bench = [sys.executable, CHECKOUT / "scripts/bench.py", workload, "--only", "kamailio", "--repeat", "1",
@@ -144,11 +261,51 @@ def test_figures_add_up(workload: str) -> None:
     done = subprocess.run([str(word) for word in bench], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     for row in json.loads(done.stdout)["rows"]:
+        if row["workload"] == "dispatcher-silent":  # its calls take a second: see test_osip_does_each_operation
+            continue
         assert row["lost"] == row["repeated"] == 0
         assert row["us_operation"] == pytest.approx(row["us_message"] * row["messages_per_operation"], rel=0.05)
         # one core: no more than a second of CPU a second
         assert 0 < row["us_operation"] * row["operations"] < 1.2e6
         assert 0 < row["p50_us"] <= row["p95_us"] <= row["p99_us"] < 2e6
+
+
+@pytest.mark.parametrize("kind", ["python", pytest.param("perf", marks=pytest.mark.skipif(
+    shutil.which("perf") is None, reason="perf is not there (it is optional)"))])
+def test_profile_shows_where_the_time_goes(kind: str) -> None:
+    """A flame graph of a loaded server: a valid picture, whose boxes are functions that a call runs through."""
+    bench = [sys.executable, CHECKOUT / "scripts/bench.py", "call", "--profile", kind, "--seconds", "1"]
+    done = subprocess.run([str(word) for word in bench], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    path = Path(done.stdout.splitlines()[-1])
+    names = [box.attrib["data-name"] for box in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}g")]
+    wanted = ("t_relay", "on_readable", "route (osip-call") if kind == "python" else ("_PyEval_EvalFrameDefault",)
+    assert all(any(word in name for name in names) for word in wanted), names
+    assert re.search(r"^ *[0-9.]+%  \S", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", [
+    "--store memory", "--store sqlite", "--store sqlite --mode write-back",
+    pytest.param("--store sqlite --mode write-back --only kamailio",
+                 marks=pytest.mark.peer("kamailio", "kamailio-sqlite")),
+    pytest.param("--store redis", marks=pytest.mark.peer("redis")),
+    pytest.param("--store postgresql", marks=pytest.mark.peer("postgresql"))])
+def test_stores_keep_all_users(words: str) -> None:
+    """Registered, written, loaded again: nobody is missing."""
+    bench = [sys.executable, CHECKOUT / "scripts/bench.py", "register", *words.split(), "--users", "100", "-o", "json"]
+    done = subprocess.run([str(word) for word in bench], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    row, = json.loads(done.stdout)["rows"]
+    assert (row["users"], row["lost"], row.get("missing", 0)) == (100, 0, 0)
+    assert ("missing" in row) == ("memory" not in words)
+
+
+def test_counts_need_no_second_core() -> None:
+    """`count --where` names functions of osip with their share."""
+    done = subprocess.run([sys.executable, str(CHECKOUT / "scripts/bench.py"), "count", "--where", "options"],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"options: [0-9.]+ instructions an operation\n +[0-9.]+ +[0-9.]+%  \S+ \(\w+\.\w+\)", done.stdout)
 
 
 def test_bench_names_its_mistakes(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.peer import eventually
+from kit.peer import eventually, free_port
 from kit.server import Running, osip_server
 from kit.udp_phone import UdpPhone
 from osip.core.sip.message import parse
@@ -96,3 +96,63 @@ def status(phone: UdpPhone) -> int:
         return 0
     assert answer.call_id == sent.call_id
     return int(answer.status)
+
+
+TRAVERSAL = """
+udp_workers = {workers}
+socket = udp:127.0.0.1:5060
+alias = localhost
+log_level = 2
+loadmodule "proto_udp.so"
+loadmodule "sl.so"
+loadmodule "tm.so"
+loadmodule "signaling.so"
+loadmodule "sipmsgops.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+loadmodule "nat_traversal.so"
+loadmodule "httpd.so"
+loadmodule "mi_http.so"
+modparam("nat_traversal", "keepalive_interval", 1)
+
+route {{
+	if (client_nat_test(3)) {{
+		force_rport();
+		fix_contact();
+		nat_keepalive();
+	}}
+	if (is_method("REGISTER"))
+		save("location");
+	else
+		sl_send_reply(200, "$stat(nat_traversal:keepalive_endpoints)");
+}}
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_keepalives_go_on_after_a_restart(tmp_path: Path, workers: int) -> None:
+    """As long as the registration lasts, in whatever worker it came, also when the server is started anew."""
+    folder = tmp_path / "server"
+    with Natted("one", free_port()) as phone, UdpPhone("other", free_port()) as other:
+        for turn in range(2):
+            with osip_server(TRAVERSAL.format(workers=workers), folder) as server:
+                for each in (phone, other):
+                    each.socket.connect(("127.0.0.1", server.port))
+                if not turn:
+                    phone.register()
+                for _ in range(3):
+                    ping = phone.expect("NOTIFY", 5)
+                    assert ping.ruri == f"sip:127.0.0.1:{phone.port}" and ping.get("Event") == "keep-alive"
+                    phone.reply(ping, 200)
+                eventually(lambda: reason(other) == "1", "every worker to know of it")
+            assert (folder / "keepalive_state").read_text().count("r:one") == 1
+
+
+def reason(phone: UdpPhone) -> str:
+    """Ask whichever worker the Call-ID leads to how many endpoints there are."""
+    found = set()
+    for number in range(6):
+        phone.request("OPTIONS", "sip:localhost", call_id=f"ask-{number}-{next(phone.count)}")
+        phone.socket.settimeout(5)
+        found.add(parse(phone.socket.recv(65535)).reason)           # type: ignore[union-attr]
+    return ",".join(sorted(found))

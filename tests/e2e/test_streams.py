@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from kit.peer import HOST, eventually, free_port, is_bound, sipp
+from kit.peer import HOST, child, eventually, free_port, is_bound, sipp
 from kit.server import CHECKOUT, Running, osip_server
 
 sys.path.insert(0, str(CHECKOUT / "scripts"))
@@ -70,6 +70,55 @@ route {{
         assert (taken.successful, taken.failed) == (CALLS, 0), taken
 
 
+@pytest.mark.peer("sipp")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sipp_calls_over_udp_and_ipv6(tmp_path: Path, workers: int) -> None:
+    """Caller and callee on IPv6; with two workers each call stays in its own."""
+    own, callee_port = free_port(), free_port()
+    script = SCRIPT + f"""udp_workers = {workers}
+socket = udp:[::1]:{own}
+loadmodule "rr.so"
+route {{
+    if ($rU == "bob") {{ record_route(); $du = "sip:[::1]:{callee_port}"; t_relay(); exit; }}
+    if (loose_route()) {{ t_relay(); exit; }}
+    sl_send_reply(200, "OK");
+}}
+"""
+    with osip_server(script, tmp_path / "server"):
+        eventually(lambda: is_bound(own, "::1"), "the IPv6 socket")
+        with sipp(tmp_path, "-sn", "uas", "-rsa", f"[::1]:{own}", host="::1", name="uas", port=callee_port) as callee, \
+                sipp(tmp_path, f"[::1]:{own}", "-sn", "uac", "-s", "bob", "-m", CALLS, "-r", 50, host="::1", name="uac",
+                     port=free_port()) as caller:
+            made = caller.finish(60)
+            assert (made.successful, made.failed) == (CALLS, 0), made
+            taken = callee.quit()
+        assert (taken.successful, taken.failed) == (CALLS, 0), taken
+
+
+def has_sctp() -> bool:
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET, socket.IPPROTO_SCTP).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(has_sctp(), reason="the kernel has SCTP: tests/unit/core/net/test_sctp.py uses it")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sctp_where_the_kernel_has_none(tmp_path: Path, workers: int) -> None:
+    """The start ends with one line that says what is missing and what to do, and nothing is left running."""
+    script = SCRIPT.replace(":5060", f":{free_port()}") + f"udp_workers = {workers}\nsocket = sctp:{HOST}:{free_port()}\n" \
+        'loadmodule "proto_sctp.so"\n' + ANSWER
+    (tmp_path / "test.cfg").write_text(script)
+    argv = [sys.executable, "-m", "osip", "start", "-f", tmp_path / "test.cfg"]
+    with child("osip", argv, tmp_path, {"PYTHONUNBUFFERED": "1"}) as running:
+        assert running.wait(20) != 0
+        said = [line for line in running.lines if "SCTP" in line]
+    assert 1 <= len(said) <= workers, running.lines
+    assert "kernel has no SCTP. Load it (modprobe sctp), or remove the socket" in said[-1]
+    assert "Traceback" not in running.text()
+
+
 def test_twenty_thousand_connects(tmp_path: Path) -> None:
     """Most are refused, all are closed by their makers; memory and log stay small and the rest is served."""
     script = SCRIPT + "tcp_max_connections = 300\n" + ANSWER
@@ -95,6 +144,41 @@ def test_twenty_thousand_connects(tmp_path: Path) -> None:
         served.close()
         assert resident(server) - before < 20 << 20
         assert len(server.child.text().splitlines()) - lines < 30
+
+
+def test_frames_that_claim_two_gigabytes(tmp_path: Path) -> None:
+    """Three hundred WebSockets claim 2 GB each, three hundred more never end a message; each sends a megabyte if it may."""
+    port = free_port()
+    script = SCRIPT + f'socket = ws:{HOST}:{port}\nloadmodule "proto_ws.so"\n' + ANSWER
+    ask = (f"GET / HTTP/1.1\r\nHost: {HOST}:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nOrigin: http://x\r\n"
+           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: sip\r\n\r\n")
+    heads = (b"\x81\xff" + (2 << 30).to_bytes(8, "big"), b"\x01\xff" + (900_000).to_bytes(8, "big"))
+    with osip_server(script, tmp_path / "server") as server:
+        eventually(lambda: is_bound(port), "the WebSocket")
+        before, lines, peak, sockets = resident(server), len(server.child.text().splitlines()), 0, []
+        for number in range(600):
+            sock = socket.create_connection((HOST, port), 10)
+            sockets.append(sock)
+            try:
+                sock.sendall(ask.encode())
+                assert sock.recv(4096).startswith(b"HTTP/1.1 101")
+                sock.sendall(heads[number % 2] + bytes(4))
+                for _ in range(3):
+                    sock.sendall(b"a" * 300_000 + (heads[1] + bytes(4) if number % 2 else b""))
+            except OSError:
+                pass                                            # refused: what else it says is not read
+            if number % 50 == 49:
+                peak = max(peak, resident(server))
+                assert ask_udp(server.port).startswith(b"SIP/2.0 200")
+            if number % 2 and len(sockets) > 40:                # a peer that goes takes what it sent along
+                for old in sockets[:20]:
+                    old.close()
+                del sockets[:20]
+        print(f"grown={(peak - before) >> 10} kB")
+        assert peak - before < 80 << 20
+        assert len(server.child.text().splitlines()) - lines < 30
+        for sock in sockets:
+            sock.close()
 
 
 def test_the_silent_make_room(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from osip.core.run.steer import owner_of
 pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(120)]
 
 WORKERS = 3
+RATE = 500
 SCRIPT = """\
 udp_workers = 3
 log_level = 3
@@ -91,22 +92,25 @@ async def finish(*calls: Call, seconds: float = 10.0) -> None:
 
 
 async def test_killed_under_load(server: Running) -> None:
-    """Kill a worker twice, the second time the leader, at 100 calls a second."""
+    """Kill a worker twice, the second time the leader, at 500 calls a second (OSIP_KILL_SECONDS: for how long)."""
     callers = await Callers.open(server.port)
+    callers.patient = True
     await callers.register()
+    seconds = float(os.environ.get("OSIP_KILL_SECONDS", "6"))
     pids, killed, began = workers(server), {}, time.monotonic()
-    victims = {1.5: 1, 3.5: 0}
-    for number in range(550):
-        due = began + number / 100
+    victims = {seconds * 0.3: 1, seconds * 0.65: 0}
+    for number in range(int(seconds * RATE)):
+        due = began + number / RATE
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         for after in [after for after in victims if time.monotonic() - began > after]:
             victim = victims.pop(after)
             os.kill(pids[victim], signal.SIGKILL)
             killed[victim] = time.monotonic()
         callers.call(f"load-{number}@test")
-    await finish(*list(callers.calls.values())[-100:])
+    await finish(*list(callers.calls.values())[-RATE:])
     failed = [call for call in callers.calls.values() if not call.succeeded]
     owners = {call.id: owner_of(call.id, WORKERS) for call in failed}
+    print(f"calls={len(callers.calls)} failed={len(failed)} repeated={callers.repeated}")
     assert len(killed) == 2 and set(owners.values()) <= {0, 1}, "calls of a worker that lived have failed"
     for call in failed:
         assert call.began < killed[owners[call.id]] + 1.0, f"{call} began after the worker was back"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kit.source import needs_source
 from kit.storm import storm
 from osip.modules.tm import arrival, cancel, response
 from osip.modules.tm.branch import Branch, Cancel
@@ -32,11 +33,13 @@ def faults_of(seeds: int = 150) -> str:
     return str([storm(seed) for seed in range(seeds)])
 
 
+@needs_source
 def test_it_sees_a_second_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(response, "_stray", lambda tm, msg: False)
     assert "more than one" in faults_of(300)
 
 
+@needs_source
 def test_it_sees_an_early_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
     def at_once(branch: Any) -> None:
         if branch.started and branch.state <= PROCEEDING and not branch.cancelling:
@@ -45,6 +48,7 @@ def test_it_sees_an_early_cancel(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "CANCEL before a provisional" in faults_of()
 
 
+@needs_source
 def test_it_sees_a_missing_ack_and_what_is_left_ringing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Branch, "send_ack", lambda branch, msg: None)
     monkeypatch.setattr(cancel, "send_cancel", lambda branch: None)
@@ -52,11 +56,13 @@ def test_it_sees_a_missing_ack_and_what_is_left_ringing(monkeypatch: pytest.Monk
     assert "failures without ACK" in found and "left ringing" in found
 
 
+@needs_source
 def test_it_sees_what_is_not_taken_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Transaction, "reap", lambda tx: None)
     assert "left in servers" in faults_of(5)
 
 
+@needs_source
 def test_it_sees_a_route_that_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(tm: Any, tx: Any) -> None:
         raise RuntimeError("broken")

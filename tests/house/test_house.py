@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted((ROOT / "osip").rglob("*.py"))
 FLOORS = {"core/sip": 0, "core/errors.py": 0, "core/accel.py": 0, "core/_accel": 0, "core/exports": 1, "core/net": 2, "core/store": 2, "core/mi": 2,
           "core/run": 3, "script": 4, "api.py": 3, "modules": 5, "main.py": 6, "cli": 7, "testing": 7, "__main__.py": 7,
-          "__init__.py": 0, "core/__init__.py": 0}
+          "__init__.py": 0, "_compiled.py": 0, "core/__init__.py": 0}
 PURE = {"socket", "asyncio", "time", "os", "logging", "random"}
 
 

@@ -1,12 +1,12 @@
 """Call the language's own words without a script: an environment with their instances, and contexts over messages."""
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 from osip.api import Ctx, Env, LocalSocket, Route, Source, Value, parse
 from osip.core.exports.registry import Registry
 from osip.core.run.bus import LocalBus
+from osip.core.run.dispatch import Dispatch
 from osip.core.run.events import Events
 from osip.core.run.stats import Stats
 from osip.script.builtins import BUILTINS
@@ -67,7 +67,7 @@ class Words:
         self.env = Env(registry=self.registry)
         self.env.bus = LocalBus()
         self.env.events, self.env.stats = Events(self.env), Stats()
-        self.env.dispatch = SimpleNamespace(number=0)           # type: ignore[assignment]
+        self.env.dispatch = Dispatch(self.env, self.registry)
         self.sent: list[tuple[bytes, Any]] = []
         self.env.send = lambda data, dest: not self.sent.append((data, dest))
         self.env.is_myself = lambda host, port=0, proto="": host == "10.0.0.1" and port in (0, 5060)

@@ -1,4 +1,4 @@
-"""Many small calls through a server from one loop, each counted by its Call-ID; nobody retransmits."""
+"""Many small calls through a server from one loop, each counted by its Call-ID; nobody retransmits unless told to."""
 from __future__ import annotations
 
 import asyncio
@@ -43,7 +43,11 @@ class Call:
 
 
 class Callers(asyncio.DatagramProtocol):
-    """Caller and callee on one socket; `user` is registered by `register`."""
+    """Caller and callee on one socket; `user` is registered by `register`.
+
+    With `patient` an INVITE or BYE that nobody answers, and a 200 that nobody acknowledges, is sent again after 0.5, 1.5
+    and 3.5 seconds (RFC 3261 sections 17.1 and 13.3.1.4), and a final answer that is repeated counts once.
+    """
 
     def __init__(self, server: int, user: str = "bob") -> None:
         self.server, self.user = ("127.0.0.1", server), user
@@ -51,6 +55,8 @@ class Callers(asyncio.DatagramProtocol):
         self.port = 0
         self._registered = asyncio.Event()
         self._count = 0
+        self.patient, self.repeated = False, 0
+        self._waiting: set[tuple[str, str]] = set()     # (method, Call-ID) that nobody answered yet
 
     @classmethod
     async def open(cls, server: int) -> Callers:
@@ -82,11 +88,21 @@ class Callers(asyncio.DatagramProtocol):
 
     def _send(self, method: str, uri: str, call_id: str, cseq: int, to: str, more: str = "") -> None:
         self._count += 1
-        self.transport.sendto(
+        data = (
             f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{self.port};branch=z9hG4bK{self.port}x{self._count}\r\n"
             f"Max-Forwards: 70\r\nFrom: <sip:alice@127.0.0.1>;tag=a\r\nTo: {to}\r\nCall-ID: {call_id}\r\n"
             f"CSeq: {cseq} {method}\r\nContact: <sip:{self.user}@127.0.0.1:{self.port}>\r\n{more}"
-            "Content-Length: 0\r\n\r\n".encode(), self.server)
+            "Content-Length: 0\r\n\r\n").encode()
+        self.transport.sendto(data, self.server)
+        if self.patient and method != "ACK":
+            self._waiting.add((method, call_id))
+            asyncio.get_running_loop().call_later(0.5, self._again, data, (method, call_id), 1.0)
+
+    def _again(self, data: bytes, key: tuple[str, str], pause: float) -> None:
+        if key in self._waiting and pause < 8:
+            self.repeated += 1
+            self.transport.sendto(data, self.server)
+            asyncio.get_running_loop().call_later(pause, self._again, data, key, 2 * pause)
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Answer requests, go on with calls."""
@@ -96,8 +112,9 @@ class Callers(asyncio.DatagramProtocol):
         status, method, call_id = data[8:11].decode(), header(data, "CSeq").split()[1], header(data, "Call-ID")
         if method == "REGISTER":
             self._registered.set()
+        self._waiting.discard((method, call_id))
         call = self.calls.get(call_id)
-        if call is None or status.startswith("1"):
+        if call is None or status.startswith("1") or self.patient and f"{method} {status}" in call.finals:
             return
         call.finals.append(f"{method} {status}")
         if method == "INVITE" and status == "200":
@@ -108,9 +125,16 @@ class Callers(asyncio.DatagramProtocol):
 
     def _on_request(self, raw: bytes) -> None:
         method = raw.split(b" ", 1)[0]
+        key = "ACK", header(raw, "Call-ID")
         if method == b"INVITE":
             contact = f"Contact: <sip:{self.user}@127.0.0.1:{self.port}>\r\n".encode()
+            taken = answer(raw, "200 OK", contact)
             self.transport.sendto(answer(raw, "180 Ringing", contact), self.server)
-            self.transport.sendto(answer(raw, "200 OK", contact), self.server)
-        elif method != b"ACK":
+            self.transport.sendto(taken, self.server)
+            if self.patient:
+                self._waiting.add(key)
+                asyncio.get_running_loop().call_later(0.5, self._again, taken, key, 1.0)
+        elif method == b"ACK":
+            self._waiting.discard(key)
+        else:
             self.transport.sendto(answer(raw, "200 OK"), self.server)

@@ -10,7 +10,7 @@ class FakeClock:
     def __init__(self, env: Any, now: float = 1000.0) -> None:
         self.env, self.now = env, now
         env.now = now
-        env.timers.__init__(now)
+        env.timers.reset(now)
 
     def advance(self, seconds: float, step: float = 0.1) -> None:
         """Let time pass."""

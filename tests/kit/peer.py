@@ -31,6 +31,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "sipp": ("sipp",),
     "baresip": ("baresip",),
     "kamailio": ("kamailio",),
+    "kamailio-sqlite": ("/usr/lib/*/kamailio/modules/db_sqlite.so",),
     "redis": ("redis-server",),
     "rabbitmq": ("rabbitmq-server",),
     "memcached": ("memcached",),
@@ -40,7 +41,11 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "postgresql": ("pg_ctl", "/usr/lib/postgresql/*/bin/pg_ctl"),
     "mariadb": ("mariadbd", "/usr/sbin/mariadbd"),
     "tshark": ("tshark",),
+    "sngrep": ("sngrep",),
     "cc": ("cc", "gcc", "clang"),
+    "zsh": ("zsh",),
+    "fish": ("fish",),
+    "opensips-cli": (f"{Path(__file__).resolve().parents[2]}/.peers/opensips-cli/bin/opensips-cli", "opensips-cli"),
 }
 """What a peer's name means: any of these programs, by name or by pattern of its path."""
 

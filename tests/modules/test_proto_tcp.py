@@ -28,7 +28,7 @@ class Side:
                  **settings: Any) -> None:
         self.env = Env()
         self.env.stats = Stats()
-        self.env.timers.__init__(time.monotonic())          # type: ignore[misc]
+        self.env.timers.reset(time.monotonic())
         for name, value in settings.items():
             self.env.config.set(name, value)
         module = ProtoTcp()
@@ -203,15 +203,82 @@ def test_too_many_connections_are_refused(loop: str) -> None:
     run(loop, work())
 
 
-def test_keepalive_options_reach_accepted_and_made_connections() -> None:
+TCP = socket.IPPROTO_TCP
+
+
+@pytest.mark.parametrize(("settings", "expected"), [
+    ({}, {(socket.SOL_SOCKET, socket.SO_KEEPALIVE): 1}),
+    ({"tcp_keepalive": 0, "tcp_keepidle": 33}, {(socket.SOL_SOCKET, socket.SO_KEEPALIVE): 0}),
+    ({"tcp_keepidle": 33}, {(TCP, socket.TCP_KEEPIDLE): 33}), ({"tcp_keepinterval": 7}, {(TCP, socket.TCP_KEEPINTVL): 7}),
+    ({"tcp_keepcount": 4}, {(TCP, socket.TCP_KEEPCNT): 4}),
+    ({"tos": "0xb8"}, {(socket.IPPROTO_IP, socket.IP_TOS): 0xb8})])
+@pytest.mark.parametrize("loop", LOOPS)
+def test_socket_options_reach_accepted_and_made_connections(loop: str, settings: dict[str, Any],
+                                                            expected: dict[tuple[int, int], int]) -> None:
     async def work() -> None:
-        side = Side(tcp_keepidle=33)
-        sock = side.transport._client_socket(side.local)
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 33
-        sock.close()
-        side.transport.close()
-    run("asyncio", work())
+        server, client = Side(**settings), Side(**settings)
+        assert client.transport.send(message(), server.dest)
+        await server.until(lambda: server.got)
+        for side in (server, client):
+            [conn] = side.transport.connections
+            sock = conn.stream.get_extra_info("socket")
+            assert {key: sock.getsockopt(*key) for key in expected} == expected
+            side.transport.close()
+    run(loop, work())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_message_has_its_time(loop: str) -> None:
+    """tcp_max_msg_time: one byte after the other does not prolong it; a whole message in time does no harm."""
+    async def work() -> None:
+        server = Side(tcp_max_msg_time=1)
+        reader, slow = await asyncio.open_connection("127.0.0.1", server.local.port)
+        _, good = await asyncio.open_connection("127.0.0.1", server.local.port)
+        began, sent = time.monotonic(), 0
+        async with asyncio.timeout(8):
+            while True:
+                slow.write(message()[sent:][:1] if sent < 20 else b"x")
+                good.write(message(sent))
+                try:
+                    assert await asyncio.wait_for(reader.read(1), 0.05) == b""
+                    break
+                except TimeoutError:
+                    sent += 1
+                    server.env.timers.run(time.monotonic())
+                except ConnectionError:                 # it was closed with a byte of ours unread
+                    break
+        assert 0.9 < time.monotonic() - began < 6 and server.transport.connections.faults == 1
+        assert len(server.transport.connections) == 1 and len(server.got) >= sent > 5
+        for writer in (slow, good):
+            writer.close()
+        server.transport.close()
+    run(loop, work())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_idle_connection_has_its_time(loop: str) -> None:
+    """tcp_connection_lifetime, from the last message on."""
+    async def work() -> None:
+        server = Side(tcp_connection_lifetime=1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.local.port)
+        began = time.monotonic()
+        while time.monotonic() - began < 1.5:
+            writer.write(message())
+            server.env.timers.run(time.monotonic())
+            await asyncio.sleep(0.05)               # traffic is what is under test
+        assert len(server.transport.connections) == 1
+        async with asyncio.timeout(8):
+            while True:
+                server.env.timers.run(time.monotonic())
+                try:
+                    assert await asyncio.wait_for(reader.read(1), 0.05) == b""
+                    break
+                except TimeoutError:
+                    continue
+        assert len(server.transport.connections) == 0 and server.transport.connections.faults == 0
+        writer.close()
+        server.transport.close()
+    run(loop, work())
 
 
 @pytest.mark.parametrize("host", ["name.invalid", "::1"])

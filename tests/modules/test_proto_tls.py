@@ -35,7 +35,7 @@ class Side:
                  settings: dict[str, Any] | None = None, **domains: Any) -> None:
         self.env = Env()
         self.env.stats = Stats()
-        self.env.timers.__init__(time.monotonic())          # type: ignore[misc]
+        self.env.timers.reset(time.monotonic())
         self.env.config.set("tcp_connect_timeout", 3000)
         for name, value in (settings or {}).items():
             self.env.config.set(name, value)

@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kit.playbook import make_worker
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -25,7 +27,7 @@ class Side:
                  **settings: Any) -> None:
         self.env = Env()
         self.env.stats = Stats()
-        self.env.timers.__init__(time.monotonic())          # type: ignore[misc]
+        self.env.timers.reset(time.monotonic())
         for name, value in settings.items():
             self.env.config.set(name, value)
         module = ProtoWs()
@@ -63,10 +65,14 @@ class Side:
         return f"ws://127.0.0.1:{self.local.port}{path}"
 
 
-def test_tracing_is_off() -> None:
-    assert ProtoWs().mi_trace() == ProtoWs().mi_trace("off") == {"State": "off"}
-    with pytest.raises(MIError):
-        ProtoWs().mi_trace("on")
+def test_tracing_needs_a_running_server_and_a_destination() -> None:
+    module = ProtoWs()
+    with pytest.raises(MIError, match="not started"):
+        module.mi_trace()
+    module.tap(make_worker(())[0].env, SimpleNamespace(connections=SimpleNamespace()))
+    assert module.mi_trace() == {"State": "off"}
+    with pytest.raises(MIError, match="No destination"):
+        module.mi_trace("on")
 
 
 async def test_a_client_is_served() -> None:

@@ -5,9 +5,11 @@ import asyncio
 import ssl
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kit.playbook import make_worker
 from kit.certificates import Authority
 from websockets.asyncio.client import connect
 
@@ -27,7 +29,7 @@ class Side:
     def __init__(self, authority: Authority, echo: bool = False, **params: Any) -> None:
         self.env = Env()
         self.env.stats = Stats()
-        self.env.timers.__init__(time.monotonic())          # type: ignore[misc]
+        self.env.timers.reset(time.monotonic())
         self.env.config.set("tcp_connect_timeout", 3000)
         files = authority.issue("server", hosts=("127.0.0.1",))
         domains = TlsMgm()
@@ -120,7 +122,11 @@ async def test_two_servers_connect_to_each_other(authority: Authority) -> None:
     far.transport.close()
 
 
-def test_tracing_is_off() -> None:
-    assert ProtoWss().mi_trace() == ProtoWss().mi_trace("off") == {"State": "off"}
-    with pytest.raises(MIError):
-        ProtoWss().mi_trace("on")
+def test_tracing_needs_a_running_server_and_a_destination() -> None:
+    module = ProtoWss()
+    with pytest.raises(MIError, match="not started"):
+        module.mi_trace()
+    module.tap(make_worker(())[0].env, SimpleNamespace(connections=SimpleNamespace()))
+    assert module.mi_trace() == {"State": "off"}
+    with pytest.raises(MIError, match="No destination"):
+        module.mi_trace("on")

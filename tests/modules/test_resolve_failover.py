@@ -7,9 +7,11 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from kit import message
 from kit.names import NameServer, name_server
 from kit.script import ScriptBook
 
+from osip.core.net.endpoint import LocalSocket
 from osip.core.net.resolve import Resolver
 from osip.core.run.config import Config
 
@@ -183,4 +185,75 @@ async def test_forget_forgets_everywhere() -> None:
         server.put("g.example A 192.0.2.2")
         resolver.forget()
         assert [hop.host for hop in await resolver.ask("sip:g.example:5060")] == ["192.0.2.2"]
+        await resolver.close()
+
+
+@pytest.mark.parametrize("status,final", [(503, 200), (500, 500), (404, 404), (603, 603)])
+async def test_a_503_leads_to_the_next_target_and_nothing_else_does(status: int, final: int) -> None:
+    """RFC 3263 section 4.3: by a CANCEL-less new branch; what other answers mean is not for the next server to say."""
+    async with name_server(PAIR) as server:
+        book = ScriptBook('route { $ru = "sip:bob@p.example;transport=udp"; t_relay(); }')
+        resolver = resolver_for(server, lambda: book.env.now)
+        book.env.resolve, book.env.resolve_wait = resolver.now, resolver.ask
+        book.recv("INVITE")
+        await settle(book, 2)
+        book.sent(100).sent("INVITE", "bob").check(lambda m: m.get("Via"))
+        first = book.got.via1_branch
+        book.answer("bob", status).sent("ACK", "bob")
+        if final == 200:
+            book.sent("INVITE", "carol").check(lambda m: m.via1_branch != first)
+            book.answer("carol", 200)
+        book.sent(final).quiet()
+        await resolver.close()
+
+
+async def test_all_targets_dead_is_one_answer() -> None:
+    async with name_server(PAIR) as server:
+        book = ScriptBook('route { $ru = "sip:bob@p.example;transport=udp"; t_relay(); }')
+        resolver = resolver_for(server, lambda: book.env.now)
+        book.env.resolve, book.env.resolve_wait = resolver.now, resolver.ask
+        book.recv("INVITE")
+        await settle(book, 2)
+        book.sent(100).sent("INVITE", "bob").answer("bob", 503).sent("ACK", "bob").sent("INVITE", "carol")
+        book.answer("carol", 503).sent("ACK", "carol").sent(500).quiet()
+        assert len(server.asked) == 3, server.asked
+        await resolver.close()
+
+
+async def test_the_other_family_of_a_host_is_tried() -> None:
+    """RFC 7984 section 4: a host with both families, one of which does not get through."""
+    zone = """_sip._udp.p.example SRV 10 0 5060 one.p.example.
+one.p.example A 10.0.0.2
+one.p.example AAAA 2001:db8::2
+"""
+    async with name_server(zone) as server:
+        sockets = [LocalSocket("udp", "10.0.0.9", 5060), LocalSocket("udp", "2001:db8::9", 5060)]
+        book = ScriptBook('route { $ru = "sip:bob@p.example;transport=udp"; t_relay(); }', sockets=sockets)
+        resolver = resolver_for(server, lambda: book.env.now, dns_try_ipv6=1)
+        book.env.resolve, book.env.resolve_wait = resolver.now, resolver.ask
+        book.net.down.add("10.0.0.2:5060")
+        book.recv("OPTIONS")
+        await settle(book, 1)
+        [(where, data)] = book.net.log
+        assert where == "2001:db8::2:5060" and b"Via: SIP/2.0/UDP [2001:db8::9]:5060;" in data
+        await resolver.close()
+
+
+async def test_a_response_by_the_records_of_its_via() -> None:
+    """RFC 3263 section 5: SRV of the Via's protocol when it has no port, address records when it has one."""
+    async with name_server(PAIR + "p.example A 10.0.0.4\n") as server:
+        book = ScriptBook("route { exit; }")
+        resolver = resolver_for(server, lambda: book.env.now)
+        book.env.resolve, book.env.resolve_wait = resolver.now, resolver.ask
+        for number, (sent_by, expected) in enumerate((
+                ("p.example", "10.0.0.2:5060"), ("p.example:5070", "10.0.0.4:5070"), ("p.example", "10.0.0.3:5060"))):
+            if number == 2:
+                book.net.down.add("10.0.0.2:5060")
+            asked = message.request(via=sent_by).replace(
+                b"Via:", b"Via: SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bKours\r\nVia:", 1)
+            book.net.log.clear()
+            book.feed(message.response(asked, 200), "bob")
+            await settle(book, 1)
+            assert [where for where, _ in book.net.log] == [expected]
+        assert "udp SRV _sip._udp.p.example" in server.asked and not [one for one in server.asked if "NAPTR" in one]
         await resolver.close()

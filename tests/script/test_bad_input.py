@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from kit.script import ScriptBook
+
 from osip.core.run.config import Config
 from osip.main import new_registry
 from osip.script.boot import compile_script
@@ -29,6 +29,12 @@ def cycle(path: Path) -> None:
     Path(f"{path}.2").write_text(f'include_file "{path}"\n')
 
 
+def bomb(path: Path) -> None:
+    for level in range(30):
+        further = f'include_file "{path.name}.{level + 1}"\n' * 2
+        Path(f"{path}.{level}" if level else path).write_text(further if level < 29 else "# the end\n")
+
+
 def text(body: str) -> Callable[[Path], None]:
     return lambda path: path.write_text(HEAD + body) and None
 
@@ -44,6 +50,14 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "long line of blocks": (text("route { " + "if (1) { " * (MEGABYTE // 9) + " }\n"), "E025"),
     "open string": (text('route {\nxlog("' + "x" * MEGABYTE + ");\nexit;\n}\n"), "E004"),
     "open comment": (text("route { exit; }\n/*" + "x" * MEGABYTE), "E004"),
+    "long line of variables in variables": (text('route { xlog("' + "$(avp(" * (MEGABYTE // 6) + '"); }\n'), "E010"),
+    "deep variable": (text('route { $var(x) = ' + "$(avp(" * 3000 + "a" + "))" * 3000 + "; }\n"), "E025"),
+    "long chain of transformations": (text('route { xlog("$(rm' + "{s.trim}" * 100000 + ')"); }\n'), "E025"),
+    "long number": (text("route { $var(x) = " + "9" * MEGABYTE + "; }\n"), "E007"),
+    "deep expression": (text('route { if ($rm =~ "' + "(" * 300000 + '") exit; }\n'), "E403"),
+    "deep pattern of modules": (text('modparam("' + "(" * 300000 + '", "x", 1)\nroute { exit; }\n'), "E306"),
+    "endless device": (lambda path: path.symlink_to("/dev/zero"), "E024"),
+    "includes without end": (bomb, "E020"),
     "long name": (text("route { " + "x" * MEGABYTE + "(); }\n"), "E101"),
 }
 
@@ -61,9 +75,10 @@ def test_one_clear_diagnostic(what: str, tmp_path: Path) -> None:
     assert "bad.cfg" in shown and shown.count("error[") == 1 and max(map(len, shown.splitlines())) < 1000
 
 
-def test_a_long_line_that_is_right_is_right(tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ["x" * MEGABYTE, "$rm " * (MEGABYTE // 20), "$$ " * (MEGABYTE // 3)])
+def test_a_long_line_that_is_right_is_right(line: str, tmp_path: Path) -> None:
     path = tmp_path / "long.cfg"
-    text('route { xlog("' + "x" * MEGABYTE + '"); }\n')(path)
+    text(f'route {{ xlog("{line}"); }}\n')(path)
     assert compile_script(path, new_registry(), Config()).diagnostics == []
 
 

@@ -8,8 +8,24 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from osip.core.exports.spec import (Column, EventSpec, FunctionSpec, Hook, HookSpec, MiSpec, NeedSpec, ParamSpec,
-                                    PvarSpec, Scope, StatKind, StatSpec, TableSpec, TimerSpec, TransformSpec)
+from osip.core.exports.spec import (
+    Column,
+    EventSpec,
+    FunctionSpec,
+    Hook,
+    HookSpec,
+    MiSpec,
+    NeedSpec,
+    ParamSpec,
+    PvarSpec,
+    Role,
+    Scope,
+    StatKind,
+    StatSpec,
+    TableSpec,
+    TimerSpec,
+    TransformSpec,
+)
 from osip.core.exports.types import Route, args_of
 
 
@@ -117,14 +133,15 @@ class PvarSetter(_Marked):
 
 
 def pvar(name: str, *, type: str = "s", key: str = "", key_parse: Callable[[str], Any] | None = None,
-         index: bool = False, aliases: tuple[str, ...] = (), nullable: bool = True) -> Any:
+         index: bool = False, aliases: tuple[str, ...] = (), nullable: bool = True, ask: str = "") -> Any:
     """Export a pseudo-variable: a method `(self, ctx, [key], [index])` returning str, int or None.
 
     `key` is "optional" or "required" when `$name(key)` is meant; `key_parse` converts a key, once when constant. With
-    `index` the method gets None, an int, "*" (or, when assigning, "append").
+    `index` the method gets None, an int, "*" (or, when assigning, "append"). `ask` names a method of the same parameters
+    that gives a coroutine, or 1 when there is nothing to wait for; it is awaited before a statement that reads the variable.
     """
     return lambda func: PvarDecl(func, name, type=type, key=key, key_parse=key_parse, index=index, aliases=aliases,
-                                 nullable=nullable)
+                                 nullable=nullable, ask=ask)
 
 
 class TransformDecl(Declaration):
@@ -172,15 +189,17 @@ def _recipes(args: tuple[Any, ...]) -> tuple[tuple[str, ...], ...]:
 
 
 def mi(name: str = "", *, aliases: tuple[str, ...] = (), group: str = "", scope: Scope = Scope.ANY,
-       recipes: tuple[tuple[str, ...], ...] = (), named_only: bool = False, combine: str = "join") -> Any:
+       recipes: tuple[tuple[str, ...], ...] = (), named_only: bool = False, combine: str = "join",
+       role: Role | None = None) -> Any:
     """Export a management command `group:name` (group defaults to the module) and its old flat names.
 
     The method takes typed parameters and returns JSON-ready data (None means "OK"); it may be `async def`; it raises
     `MIError`. `recipes` lists the allowed parameter-name lists; by default all mandatory plus leading optional ones.
-    `scope` says in which workers it runs; what several answer is joined, with `combine="sum"` numbers are added.
+    `scope` says in which workers it runs; what several answer is joined, with `combine="sum"` numbers are added. `role`
+    says who may call it; without, only looking commands that core/mi/access.py knows are open to everybody.
     """
     return lambda func: MiDecl(func, name, aliases=aliases, group=group, scope=scope, recipes=recipes,
-                               named_only=named_only, combine=combine)
+                               named_only=named_only, combine=combine, role=role)
 
 
 class EventDecl(Declaration):

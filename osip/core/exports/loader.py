@@ -16,7 +16,7 @@ from osip.core.exports.spec import API
 BUILT_IN = "osip.modules"
 NO_MODULE = "no module"
 SUCCESSORS = {"siptrace": "tracer", "mi_json": "mi_http", "mi_xmlrpc_ng": "mi_xmlrpc", "event_jsonrpc": "event_stream",
-              "rabbitmq": "event_rabbitmq", "tlsops": "tls_mgm"}
+              "rabbitmq": "event_rabbitmq", "tlsops": "tls_mgm", "uri_db": "uri"}
 """Names that modules had in older OpenSIPS, and who does their work now."""
 
 

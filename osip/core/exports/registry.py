@@ -9,7 +9,15 @@ from typing import Any
 
 from osip.core.errors import ModuleError
 from osip.core.exports.module import Module
-from osip.core.exports.spec import FunctionSpec, MiSpec, ParamSpec, PvarSpec, Spec, TransformSpec
+from osip.core.exports.spec import (
+    FunctionSpec,
+    MiSpec,
+    ParamSpec,
+    PvarSpec,
+    Spec,
+    TransformSpec,
+)
+from osip.core.exports.types import compile_pattern
 
 
 class Registry:
@@ -84,7 +92,7 @@ class Registry:
     def match_modules(self, pattern: str) -> list[Spec]:
         """Return the loaded modules whose whole name matches the regular expression of a `modparam`."""
         try:
-            found = re.compile(pattern)
+            found = compile_pattern(pattern)
         except re.error:
             return []
         return [self.classes[name].spec for name in self.loaded if found.fullmatch(name)]

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum, StrEnum
+from enum import Enum, IntEnum, StrEnum
 from typing import Any
 
 from osip.core.exports.types import Arg, Route
@@ -18,6 +18,13 @@ class Scope(Enum):
     EACH = "each"           # all workers, results gathered
     LEADER = "leader"       # worker 0 only
     OWNER = "owner"         # the worker that has what is asked for: all are asked, one answers without an error
+
+
+class Role(IntEnum):
+    """What a caller of management commands may do; each role may do what those below it may."""
+    READ = 1                # look
+    OPERATE = 2             # change what the server knows: contacts, states, levels
+    ADMIN = 3               # change what the server is: script, certificates, its end
 
 
 class Hook(StrEnum):
@@ -91,6 +98,7 @@ class PvarSpec:
     doc: str
     aliases: tuple[str, ...] = ()
     nullable: bool = True           # may `= null` be assigned
+    ask: str = ""                   # the method that is awaited before a statement that reads it
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,7 @@ class MiSpec:
     aliases: tuple[str, ...] = ()
     named_only: bool = False
     combine: str = "join"           # how the answers of Scope.EACH become one: join, or sum (numbers are added)
+    role: Role | None = None        # what its caller must be; None: as core/mi/access.py says
 
     @property
     def canonical(self) -> str:

@@ -105,7 +105,15 @@ class Arg:
 def regex(text: str) -> re.Pattern[str]:
     """Compile a function's `re` argument: POSIX extended as near as Python has it, ignoring case, `.` and brackets do
     not cross line ends, `^` and `$` match at them (dsl.md section 7)."""
-    return re.compile(one_line(posix(text)), re.IGNORECASE | re.MULTILINE)
+    return compile_pattern(one_line(posix(text)), re.IGNORECASE | re.MULTILINE)
+
+
+def compile_pattern(text: str, flags: int = 0) -> re.Pattern[str]:
+    """Compile a pattern; what is too large or nested too deep for that is an `re.error` like any other fault."""
+    try:
+        return re.compile(text, flags)
+    except (RecursionError, OverflowError) as error:
+        raise re.error(f"too large ({error})", text[:80]) from None
 
 
 _CLASSES = {"alpha": "a-zA-Z", "digit": "0-9", "alnum": "a-zA-Z0-9", "upper": "A-Z", "lower": "a-z", "space": r"\s",

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Awaitable
 from typing import Any
 
@@ -9,6 +10,9 @@ from osip.core.errors import MIError
 from osip.core.exports.module import Module
 from osip.core.exports.registry import Registry
 from osip.core.exports.spec import MiSpec
+from osip.core.mi import access
+from osip.core.mi.access import LOCAL, Caller
+from osip.core.mi.audit import Audit, redacted
 
 NOT_FOUND, BAD_PARAMS, SERVER_ERROR, AMBIGUOUS = -32601, -32602, -32000, -32001
 
@@ -21,6 +25,7 @@ class Commands:
         self._targets: dict[str, Module] = {}
         self._old: dict[str, str] = {}
         self._bare: dict[str, list[str]] = {}
+        self.audit = Audit()
         for instance in registry.instances.values():
             for spec in instance.spec.mi:
                 self._add(spec, instance)
@@ -36,6 +41,10 @@ class Commands:
     def names(self, prefix: str = "") -> list[str]:
         """Return the canonical names, those that start with `prefix`."""
         return sorted(name for name in self.specs if name.startswith(prefix))
+
+    def spellings(self, prefix: str = "") -> list[str]:
+        """Return canonical and old names, those that start with `prefix`: what tools complete and check."""
+        return sorted(name for name in {*self.specs, *self._old} if name.startswith(prefix))
 
     def find(self, name: str) -> MiSpec:
         """Return the command meant by any accepted spelling; MIError when none or several are."""
@@ -57,6 +66,32 @@ class Commands:
         if inspect.isawaitable(result):
             return _finish(result)
         return "OK" if result is None else result
+
+
+    async def perform(self, name: str, params: Any = None, caller: Caller = LOCAL) -> Any:
+        """Run a command for somebody: look whether he may, write it down, leave of the result what he may see."""
+        params = params if params is not None else []
+        spec: MiSpec | None = None
+        given: dict[str, Any] = params if isinstance(params, dict) else {}
+        try:
+            spec = self.find(name)
+            given = bind(spec, params)
+            access.check(spec, given, caller)
+        except MIError as error:
+            self.audit.refused(caller, spec.canonical if spec else name, redacted(spec, given), str(error.code))
+            raise
+        began, outcome = time.perf_counter(), "failed"
+        try:
+            result = self.run(spec.canonical, params)
+            if inspect.isawaitable(result):
+                result = await result
+            outcome = "ok"
+        except MIError as error:
+            outcome = str(error.code)
+            raise
+        finally:
+            self.audit.done(caller, spec, given, outcome, time.perf_counter() - began)
+        return access.visible(spec, result, caller)
 
 
 async def _finish(result: Awaitable[Any]) -> Any:

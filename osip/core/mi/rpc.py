@@ -1,7 +1,6 @@
 """Speak JSON-RPC 2.0: request bytes in, answer bytes out. Transports (HTTP, FIFO, datagram) are adapters around it."""
 from __future__ import annotations
 
-import inspect
 import json
 import logging
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import orjson
 
 from osip.core.errors import MIError, OsipError
+from osip.core.mi.access import LOCAL, Caller
 from osip.core.mi.commands import SERVER_ERROR, Commands
 
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
@@ -17,7 +17,7 @@ MAX_BATCH = 100
 _log = logging.getLogger("osip.mi")
 
 
-async def answer(commands: Commands, body: bytes, pretty: bool = False) -> bytes | None:
+async def answer(commands: Commands, body: bytes, pretty: bool = False, caller: Caller = LOCAL) -> bytes | None:
     """Run the request or batch in `body`; None when there is nothing to answer (notifications)."""
     try:
         request = orjson.loads(body)
@@ -27,23 +27,21 @@ async def answer(commands: Commands, body: bytes, pretty: bool = False) -> bytes
         if not request or len(request) > MAX_BATCH:
             return encode(_error(None, INVALID_REQUEST, "Invalid Request", f"a batch has 1 to {MAX_BATCH} requests"),
                           pretty)
-        answers = [reply for reply in [await _one(commands, item) for item in request] if reply is not None]
+        answers = [reply for reply in [await _one(commands, item, caller) for item in request] if reply is not None]
         return encode(answers, pretty) if answers else None
-    reply = await _one(commands, request)
+    reply = await _one(commands, request, caller)
     return encode(reply, pretty) if reply is not None else None
 
 
-async def _one(commands: Commands, request: Any) -> dict[str, Any] | None:
-    if not isinstance(request, dict) or not isinstance(request.get("method"), str) \
-            or not isinstance(request.get("params", []), (list, dict)) or request.get("jsonrpc") != "2.0":
+async def _one(commands: Commands, request: Any, caller: Caller) -> dict[str, Any] | None:
+    fault = _fault(request)
+    if fault:
         ident = request.get("id") if isinstance(request, dict) else None
-        return _error(ident, INVALID_REQUEST, "Invalid Request")
+        return _error(ident if _is_id(ident) else None, INVALID_REQUEST, "Invalid Request", fault)
     silent = "id" not in request
     ident = request.get("id")
     try:
-        result = commands.run(request["method"], request.get("params"))
-        if inspect.isawaitable(result):
-            result = await result
+        result = await commands.perform(request["method"], request.get("params"), caller)
     except MIError as error:
         return None if silent else _error(ident, error.code, error.message, error.data)
     except OsipError as error:
@@ -52,6 +50,25 @@ async def _one(commands: Commands, request: Any) -> dict[str, Any] | None:
         _log.error("management command failed method=%s error=%r", request["method"], error, exc_info=error)
         return None if silent else _error(ident, SERVER_ERROR, "Server error", "see the log")
     return None if silent else {"jsonrpc": "2.0", "result": result, "id": ident}
+
+
+def _fault(request: Any) -> str:
+    """Say what is wrong with a request; "" when it is one."""
+    if not isinstance(request, dict):
+        return "a request is an object"
+    if request.get("jsonrpc") != "2.0":
+        return '"jsonrpc" must be "2.0"'
+    if not isinstance(request.get("method"), str):
+        return '"method" must be a string'
+    if not isinstance(request.get("params", []), (list, dict)):
+        return '"params" must be an array or an object'
+    if not _is_id(request.get("id")):
+        return '"id" must be a number, a string or null'
+    return ""
+
+
+def _is_id(value: Any) -> bool:
+    return value is None or (isinstance(value, (int, float, str)) and not isinstance(value, bool))
 
 
 def notification(method: str, params: dict[str, Any]) -> bytes:
@@ -73,5 +90,10 @@ def encode(value: Any, pretty: bool = False) -> bytes:
     try:
         return orjson.dumps(value, option=option)
     except (orjson.JSONEncodeError, UnicodeEncodeError, TypeError):
-        text = json.dumps(value, ensure_ascii=False, indent=2 if pretty else None, default=str)
+        try:
+            text = json.dumps(value, ensure_ascii=False, indent=2 if pretty else None, default=str)
+        except (RecursionError, ValueError, TypeError):         # nested too deeply, within itself, or with odd keys
+            ident = value.get("id") if isinstance(value, dict) else None
+            return encode(_error(ident if _is_id(ident) else None, SERVER_ERROR, "Server error",
+                                 "the result cannot be written as JSON"), pretty)
         return text.encode("utf-8", "replace")

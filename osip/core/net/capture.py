@@ -4,31 +4,27 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from osip.core.errors import ParseError
-from osip.core.net.endpoint import Dest, LocalSocket, Source
+from osip.core.net.endpoint import CapturedSource, Dest, LocalSocket, Source
 from osip.core.net.hep import HEP_SIP, HepFramer, HepPacket, decode_hep
 from osip.core.net.tcp import TcpTransport
 from osip.core.net.transport import Complaint, Receiver
 from osip.core.net.udp import UdpTransport
 
 
-class CapturedSource(Source):
-    """Where a captured message came from, and the packet around it."""
-    __slots__ = ("packet",)
-
-    def __init__(self, socket: LocalSocket, packet: HepPacket) -> None:
-        super().__init__(socket, packet.source, packet.source_port)
-        self.packet = packet
+Take = Callable[[HepPacket, CapturedSource], bool]
+"""Looks at every packet, of whatever kind; True when it is done with and must not run through the script."""
 
 
 class Unwrapper:
     """Stand between a transport and the receiver of messages."""
-    __slots__ = ("_complain", "_receiver", "bad", "other", "received")
+    __slots__ = ("_complain", "_receiver", "_take", "bad", "other", "received")
 
-    def __init__(self, receiver: Receiver, complain: Complaint) -> None:
-        self._receiver, self._complain = receiver, complain
+    def __init__(self, receiver: Receiver, complain: Complaint, take: Take | None = None) -> None:
+        self._receiver, self._complain, self._take = receiver, complain, take
         self.received = self.bad = self.other = 0
 
     def batch_start(self) -> None:
@@ -40,29 +36,34 @@ class Unwrapper:
         self._receiver.batch_end()
 
     def receive(self, raw: bytes, source: Source) -> None:
-        """Unwrap a packet; what is not SIP is counted and left out."""
+        """Unwrap a packet; what is not SIP is counted, and is nothing for the script's main route."""
         try:
             packet = decode_hep(raw)
         except ParseError as error:
             self.bad += 1
             self._complain("bad_hep", "from=%s:%d reason=%s", source.host, source.port, error.reason)
             return
+        origin = CapturedSource(source.socket, packet.source, packet.source_port, packet, source)
         if packet.kind != HEP_SIP:
             self.other += 1
+            if self._take is not None:
+                self._take(packet, origin)
             return
         self.received += 1
-        self._receiver.receive(packet.payload, CapturedSource(source.socket, packet))
+        if self._take is None or not self._take(packet, origin):
+            self._receiver.receive(packet.payload, origin)
 
 
 class HepUdp(UdpTransport):
     """HEP over UDP."""
     proto = "hep_udp"
     inlet: Unwrapper | None = None
+    take: Take | None = None
 
     def open(self, local: LocalSocket, loop: asyncio.AbstractEventLoop, receiver: Receiver,
              bound: socket.socket | None = None) -> None:
         """Start to receive on a socket."""
-        self.inlet = self.inlet or Unwrapper(receiver, self._complain)
+        self.inlet = self.inlet or Unwrapper(receiver, self._complain, self.take)
         super().open(local, loop, self.inlet, bound)
 
     def send(self, data: bytes, dest: Dest) -> bool:
@@ -74,6 +75,7 @@ class HepTcp(TcpTransport):
     """HEP over TCP."""
     proto = "hep_tcp"
     inlet: Unwrapper | None = None
+    take: Take | None = None
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -84,7 +86,7 @@ class HepTcp(TcpTransport):
     def open(self, local: LocalSocket, loop: asyncio.AbstractEventLoop, receiver: Receiver,
              bound: socket.socket | None = None) -> None:
         """Accept connections on a socket."""
-        self.inlet = self.inlet or Unwrapper(receiver, self._complain)
+        self.inlet = self.inlet or Unwrapper(receiver, self._complain, self.take)
         super().open(local, loop, self.inlet, bound)
 
     def send(self, data: bytes, dest: Dest) -> bool:

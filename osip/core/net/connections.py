@@ -1,7 +1,8 @@
 """Keep stream connections: what one does with its bytes, and the table that finds one by id, peer or alias.
 
 A connection is an asyncio protocol, since on streams the loop's own transports are good; TLS and WebSocket use the
-same class with another framer or with a layer beneath.
+same class with another framer or with a layer beneath. (More than 400 lines: what a connection does and the table that
+bounds it change together.)
 """
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ class Connection(asyncio.Protocol):
     """One stream to a peer, accepted or made by us; a sleeper of the timer wheel for its deadlines."""
     __slots__ = ("id", "local", "host", "port", "alias_port", "state", "accepted", "received", "sent", "last_used",
                  "hold_until", "wake", "scheduled", "_table", "_framer", "_stream", "_source", "_pending", "_size",
-                 "_part_since", "_blocked_since", "_alias_tried", "wanted")
+                 "_part_since", "_blocked_since", "_alias_tried", "wanted", "held")
 
     def __init__(self, table: Connections, local: LocalSocket, host: str = "", port: int = 0) -> None:
         self.id = table.next_id()
@@ -61,6 +62,7 @@ class Connection(asyncio.Protocol):
         self._size = 0
         self._part_since = self._blocked_since = 0.0
         self._alias_tried = False
+        self.held = 0                                       # bytes of an unfinished message, as the table counts them
         self.wanted: Dest | None = None                     # what a connection of ours was made for
 
     # --- called by the loop ------------------------------------------------------------------------------------------
@@ -87,6 +89,8 @@ class Connection(asyncio.Protocol):
         for data, _ in pending:
             transport.write(data)
         self.sent += len(pending)
+        if self._table.watcher is not None:
+            self._table.watcher("accepted" if self.accepted else "connected", self, "")
 
     def data_received(self, data: bytes) -> None:
         """Frame what came and hand the whole messages over; a stream that cannot be framed is closed."""
@@ -107,7 +111,11 @@ class Connection(asyncio.Protocol):
             table.complain("bad_stream", "proto=%s source=%s:%d reason=%s", self.local.proto, self.host, self.port,
                            fault.reason)
             self.close()
-        elif not self._framer.pending:
+            return
+        part = self._framer.pending
+        if part != self.held:
+            table.weigh(self, part)
+        if not part:
             self._part_since = 0.0
         elif not self._part_since and self.state == OPEN:
             self._part_since = now
@@ -131,6 +139,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End: nobody finds this connection any more."""
+        if self._table.watcher is not None and self._source is not None:
+            self._table.watcher("closed", self, str(exc or ("by us" if self.state == CLOSED else "by the peer")))
         self.state, self.wake = CLOSED, NEVER
         self._table.remove(self)
         self._stream = self._framer = None          # the wheel may know this object for another minute
@@ -171,6 +181,12 @@ class Connection(asyncio.Protocol):
                 self._stream.abort()
             else:
                 self._stream.close()
+
+    def abort(self) -> None:
+        """Close at once, whatever waits to be sent."""
+        self.close()
+        if self._stream is not None:
+            self._stream.abort()
 
     def on_wake(self, now: float) -> None:
         """Close when a deadline has passed, else sleep until the next one."""
@@ -282,6 +298,7 @@ class Connections:
         # other workers, (what, id, argument) -> bool.
         self.told: Callable[[bool, str, int, int], None] | None = None
         self.elsewhere: Callable[[str, int, Any], bool] | None = None
+        self.watcher: Callable[[str, Connection, str], None] | None = None      # (what happened, to whom, why)
         self.may_alias: Callable[[Connection], bool] | None = None      # whether a peer that asks for an alias gets it
         self._by_id: dict[int, Connection] = {}
         self._by_peer: dict[tuple[str, int], Connection] = {}
@@ -289,6 +306,7 @@ class Connections:
         self._counts: dict[str, int] = {}               # address -> accepted connections, when that is limited
         self.shed = 0
         self.greeting = 0                               # accepted streams that still shake hands in a layer beneath
+        self.unfinished = 0                             # bytes of messages that are not whole yet
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -332,6 +350,19 @@ class Connections:
                 oldest.close()
         return self.has_room()
 
+    def weigh(self, conn: Connection, size: int) -> None:
+        """Note how much of an unfinished message a connection holds; when all hold too much, the one with most goes."""
+        if conn.id not in self._by_id:
+            return
+        self.unfinished += size - conn.held
+        conn.held = size
+        while self.unfinished > self.limits.unfinished:
+            biggest = max(self._by_id.values(), key=lambda one: one.held)
+            self.faults += 1
+            self.complain("shed", "source=%s:%d reason=unfinished messages take too much bytes=%d", biggest.host,
+                          biggest.port, biggest.held)
+            biggest.abort()
+
     def proven(self, conn: Connection) -> None:
         """A message came on an accepted connection: it is in use."""
         self._silent.pop(conn.id, None)
@@ -351,6 +382,8 @@ class Connections:
         """Forget a connection and its alias; a newer one to the same peer stays."""
         if self._by_id.pop(conn.id, None) is not None:
             self._silent.pop(conn.id, None)
+            self.unfinished -= conn.held
+            conn.held = 0
             if conn.accepted and conn.host in self._counts:
                 self._counts[conn.host] -= 1
                 if not self._counts[conn.host]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "sctp": 5060, "ws": 80, "wss": 443, "hep_udp": 9060,
                  "hep_tcp": 9060}
@@ -77,18 +77,30 @@ class Source:
         self.socket, self.host, self.port, self.conn = socket, host, port, conn
 
 
+class CapturedSource(Source):
+    """Where a captured message came from, the packet (net.hep.HepPacket) around it, and who sent that packet."""
+    __slots__ = ("packet", "sender")
+
+    def __init__(self, socket: LocalSocket, host: str, port: int, packet: Any, sender: Source | None = None) -> None:
+        super().__init__(socket, host, port)
+        self.packet = packet
+        self.sender = sender
+
+
 class Dest:
     """Where a message goes: protocol, IP address and port, from which socket, on which connection (0 = any).
 
     With `only_reuse` no connection is made for it. `name` is the name that was asked for, if there was one, which a TLS
-    certificate must show; `domain` is the TLS client domain to use ("" = the one that fits).
+    certificate must show; `domain` is the TLS client domain to use ("" = the one that fits). `tried` says how
+    many addresses of the same name a response was sent to before.
     """
-    __slots__ = ("proto", "host", "port", "socket", "conn", "only_reuse", "name", "domain")
+    __slots__ = ("proto", "host", "port", "socket", "conn", "only_reuse", "name", "domain", "tried")
 
     def __init__(self, proto: str, host: str, port: int, socket: LocalSocket | None = None, conn: int = 0) -> None:
         self.proto, self.host, self.port, self.socket, self.conn = proto, host, port, socket, conn
         self.only_reuse = False
         self.name = self.domain = ""
+        self.tried = 0
 
     def __repr__(self) -> str:
         return f"{self.proto}:{bracket(self.host)}:{self.port}"

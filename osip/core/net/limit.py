@@ -7,10 +7,14 @@ from typing import Any
 from osip.core.net.proxied import TrustedPeers
 
 
+UNFINISHED = 64 << 20
+"""Bytes that all unfinished messages on the connections of a transport may take."""
+
+
 class StreamLimits:
     """What stream connections may take, from the global parameters and those of the transport's module."""
     __slots__ = ("lifetime", "message_time", "connect_timeout", "connections", "queue", "pong", "aliases", "per_address",
-                 "proxies")
+                 "proxies", "unfinished")
 
     def __init__(self, config: Any, queue: int = 1 << 21, pong: bool = True, per_address: int = 0,
                  proxies: Iterable[str] = ()) -> None:
@@ -23,3 +27,4 @@ class StreamLimits:
         self.pong = pong
         self.per_address = per_address  # connections that one address may have open; 0: as many as there is room for
         self.proxies = TrustedPeers(proxies)
+        self.unfinished = UNFINISHED

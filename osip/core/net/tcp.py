@@ -174,6 +174,8 @@ class TcpTransport:
         reason = str(error) or f"no connection in {self.limits.connect_timeout} s"
         self.connections.complain("connect_failed", "proto=%s dest=%s:%d reason=%s", self.proto, conn.host, conn.port,
                                   reason)
+        if self.connections.watcher is not None:
+            self.connections.watcher("failed", conn, reason)
         for data, dest in conn.failed():
             if self._on_unsent is not None:
                 self._on_unsent(data, dest)

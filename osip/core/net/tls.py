@@ -80,7 +80,7 @@ class TlsLayer(asyncio.Protocol):
             self._state = ENDED
             transport.abort()
             return
-        self._source = (peer[0], peer[1])
+        self._source = self.conn.host, self.conn.port = (peer[0], peer[1])
         self._timer = self._owner.call_later(self._owner.handshake_time, self._on_timeout)
         if not self.is_server:
             assert self.domain is not None
@@ -219,9 +219,8 @@ class TlsLayer(asyncio.Protocol):
 
     def _is_right_peer(self) -> bool:
         """Check the name of the server that we connected to (RFC 5922 section 7)."""
-        domain = self.domain
-        assert domain is not None
-        return self.is_server or not domain.check_name or self.stands_for(self.name)
+        assert self.domain is not None
+        return self.is_server or not self.domain.check_name or self.stands_for(self.name)
 
     def stands_for(self, name: str) -> bool:
         """Say whether the peer's verified certificate is for a SIP domain."""
@@ -269,6 +268,8 @@ class TlsLayer(asyncio.Protocol):
         owner.handshakes_failed += self._state != READY
         owner.connections.complain("tls_failed", "proto=%s peer=%s:%d domain=%s reason=%s", owner.proto, *self._source,
                                    self.domain.name if self.domain else "-", why)
+        if self._state != READY and owner.connections.watcher is not None:
+            owner.connections.watcher("failed", self.conn, why)
         self._end(why)
         self._below.close()                                 # what is written, an alert, still leaves
 

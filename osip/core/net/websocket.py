@@ -143,6 +143,14 @@ class WebSocket:
         self.finished = True
         return self.take_output()
 
+    def free(self) -> None:
+        """Let go of everything: the protocol's objects hold each other, and the collector of such circles comes rarely."""
+        self.open, self.finished = False, True
+        self._head, self._parts, self._size, self._out = None, [], 0, []
+        self._side.parser.close()
+        self._side.__dict__.clear()
+        self._side = None
+
     @property
     def pending(self) -> int:
         """Return the bytes received that are not a whole message yet."""

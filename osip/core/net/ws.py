@@ -66,6 +66,8 @@ class WsConnection(Connection):
         for data, _ in pending:
             self._stream.write(self.web.wrap(data))
         self.sent += len(pending)
+        if self._table.watcher is not None:
+            self._table.watcher("websocket", self, "")
         if self.opened is not None and not self.opened.done():
             self.opened.set_result(None)
 
@@ -112,6 +114,7 @@ class WsConnection(Connection):
         """End; a connection that was being made has failed."""
         super().connection_lost(exc)
         self._give_up(str(exc or "closed by the peer"))
+        self.web.free()
 
     def _give_up(self, why: str) -> None:
         if self.opened is not None and not self.opened.done():

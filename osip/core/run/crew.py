@@ -243,12 +243,13 @@ class CrewWorker(Worker):
 
     def _packed(self, dest: Dest) -> tuple[Any, ...]:
         index = dest.socket.index if dest.socket is not None else -1
-        return dest.proto, dest.host, dest.port, index, dest.conn, dest.only_reuse, dest.name, dest.domain
+        return dest.proto, dest.host, dest.port, index, dest.conn, dest.only_reuse, dest.name, dest.domain, \
+            dest.tried
 
     def _dest(self, proto: str, host: str, port: int, index: int, conn: int, only_reuse: bool,
-              name: str, domain: str) -> Dest:
+              name: str, domain: str, tried: int) -> Dest:
         dest = Dest(proto, host, port, self.env.known_sockets[index] if index >= 0 else None, conn)
-        dest.only_reuse, dest.name, dest.domain = only_reuse, name, domain
+        dest.only_reuse, dest.name, dest.domain, dest.tried = only_reuse, name, domain, tried
         return dest
 
     def _on_send(self, value: tuple[Any, ...]) -> None:

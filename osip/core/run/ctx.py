@@ -83,6 +83,19 @@ class Ctx:
         self.reply_code = 0
         self.line = 0
 
+    def copy(self) -> Ctx:
+        """Return a context with the same contents, for what goes on beside the script; edits and target are its own."""
+        new = Ctx(self.env, self.msg, self.source, self.kind)
+        new.target, new.targets = self.target.copy(), self.targets
+        new.edits = self.edits.copy() if self.edits is not None else None
+        new.reply_edits, new.reply_body, new.body_parts = self.reply_edits, self.reply_body, self.body_parts
+        new.flags, new.avps, new.slots, new.rc, new.dropped = self.flags, self.avps, self.slots, self.rc, self.dropped
+        new.tx, new.branch_index, new.request, new.reply = self.tx, self.branch_index, self.request, self.reply
+        new.params, new.returns, new.via_flags = self.params, self.returns, self.via_flags
+        new.adv_host, new.adv_port, new.error, new.stack = self.adv_host, self.adv_port, self.error, self.stack
+        new.blacklists, new.event, new.reply_code, new.line = self.blacklists, self.event, self.reply_code, self.line
+        return new
+
     @property
     def edit(self) -> Edits:
         """The changes to the message, made on first use."""

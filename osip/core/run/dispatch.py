@@ -55,7 +55,19 @@ class Dispatch:
     """The one door for messages of a worker; its counters are the `core:` statistics."""
     __slots__ = (*COUNTERS, "env", "program", "draining", "leaving", "_known_hooks", "_request_hooks",
                  "_response_hooks", "_end_hooks",
-                 "_bad_quota", "_failure_quota", "_threshold", "number", "elsewhere")
+                 "_bad_quota", "_failure_quota", "_threshold", "number", "elsewhere", "tap")
+
+    rcv_requests: int
+    rcv_replies: int
+    fwd_requests: int
+    fwd_replies: int
+    drop_requests: int
+    drop_replies: int
+    err_requests: int
+    err_replies: int
+    bad_URIs_rcvd: int
+    bad_msg_hdr: int
+    slow_messages: int
 
     def __init__(self, env: Env, registry: Registry) -> None:
         self.env = env
@@ -73,6 +85,7 @@ class Dispatch:
         self.number = 0                 # of the message: `$mi`
         # With several workers: (branch, raw, source) -> True when a response went to the worker that its Via names.
         self.elsewhere: Callable[[str, bytes, Source], bool] | None = None
+        self.tap: Callable[[Any, Source], None] | None = None       # sees each message that is served here, for traces
         for name in COUNTERS:
             self._register(name)
 
@@ -121,6 +134,8 @@ class Dispatch:
 
     def _request(self, msg: Any, source: Source) -> None:
         self.rcv_requests += 1
+        if self.tap is not None:
+            self.tap(msg, source)
         ctx = Ctx(self.env, msg, source)
         for taken in self._request_hooks:
             if taken(ctx):
@@ -147,6 +162,8 @@ class Dispatch:
         if self.elsewhere is not None and self.elsewhere(msg.via1.branch, msg.raw, source):
             return
         self.rcv_replies += 1
+        if self.tap is not None:
+            self.tap(msg, source)
         env = self.env
         ctx = Ctx(env, msg, source, ONREPLY)
         if env.config.check_via and not env.is_myself(msg.via1.host, msg.via1.port or 5060):

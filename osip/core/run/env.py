@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from osip.core.run.ctx import Ctx
     from osip.core.run.dispatch import Dispatch
     from osip.core.run.events import Events
+    from osip.core.run.health import Health
+    from osip.core.run.homing import Homing
     from osip.core.run.program import Program
     from osip.core.run.stats import Stats
     from osip.core.sip.message import Request
+    from osip.core.store.cache import Caches
+    from osip.core.store.sql import Stores
 
 DUMMY = (b"DUMMY sip:dummy@localhost SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1\r\nFrom: <sip:dummy@localhost>;tag=0\r\n"
          b"To: <sip:dummy@localhost>\r\nCall-ID: dummy\r\nCSeq: 1 DUMMY\r\nContent-Length: 0\r\n\r\n")
@@ -73,10 +77,11 @@ class FlagTable:
 
 
 class Ids:
-    """Make unlikely-to-repeat ids; tests seed it."""
+    """Make unlikely-to-repeat ids; with a seed they are the same in every run, for tests."""
 
     def __init__(self, seed: bytes | None = None, worker: int = 0, workers: int = 1) -> None:
         self._count, self._worker, self._workers = 0, worker, workers
+        self._is_seeded = seed is not None
         self._prefix = (seed or os.urandom(6)).hex()
         self.branch_start = f"z9hG4bK.w{worker}.{self._prefix}"
         """How every branch of ours begins, those of stateless copies apart."""
@@ -94,7 +99,7 @@ class Ids:
     def call_id(self) -> str:
         """Return a Call-ID for a request of our own, such that its answers are steered to this worker."""
         while True:
-            text = f"{self.next()}-{os.urandom(6).hex()}"
+            text = f"{self.next()}-osip-test" if self._is_seeded else f"{self.next()}-{os.urandom(6).hex()}"
             if self._workers == 1 or owner_of(text, self._workers) == self._worker:
                 return text
 
@@ -112,7 +117,7 @@ class Env:
     """
 
     def __init__(self, config: Config | None = None, registry: Registry | None = None) -> None:
-        self.config = config or Config()
+        self.config: Any = config or Config()
         self.registry = registry
         self.modules: dict[str, Any] = registry.instances if registry else {}
         self.now = 0.0
@@ -127,8 +132,10 @@ class Env:
         self.no_new_conn = 0                                # branch flags (tcp_no_new_conn_bflag)
         self.no_new_conn_reply = 0                          # message flags (tcp_no_new_conn_rplflag)
         self.sockets: list[LocalSocket] = []
+        self.transports: dict[str, Any] = {}                # of this worker, by protocol
         self.known_sockets: list[LocalSocket] = []          # by `index`, also those that a reload has closed
         self.number, self.workers = 0, 1                    # of this worker, and how many there are
+        self.wall: Callable[[], float] = time.time          # Unix seconds; tests set the clock
         self.started_at = time.time()
         self.pid = os.getpid()
         self.tag_secret = os.urandom(8).hex()               # makes stateless To tags hard to guess
@@ -148,6 +155,7 @@ class Env:
         self.reply: Callable[[Ctx, int, str], int] = _not_started     # stateless until tm takes it over
         self.bus: Bus = None                # type: ignore[assignment]
         self.dispatch: Dispatch = None      # type: ignore[assignment]
+        self.health: Health = None          # type: ignore[assignment]
         self.on_reload: list[Callable[[], Any]] = []        # called when the settings were taken over
         self.announcements: list[str] = []  # lines that `start` shows once the server is ready
         # Total over all workers by full name; only there when there are several.
@@ -156,9 +164,13 @@ class Env:
         self.shutdown: Callable[[bool], None] = _not_started    # True: drain first
         self.blocked: Callable[[Ctx | None, Dest, bytes], bool] | None = None   # blacklists; None: there are none
         self.choose_tls: Callable[[Ctx, Dest], None] | None = None      # fills in a TLS client domain and name
+        self.on_stateless: list[Callable[[Ctx, int, bytes], Any]] = []      # told of replies without a transaction
+        self.homing: Homing = None          # type: ignore[assignment]
         self.lost: Callable[[Dest], Any] | None = None      # told of destinations that do not answer
         self.sql: Callable[[str], Any] = _not_started           # url ("" = db_default_url) -> core.store.sql.Sql
-        self.cache: Callable[[str], Any] = _not_started
+        self.cache: Callable[[str], Any] = _not_started         # id or URL -> core.store.cache.Cache
+        self.caches: Caches = None          # type: ignore[assignment]  # where cachedb modules register
+        self.stores: Stores = None          # type: ignore[assignment]  # where db modules register
         self._dummy: Request | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -166,10 +178,6 @@ class Env:
         """Get ready for the compilation of a new script."""
         for table in (self.message_flags, self.branch_flags, self.script_flags):
             table.begin()
-
-    def wall(self) -> float:
-        """Return the wall-clock time in Unix seconds."""
-        return time.time()
 
     def make_dummy(self) -> tuple[Request, Source | None]:
         """Return the request (and its source) that routes see which no message started (dsl.md section 5)."""

@@ -6,7 +6,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from osip.core.errors import OsipError
-from osip.core.net.endpoint import DEFAULT_PORTS, SECURE, Dest, LocalSocket, is_ip
+from osip.core.net.endpoint import DEFAULT_PORTS, RELIABLE, SECURE, Dest, LocalSocket, is_ip
+from osip.core.run import homing
 from osip.core.run.ctx import FORCE_RPORT, LOCAL_RPORT, Ctx, Target
 from osip.core.sip.address import parse_name_addr, split_commas
 from osip.core.sip.build import build_forward, build_forward_reply
@@ -114,6 +115,8 @@ def build(ctx: Ctx, target: Target, dest: Dest, branch_id: str, edits: Edits | N
     if target.path:
         work.insert_hf("Route: " + target.path)
     out = Outgoing(ctx, dest, target)
+    if source is not None and source.conn:
+        branch_id += homing.mark(ctx.env, source)
     if "224" <= dest.host[:3] < "24" or dest.host[:2].lower() == "ff":
         branch_id += group_params(ctx.env, dest.host)
     return build_forward(msg, target.uri, via_line(ctx, socket, branch_id), work, out)   # type: ignore[arg-type]
@@ -226,6 +229,8 @@ def response_dest(env: Env, response: Response, socket: LocalSocket | None = Non
         socket = None
     where = Dest(proto, host, port, socket)
     where.name = via.host
+    if proto in RELIABLE:
+        where.conn = homing.connection(env, vias[0], via)
     return where
 
 
@@ -238,7 +243,10 @@ def send_response(ctx: Ctx) -> bool:
         return False
     where = response_dest(env, msg, ctx.source.socket if ctx.source else None)   # type: ignore[arg-type]
     if where is None:
-        return False
+        vias = msg.vias
+        if len(vias) < 2 or vias[1].received or vias[1].rport or is_ip(vias[1].host):
+            return False
+        return env.homing.send(build_response(ctx), vias[1], ctx.source.socket if ctx.source else None)
     if where.socket is None:
         where.socket = env.pick_socket(where.proto, ":" in where.host, ctx.source.socket if ctx.source else None)
     return env.send(build_response(ctx), where)

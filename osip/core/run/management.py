@@ -11,11 +11,13 @@ from osip.core.errors import MIError, OsipError
 from osip.core.exports.declare import event, mi
 from osip.core.exports.module import Module
 from osip.core.exports.spec import MiSpec, Scope, StatKind
+from osip.core.mi.access import role_of
 from osip.core.mi.commands import BAD_PARAMS
 from osip.core.run import log
 from osip.core.run.log import python_level
 
 LEVELS = range(-3, 5)
+INTERFACE = "4.1.0"         # the OpenSIPS whose commands, shapes and names these are
 
 
 class CoreCommands(Module):
@@ -58,7 +60,7 @@ class CoreCommands(Module):
         except MIError:
             raise MIError(404, f'command "{mi_cmd}" not found; "which" lists all') from None
         return {"Help": spec.doc, "Exported by": spec.module, "Params": [list(r) for r in spec.recipes],
-                "Aliases": list(spec.aliases)}
+                "Aliases": list(spec.aliases), "Role": role_of(spec, {}).name.lower()}
 
     @mi(aliases=("kill",))
     def kill(self) -> None:
@@ -161,14 +163,17 @@ class CoreCommands(Module):
 
     @mi(aliases=("version",))
     def version(self, revision: str | None = None) -> dict[str, str]:
-        """Show the server's version."""
-        return {"Server": f"osip ({__version__} (python {sys.version_info.major}.{sys.version_info.minor}/"
-                          f"{sys.platform}))"}
+        """Show the server's version: `Server` names the OpenSIPS whose interface this is, as its tools read it."""
+        return {"Server": f"OpenSIPS ({INTERFACE} (osip {__version__}/python {sys.version_info.major}."
+                          f"{sys.version_info.minor}/{sys.platform}))", "osip": __version__}
 
     @mi(aliases=("which",))
-    def which(self, command: str | None = None) -> list[str]:
-        """List the commands, those that start with a text."""
-        return self.env.mi.names(command or "")
+    def which(self, command: str | None = None) -> list[Any]:
+        """List the commands by new and old name, those that start with a text; of one its lists of parameters."""
+        names = self.env.mi.spellings(command or "")
+        if command in names:
+            return [list(recipe) for recipe in self.env.mi.find(command).recipes]
+        return names
 
     # --- statistics ------------------------------------------------------------------------------------------------
 
@@ -226,7 +231,8 @@ class CoreCommands(Module):
     def _subscribers(self, record: Any, socket: str | None) -> dict[str, Any]:
         now = self.env.now
         return {"name": record.name, "id": record.id, "Subscribers": [
-            {"socket": s.address, "expire": "never" if s.until is None else int(s.until - now)}
+            {"socket": s.address, "expire": "never" if s.asked is None else int(s.asked),
+             "ttl": "never" if s.until is None else max(0, int(s.until - now))}
             for s in record.subscribers if socket in (None, s.address)]}
 
     @mi("raise", group="evi", aliases=("raise_event",))

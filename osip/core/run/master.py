@@ -15,6 +15,7 @@ from typing import Any
 import uvloop
 
 from osip.core.errors import OsipError
+from osip.core.run import trap
 from osip.core.run.worker import Worker
 
 _log = logging.getLogger("osip.core")
@@ -44,6 +45,7 @@ class Master:
         loop.add_signal_handler(signal.SIGINT, self.worker.stop)
         loop.add_signal_handler(signal.SIGHUP, self._hang_up)
         loop.add_signal_handler(signal.SIGUSR1, self._dump)
+        trap.set_up(loop)
         self.worker.env.shutdown = self._shutdown
         try:
             await self.worker.run(self._started)

@@ -86,6 +86,8 @@ def send_stateless(ctx: Ctx, status: int, reason: str, headers: bytes = b"", bod
     data = build(ctx, status, reason, tag, headers, body)
     where = dest(ctx.env, request, source, ctx.via_flags)       # type: ignore[arg-type]
     where.only_reuse = bool(ctx.flags & ctx.env.no_new_conn_reply)
+    for listener in ctx.env.on_stateless:
+        listener(ctx, status, data)
     return 1 if ctx.env.send(data, where) else -1
 
 

@@ -13,6 +13,7 @@ import uvloop
 from osip.core.errors import OsipError
 from osip.core.exports.diagnostic import Diagnostic
 from osip.core.net.endpoint import LocalSocket
+from osip.core.run import trap
 from osip.core.run.crew import CrewWorker
 from osip.core.run.group import Group
 from osip.core.run.line import Line, pack, unpack
@@ -56,6 +57,7 @@ class Seat:
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
         for quiet in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):    # a terminal sends them to the whole group
             signal.signal(quiet, signal.SIG_IGN)
+        trap.set_up(loop)
         env.shutdown = lambda drain: self._line.send("shutdown", drain)
         env.reload = self.reload
         for peer, sock in links.items():

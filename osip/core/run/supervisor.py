@@ -21,7 +21,7 @@ from typing import Any
 from osip.core.errors import OsipError
 from osip.core.exports.diagnostic import Diagnostic
 from osip.core.net.endpoint import LocalSocket
-from osip.core.run import log
+from osip.core.run import log, trap
 from osip.core.run.crew import CrewWorker
 from osip.core.run.group import Group, bind_all, transports_of
 from osip.core.run.line import Line, pack, unpack
@@ -126,6 +126,7 @@ class Supervisor:
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):
             signal.signal(number, lambda number, _: self._signals.append(number))
+        trap.set_up()
         self._wakeup = reader, writer
         self._selector.register(reader, selectors.EVENT_READ, self._on_wakeup)
 

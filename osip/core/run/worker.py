@@ -23,6 +23,8 @@ from osip.core.run.dispatch import Dispatch, hooks
 from osip.core.run.env import Env
 from osip.core.run.events import Events
 from osip.core.run.group import transports_of
+from osip.core.run.health import Health
+from osip.core.run.homing import Homing
 from osip.core.run.stats import Stats
 from osip.core.run.timers import TICK
 from osip.core.store.cache import Caches
@@ -76,12 +78,15 @@ class Worker:
                 env.events.declare(event.name)
         env.mi = Commands(self.registry)
         self.dispatch = Dispatch(env, self.registry)
-        env.cache = Caches(lambda: env.now, env.bus if env.workers > 1 else None).cache
+        env.caches = Caches(lambda: env.now, env.bus if env.workers > 1 else None)
+        env.cache, env.stores = env.caches.cache, self.stores
         env.send, env.run_route = self.send, self.dispatch.run_route
         env.is_myself, env.find_socket, env.pick_socket = self.is_myself, self.find_socket, self.pick_socket
         env.is_connected = self.is_connected
         env.reply = lambda ctx, code, reason: reply.send_stateless(ctx, code, reason)
-        env.dispatch = self.dispatch
+        env.homing = Homing(env)
+        env.dispatch, env.transports = self.dispatch, self.transports
+        env.health = Health(env, self.stores)
         self._drain_hooks = hooks(self.registry, Hook.DRAIN)
         self._unsent_hooks = hooks(self.registry, Hook.UNSENT)
         self._in_use_hooks = hooks(self.registry, Hook.IN_USE)
@@ -133,6 +138,7 @@ class Worker:
             gc.freeze()
             gc.set_threshold(*GC_THRESHOLD)
             self._tick()
+            self.env.health.is_up = True
             ready()
             await self._stop.wait()
         finally:
@@ -264,6 +270,7 @@ class Worker:
         """A message that `send` had accepted was lost with its connection: tell those who wait for an answer."""
         for hook in self._unsent_hooks:
             hook(data, dest)
+        self.env.homing.again(data, dest)
 
     # --- sending ---------------------------------------------------------------------------------------------------
 
@@ -333,7 +340,7 @@ class Worker:
     def set_clock(self, now: float) -> None:
         """Count time from `now` on; timers that were set before are forgotten."""
         self.env.now = now
-        self.env.timers.__init__(now, self._timer_failed)           # type: ignore[misc]
+        self.env.timers.reset(now, self._timer_failed)
 
     def start_timers(self) -> None:
         """Start the timers of the modules and those of the program's timer routes."""

@@ -217,7 +217,13 @@ def fill(msg: Message) -> None:
 
     It does what reading the attributes one by one would do, without the detour for each.
     """
-    msg.headers, msg.ids = scan(msg.raw, msg.head_start, msg.head_end)
+    try:
+        msg.headers, msg.ids = scan(msg.raw, msg.head_start, msg.head_end)
+    except ParseError as error:
+        if error.partial is not None:       # too many lines: the first ones are good enough for the answer
+            msg.headers, msg.ids = error.partial
+            error.partial = None
+        raise
     msg.via1_span = _via1_span(msg)
     msg.via1 = via = _via1(msg)
     msg.via1_branch = via.branch

@@ -32,13 +32,14 @@ def scan(raw: bytes, pos: int, end: int) -> tuple[list[Header], bytes]:
     """Index the header lines in raw[pos:end]; return the index and its header ids as a byte string.
 
     `end` is the end of the last line, its CRLF excluded. The ids are apart because searching a byte string is the
-    cheapest way to find the n-th header of a kind.
+    cheapest way to find the n-th header of a kind. Of too many lines (an error with code 513), those that count are
+    in the error's `partial`.
     """
     if pos >= end:
         return [], b""
     lines = raw[pos:end].split(b"\r\n")
     if len(lines) > MAX_HEADERS:
-        raise ParseError("too many headers", 513, pos)
+        raise _too_many(raw, pos, pos + len(b"\r\n".join(lines[:MAX_HEADERS])))
     if raw.count(b"\n", pos, end) != len(lines) - 1:
         return _scan_slowly(raw, pos, end)
     headers: list[Header] = []
@@ -55,6 +56,15 @@ def scan(raw: bytes, pos: int, end: int) -> tuple[list[Header], bytes]:
         headers.append((number, pos, pos + size - len(value.lstrip(b" \t")), pos + size))
         pos += size + 2
     return headers, bytes([header[0] for header in headers])
+
+
+def _too_many(raw: bytes, pos: int, end: int) -> ParseError:
+    """Return the error for too many header lines; its `partial` is the index of those in raw[pos:end], for the answer."""
+    try:
+        known = scan(raw, pos, end)
+    except ParseError:
+        known = None
+    return ParseError("too many headers", 513, pos, known)
 
 
 def _scan_slowly(raw: bytes, pos: int, end: int) -> tuple[list[Header], bytes]:
@@ -76,9 +86,10 @@ def _scan_slowly(raw: bytes, pos: int, end: int) -> tuple[list[Header], bytes]:
             name, colon, value = line.partition(b":")
             number = HEADER_BYTES.get(name.rstrip().lower(), H_OTHER) if colon else H_OTHER
             size = len(line)
+            if len(headers) == MAX_HEADERS:
+                known = headers, bytes([header[0] for header in headers])
+                raise ParseError("too many headers", 513, pos, known)
             headers.append((number, pos, pos + size - len(value.lstrip(b" \t")), pos + size))
-            if len(headers) > MAX_HEADERS:
-                raise ParseError("too many headers", 513, pos)
         pos += step
     return headers, bytes([header[0] for header in headers])
 

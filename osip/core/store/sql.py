@@ -7,11 +7,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from osip.core.errors import StoreError
+from osip.core.errors import StoreError, StoreLost
 
 if TYPE_CHECKING:
     from osip.core.run.config import Config
@@ -23,6 +25,22 @@ _ASYNC = {"sqlite": "sqlite+aiosqlite", "mysql": "mysql+asyncmy", "mariadb": "my
           "postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg", "pgsql": "postgresql+asyncpg"}
 _EXTRA = {"asyncpg": "pg", "asyncmy": "mysql"}
 _log = logging.getLogger("osip.sql")
+
+
+_GONE = ("CannotConnectNow", "ConnectionDoesNotExist", "ConnectionIsClosed", "TooManyConnections", "AdminShutdown",
+         "ConnectionFailure", "QueuePool limit", "unable to open database file")
+"""Words of drivers for a server that is not there, where they do not say so by the kind of their error."""
+
+
+@dataclass(slots=True)
+class Tuning:
+    """What the module of a database (db_mysql...) sets for all of its kind."""
+    deadline: float = DEADLINE
+    threshold: int = 0                                      # microseconds that a query may take unnoticed; 0: any
+    connect: dict[str, Any] = field(default_factory=dict)   # arguments of the driver
+    at_start: tuple[str, ...] = ()                          # statements for each new connection
+    slow: Callable[[str, int, str], None] | None = None     # hears of slow queries: url, microseconds, statement
+    state: Callable[[str, bool], None] | None = None        # hears when a database is lost (False) or back: url
 
 
 def translate(url: str) -> str:
@@ -46,8 +64,10 @@ class Sql:
     keeps_versions = True
     """There is a table of schema versions to be compared with."""
 
-    def __init__(self, url: str, pool: int = 10, deadline: float = DEADLINE) -> None:
-        self.url, self._pool, self._deadline = url, pool, deadline
+    def __init__(self, url: str, pool: int = 10, deadline: float = DEADLINE, tuning: Tuning | None = None) -> None:
+        self.url, self._pool = url, pool
+        self._tuning = tuning or Tuning(deadline)
+        self._is_lost = False
         self._translated = translate(url)
         self._engine: Any = None
         self._threads: ThreadPoolExecutor | None = None
@@ -64,6 +84,20 @@ class Sql:
     async def run(self, work: Any) -> Any:
         """Call `work(connection)` with a plain Core connection inside a transaction (creating tables, for example)."""
         return await self._guard(self._run(work))
+
+    @property
+    def shown(self) -> str:
+        """Return the URL without its password."""
+        return hide(self.url)
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether it was asked for anything yet."""
+        return self._engine is not None
+
+    async def ping(self) -> None:
+        """Ask for nothing; StoreError when the database does not answer."""
+        await self.fetch("SELECT 1")
 
     async def close(self) -> None:
         """Close all connections."""
@@ -88,7 +122,15 @@ class Sql:
                 return [] if rows else 0            # nothing to write; an empty list would run the statement once
             result = connection.execute(statement, values) if values is not None else connection.execute(statement)
             return [row._mapping for row in result.fetchall()] if rows else result.rowcount
-        return await self._guard(self._run(work))
+        if not self._tuning.threshold:
+            return await self._guard(self._run(work))
+        began = time.perf_counter()
+        try:
+            return await self._guard(self._run(work))
+        finally:
+            took = int((time.perf_counter() - began) * 1_000_000)
+            if took > self._tuning.threshold and self._tuning.slow is not None:
+                self._tuning.slow(hide(self.url), took, " ".join(str(statement).split())[:200])
 
     async def _run(self, work: Any) -> Any:
         engine = self._open()
@@ -104,13 +146,24 @@ class Sql:
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            async with asyncio.timeout(self._deadline):
-                return await query
+            async with asyncio.timeout(self._tuning.deadline):
+                result = await query
         except TimeoutError:
-            raise StoreError(f"database {hide(self.url)} did not answer within {self._deadline:g} seconds") from None
+            self._note(True)
+            raise StoreLost(f"database {hide(self.url)} did not answer within {self._tuning.deadline:g} seconds") from None
         except (SQLAlchemyError, OSError) as error:
             cause = getattr(error, "orig", None) or error
-            raise StoreError(f"database {hide(self.url)}: {str(cause).strip()}") from error
+            is_lost = _is_lost(error, cause)
+            self._note(is_lost)
+            raise (StoreLost if is_lost else StoreError)(f"database {hide(self.url)}: {str(cause).strip()}") from error
+        self._note(False)
+        return result
+
+    def _note(self, is_lost: bool) -> None:
+        if is_lost is not self._is_lost:
+            self._is_lost = is_lost
+            if self._tuning.state is not None:
+                self._tuning.state(hide(self.url), not is_lost)
 
     def _open(self) -> Any:
         if self._engine is not None:
@@ -121,12 +174,16 @@ class Sql:
         options: dict[str, Any] = {"pool_pre_ping": True}
         if not self._translated.startswith("sqlite"):
             options |= {"pool_size": self._pool, "max_overflow": 0, "pool_recycle": 1800}
+        if self._tuning.connect:
+            options["connect_args"] = dict(self._tuning.connect)
         try:
             if any(self._translated.startswith(value + ":") for value in _ASYNC.values()):
                 self._engine = create_async_engine(self._translated, **options)
             else:
                 self._engine = sqlalchemy.create_engine(self._translated, **options)
                 self._threads = ThreadPoolExecutor(self._pool, thread_name_prefix="osip-sql")
+            if self._tuning.at_start:
+                sqlalchemy.event.listen(getattr(self._engine, "sync_engine", self._engine), "connect", self._begin)
         except (sqlalchemy.exc.ArgumentError, sqlalchemy.exc.NoSuchModuleError) as error:
             raise StoreError(f"database {hide(self.url)}: {error}") from None
         except ImportError as error:
@@ -136,20 +193,62 @@ class Sql:
         return self._engine
 
 
+    def _begin(self, connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        for statement in self._tuning.at_start:
+            cursor.execute(statement)
+        cursor.close()
+
+
+def _is_lost(error: BaseException, cause: BaseException) -> bool:
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.exc import TimeoutError as NoConnection
+
+    if isinstance(cause, OSError | NoConnection) or isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    code = cause.args[0] if cause.args else None
+    if isinstance(code, int) and (2000 <= code < 2100 or code in (1040, 1053)):     # MySQL: no server, too many, shutdown
+        return True
+    return any(word in f"{type(cause).__name__} {cause}" for word in _GONE)
+
+
 class Stores:
-    """The databases of one worker, one `Sql` for each URL."""
+    """The databases of one worker, one `Sql` (or what a `db_*` module makes) for each URL."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._sql: dict[str, Sql] = {}
+        self._makers: dict[str, Callable[[str], Any]] = {}
+        self._tunings: dict[str, Tuning] = {}
+
+    def register(self, scheme: str, make: Callable[[str], Any]) -> None:
+        """Let `make(url)` open the databases of a scheme; what it gives has the methods of `Sql`."""
+        self._makers[scheme] = make
+
+    def tune(self, schemes: tuple[str, ...], tuning: Tuning) -> None:
+        """Set how the databases of these schemes are asked."""
+        self._tunings |= dict.fromkeys(schemes, tuning)
 
     def sql(self, url: str = "") -> Sql:
         """Return the database at `url`; "" means db_default_url, and without that an SQLite file."""
         url = url or self._config.db_default_url or DEFAULT_URL
         found = self._sql.get(url)
         if found is None:
-            found = self._sql[url] = Sql(url, self._config.db_max_async_connections)
+            found = self._sql[url] = self._make(url)
         return found
+
+    def _make(self, url: str) -> Any:
+        scheme = url.partition(":")[0].lower()
+        make = self._makers.get(scheme)
+        if make is not None:
+            return make(url)
+        if scheme in ("virtual", "text", "flatstore"):
+            raise StoreError(f'"{hide(url)}": load the module db_{scheme}')
+        return Sql(url, self._config.db_max_async_connections, tuning=self._tunings.get(scheme))
+
+    def opened(self) -> list[Sql]:
+        """List the databases that are in use."""
+        return [sql for sql in self._sql.values() if sql.is_open]
 
     async def close(self) -> None:
         """Close every database."""

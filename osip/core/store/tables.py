@@ -17,7 +17,8 @@ def table(spec: TableSpec, metadata: MetaData, name: str = "", columns: dict[str
     import sqlalchemy as sa
 
     renamed = columns or {}
-    args: list[Any] = [sa.Column(renamed.get(c.name, c.name), _type(c), primary_key=c.name in spec.primary,
+    args: list[Any] = [sa.Column(renamed.get(c.name, c.name), _type(c, spec.primary == (c.name,)),
+                                 primary_key=c.name in spec.primary,
                                  nullable=c.nullable, server_default=_default(c),
                                  autoincrement=c.name == "id" and spec.primary == ("id",) or "auto")
                        for c in spec.columns]
@@ -26,17 +27,18 @@ def table(spec: TableSpec, metadata: MetaData, name: str = "", columns: dict[str
     return sa.Table(name or spec.name, metadata, *args)
 
 
-def _type(column: Column) -> Any:
+def _type(column: Column, is_key: bool) -> Any:
     import sqlalchemy as sa
 
     match column.type:
         case "i64":
             return sa.BigInteger()
         case "i8" | "i16":
-            return sa.SmallInteger()
+            # A port does not fit a signed SMALLINT.
+            return sa.Integer() if column.unsigned and column.type == "i16" else sa.SmallInteger()
         case "i32":
             # A 32-bit unsigned number does not fit a signed INTEGER, except as a key that counts up from 1.
-            return sa.BigInteger() if column.unsigned and column.name != "id" else sa.Integer()
+            return sa.BigInteger() if column.unsigned and not is_key else sa.Integer()
         case "f64" | "float":
             return sa.Float()
         case "char":

@@ -1,43 +1,13 @@
 """Write the address that a message came from into its Contact, and find the way back."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from urllib.parse import quote
 
-from osip.api import (H_CONTACT, Ctx, NameAddr, ParseError, Source, Uri, bracket, parse_name_addr, parse_uri,
-                      split_commas)
+from osip.api import Ctx, NameAddr, ParseError, origin, parse_uri
 from osip.api import unescape_user as unescape
 
 ORIGINAL = "org"
-_INVALID = ".invalid"
-_WEB = ("ws", "wss")
-
-
-def source_uri(source: Source) -> str:
-    """Return where a message came from as a URI; the transport stands there unless it is UDP."""
-    proto = source.socket.proto
-    transport = f";transport={proto}" if proto != "udp" else ""
-    return f"sip:{bracket(source.host)}:{source.port}{transport}"
-
-
-def rewrite(ctx: Ctx, change: Callable[[NameAddr], str]) -> int:
-    """Replace each Contact value by what `change` makes of it; return how many changed."""
-    msg, changed = ctx.msg, 0
-    for at in msg.find_all(H_CONTACT):
-        values = split_commas(msg.value(at))
-        new = []
-        for value in values:
-            text = value
-            if value.strip() != "*":
-                try:
-                    text = change(parse_name_addr(value))
-                except ParseError:
-                    pass                    # a tel URI or worse: nothing that could be mended
-            changed += text != value
-            new.append(text)
-        if new != values:
-            ctx.edit.set_value(at, ", ".join(new))
-    return changed
+rewrite, source_uri = origin.rewrite_contacts, origin.source_uri
 
 
 def fix(ctx: Ctx, params: str, preserve: bool) -> bool:
@@ -53,11 +23,7 @@ def fix(ctx: Ctx, params: str, preserve: bool) -> bool:
         if not uri.is_sip:
             return str(address)
         found = True
-        new = uri.replace(host=source.host, port=source.port)
-        proto = source.socket.proto
-        # Browsers say transport=ws on wss, too (RFC 7118 section 5); the way back has but one of the two.
-        if proto in _WEB or (uri.host.lower().endswith(_INVALID) and proto != "udp"):
-            new = _with_transport(new, proto)
+        new = origin.at_source(uri, source)
         if preserve:
             new = new.with_param(ORIGINAL, quote(address.uri_text, safe=""))
         text = str(new)
@@ -66,14 +32,6 @@ def fix(ctx: Ctx, params: str, preserve: bool) -> bool:
         return f"{address.display} <{text}>{address.params_text}".lstrip()
     rewrite(ctx, change)
     return found
-
-
-def _with_transport(uri: Uri, proto: str) -> Uri:
-    """Return a URI with this transport, where it stood already or at the end."""
-    if not uri.has_param("transport"):
-        return uri.with_param("transport", proto)
-    return uri.replace(params=tuple((name, proto if name.lower() == "transport" else value)
-                                    for name, value in uri.params))
 
 
 def _with(uri: str, params: str) -> str:

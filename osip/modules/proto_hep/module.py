@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from osip.api import (
@@ -54,11 +55,14 @@ class ProtoHep(Module):
         if double is not None:
             raise ModuleError(f'proto_hep: hep_id "{double}" is there twice')
         self.senders: dict[str, Sender] = {}
+        self.take: Any = None                   # sees every packet that is received: sipcapture
+        self._own: dict[str, int] = {}          # servers that modules asked for -> how many did
         self.bad = 0
 
     def make_transport(self, env: Env) -> dict[str, Any]:
         """Return the transports of this worker by their protocol."""
         udp, tcp = HepUdp(env.config), HepTcp(env.config, env.timers, StreamLimits(env.config))
+        udp.take = tcp.take = self.take
         for name in ("received", "bad", "other"):
             env.stats.register("proto_hep", name, lambda name=name: sum(
                 getattr(one.inlet, name) for one in (udp, tcp) if one.inlet is not None), StatKind.COUNTER)
@@ -69,6 +73,7 @@ class ProtoHep(Module):
         patience = Patience(self.hep_send_timeout / 1000, self.hep_max_retries, float(self.hep_retry_cooldown),
                             self.hep_async_max_postponed_chunks * _CHUNK)
         self._complain = Complaint(env.log, clock=lambda: env.now)
+        self._patience = patience
         self.senders = {server.id: Sender(server, patience, self._complain) for server in self.hep_id}
         for sender in self.senders.values():
             sender.start()
@@ -77,6 +82,23 @@ class ProtoHep(Module):
         """Stop to send."""
         for sender in self.senders.values():
             await sender.close()
+
+    def add_server(self, text: str) -> str:
+        """Send to one more server, written as in `hep_id`, from now on; return its name. ValueError for bad texts."""
+        server = parse_server(text)
+        name = f"{server.host}:{server.port};{server.transport};{server.version}"
+        self._own[name] = self._own.get(name, 0) + 1
+        if name not in self.senders:
+            sender = self.senders[name] = Sender(replace(server, id=name), self._patience, self._complain)
+            sender.start()
+        return name
+
+    async def drop_server(self, name: str) -> None:
+        """Give up a server that `add_server` added, when nobody else uses it."""
+        self._own[name] -= 1
+        if not self._own[name]:
+            del self._own[name]
+            await self.senders.pop(name).close()
 
     def send(self, id: str, packet: HepPacket) -> bool:
         """Send a packet to the server of this name; for other modules. False when it cannot be taken."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from osip.api import Ctx, ParseError, Target, parse_name_addr, parse_uri, split_commas
 from osip.modules.registrar.address import Refusal, key_of, parse_any
 from osip.modules.registrar.flag import LookupFlags
-from osip.modules.registrar.flow import one_of_each
+from osip.modules.registrar.flow import instance_of, one_of_each
+from osip.modules.registrar.gruu import resolve
 
 if TYPE_CHECKING:
     from osip.modules.registrar.module import Registrar
@@ -18,17 +19,27 @@ def lookup(reg: Registrar, ctx: Ctx, table: str, flags: LookupFlags, aor: str | 
     """Do what `lookup` says: 1 found, -1 nobody there, -2 nobody who fits, -3 the URI is unusable."""
     try:
         uri = parse_any(aor) if aor is not None else parse_uri(ctx.ruri or "")
-        key = key_of(reg, uri)
+        gruu = resolve(reg, uri)
+        key = gruu[0] if gruu is not None and gruu[0] else key_of(reg, uri)
     except (ParseError, Refusal) as error:
         reg.env.log.info("lookup of a bad URI uri=%s error=%s", aor or ctx.ruri, error)
         return INTERNAL
     domain = reg.usrloc.domain(table)
     code, contacts = _fitting(reg, ctx, domain, key, flags)
+    if gruu is not None:
+        contacts = _of_device(contacts, gruu[1], gruu[2])
+        code = code if contacts else NONE
     expanded = _expand(reg, ctx, domain, flags) if flags.branch else False
     if contacts:
         _use(reg, ctx, contacts, flags)
         return FOUND
     return FOUND if expanded else code
+
+
+def _of_device(contacts: list[Any], instance: str, call_id: str) -> list[Any]:
+    """Return the contact that a GRUU means: the newest of this instance (RFC 5627 section 5.5)."""
+    found = [c for c in contacts if instance and instance_of(c) == instance and call_id in ("", c.call_id)]
+    return [max(found, key=lambda c: c.modified)] if found else []
 
 
 def _fitting(reg: Registrar, ctx: Ctx, domain: Any, key: str, flags: LookupFlags) -> tuple[int, list[Any]]:

@@ -40,8 +40,10 @@ class Registrar(Module):
                           doc="Header that names the receiving socket, read with the flag socket-header.")
     mcontact_avp = param("", parse=avp_or_none, live=True, doc="AVP that gets the contacts that were renewed.")
     attr_avp = param("", parse=avp_or_none, live=True, doc="AVP stored with contacts and given back by lookup.")
-    gruu_secret = param("0p3nS1pS", doc="Secret of temporary GRUUs; accepted.")
-    disable_gruu = param(1, ge=0, le=1, doc="GRUUs are off.")
+    gruu_secret = param("0p3nS1pS", doc="Secret of temporary GRUUs; servers that share contacts need the same.")
+    disable_gruu = param(1, ge=0, le=1, live=True,
+                         doc="1: no GRUUs (RFC 5627); 0: phones that know them get a public and a "
+                         "temporary one, and lookup understands them.")
     max_contacts = param(0, ge=0, live=True, doc="Contacts of one AoR, 0 for any number.")
     max_username_len = param(64, ge=1, live=True, doc="Longest user part.")
     max_domain_len = param(64, ge=1, live=True, doc="Longest domain.")
@@ -74,8 +76,6 @@ class Registrar(Module):
         """Refuse what is not there yet."""
         if self.pn_enable:
             raise ModuleError(f"registrar: {_PUSH}; leave pn_enable at 0")
-        if not self.disable_gruu:
-            raise ModuleError("registrar: GRUUs are not there yet; leave disable_gruu at 1")
         if self.max_expires and self.max_expires < self.min_expires:
             raise ModuleError(f"registrar: max_expires {self.max_expires} is below min_expires {self.min_expires}")
         flag = str(self.tcp_persistent_flag)

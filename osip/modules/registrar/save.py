@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from osip.api import (H_ALLOW, H_PATH, H_USER_AGENT, Ctx, LocalSocket, NameAddr, ParseError, parse_endpoint,
@@ -9,6 +10,7 @@ from osip.api import (H_ALLOW, H_PATH, H_USER_AGENT, Ctx, LocalSocket, NameAddr,
 from osip.modules.registrar.address import Refusal, key_of, parse_any
 from osip.modules.registrar.flag import SaveFlags
 from osip.modules.registrar.flow import Outbound, is_only_way, received, told
+from osip.modules.registrar.gruu import params, wanted
 
 if TYPE_CHECKING:
     from osip.modules.registrar.module import Registrar
@@ -40,8 +42,12 @@ def save(reg: Registrar, ctx: Ctx, table: str, flags: SaveFlags, aor: str | None
         _hold_connection(ctx, max(contact.expires for contact in touched))
     if not flags.no_reply:
         contacts = touched if flags.only_request and touched is not None else domain.valid(key, reg.env.now)
-        _answer(reg, ctx, 200, "OK", _lines(reg, contacts) + _path_echo(ctx, flags, path)
-                + outbound.reply_lines(reg))
+        headers = _lines(reg, contacts, wanted(reg, ctx)) + _path_echo(ctx, flags, path) + outbound.reply_lines(reg)
+        keeper = reg.usrloc.keeper
+        # A store that is written at once comes before the answer; a phone that only asks need not wait.
+        if keeper is None or not (touched or msg.contacts or msg.contact_star) or not keeper.after(
+                _later(reg, ctx, headers)):
+            _answer(reg, ctx, 200, "OK", headers)
     return 1
 
 
@@ -53,6 +59,16 @@ def _answer(reg: Registrar, ctx: Ctx, code: int, reason: str, headers: bytes) ->
         ctx.reply_edits = [*(before or ()), headers]
     reg.signaling.send_reply(ctx, code, reason)
     ctx.reply_edits = before
+
+
+def _later(reg: Registrar, ctx: Ctx, headers: bytes) -> Callable[[], None]:
+    """Return what answers with 200, with the header lines that the script has added until now."""
+    edits = list(ctx.reply_edits) if ctx.reply_edits else None
+
+    def answer() -> None:
+        ctx.reply_edits = edits
+        _answer(reg, ctx, 200, "OK", headers)
+    return answer
 
 
 def _hold_connection(ctx: Ctx, until: float) -> None:
@@ -75,7 +91,7 @@ def _refuse(reg: Registrar, ctx: Ctx, flags: SaveFlags, refusal: Refusal) -> int
     return -1
 
 
-def _lines(reg: Registrar, contacts: list[Any]) -> bytes:
+def _lines(reg: Registrar, contacts: list[Any], gruu_host: str) -> bytes:
     if not contacts:
         return b""
     now, received_param = reg.env.now, reg.received_param
@@ -86,6 +102,8 @@ def _lines(reg: Registrar, contacts: list[Any]) -> bytes:
         value += f";expires={left}"
         if contact.received and received_param:
             value += f';{received_param}="{contact.received}"'
+        if gruu_host:
+            value += params(reg, contact, gruu_host)
         values.append(value)
     return f"Contact: {', '.join(values)}\r\n".encode("utf-8", "surrogateescape")
 

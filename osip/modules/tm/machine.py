@@ -46,17 +46,39 @@ ARMS: Final = (ARM_B | ARM_C | ARM_D | ARM_F | ARM_H | ARM_I | ARM_J | ARM_K | A
                | ARM_LATE)
 TIMED: Final = RETRIES | ARMS
 
+LENGTHS: Final[dict[int, tuple[int, str, bool]]] = {    # action -> its input, which of `Times`, zero on reliable transports
+    ARM_B: (TIMER_B, "answer", False), ARM_C: (TIMER_C, "ring", False), ARM_D: (TIMER_D, "linger", True),
+    ARM_F: (TIMER_F, "answer", False), ARM_H: (TIMER_H, "give_up", False), ARM_I: (TIMER_I, "linger", True),
+    ARM_J: (TIMER_J, "linger", True), ARM_K: (TIMER_K, "linger", True), ARM_L: (TIMER_L, "linger", False),
+    ARM_M: (TIMER_M, "linger", False), ARM_GUARD: (TIMER_GUARD, "guard", False),
+    ARM_LATE: (TIMER_D, "late", False)}
+
 Row = dict[int, tuple[int, int]]
 END: Final = RETRY_STOP | DISARM | DONE
 
 
+class Step:
+    """What an input brings about in a state: the next state, the actions, and what of these concerns timers."""
+    __slots__ = ("state", "actions", "retry", "arm", "alarm", "zero_if_reliable")
+
+    def __init__(self, state: int, actions: int) -> None:
+        self.state, self.actions = state, actions
+        self.retry, self.arm = actions & RETRIES, actions & ARMS
+        self.alarm, _, self.zero_if_reliable = LENGTHS.get(self.arm, (0, "", False))
+
+
 class Table:
-    """One machine: its name, its rows by state, its first state, and the input that a retransmission timer makes."""
-    __slots__ = ("name", "rows", "first", "retry")
+    """One machine: its name, its rows by state, its first state, and the input that a retransmission timer makes.
+
+    `steps` holds the rows again, by state and input, ready to be taken.
+    """
+    __slots__ = ("name", "rows", "first", "retry", "steps")
 
     def __init__(self, name: str, first: int, retry: int, rows: dict[int, Row]) -> None:
         self.name, self.first, self.retry = name, first, retry
-        self.rows: tuple[Row, ...] = tuple(rows.get(state, {}) for state in range(TERMINATED + 1))
+        self.rows: tuple[Row, ...] = tuple([rows.get(state, {}) for state in range(TERMINATED + 1)])
+        self.steps: list[list[Step | None]] = [[Step(*row[event]) if event in row else None
+                                                for event in range(TIMER_GUARD + 1)] for row in self.rows]
 
 
 INVITE_CLIENT: Final = Table("INVITE client", CALLING, TIMER_A, {    # figure 5, RFC 6026 section 7.2
@@ -120,6 +142,18 @@ class Times:
         self.late = max(linger, self.give_up)
         self.guard = max(answer + ring, 64 * t1)
 
+    def of(self, arm: int) -> float:
+        """Return the length of the timer that an action arms: `LENGTHS`, without a name to look up."""
+        if arm & (ARM_D | ARM_I | ARM_J | ARM_K | ARM_L | ARM_M):
+            return self.linger
+        if arm & (ARM_B | ARM_F):
+            return self.answer
+        if arm == ARM_C:
+            return self.ring
+        if arm == ARM_GUARD:
+            return self.guard
+        return self.give_up if arm == ARM_H else self.late
+
 
 class Machine:
     """One transaction machine.
@@ -150,14 +184,20 @@ class Machine:
 
     def step(self, event: int, data: bytes | None, now: float) -> int:
         """Apply one input; return the actions (0 when the state ignores it)."""
-        entry = self.table.rows[self.state].get(event)
-        if entry is None:
+        step = self.table.steps[self.state][event]
+        if step is None:
             return 0
-        self.state, actions = entry
+        self.state = step.state
+        actions = step.actions
         if actions & SEND:
             self.last = data
         if actions & TIMED:
-            self._arm(actions, now)
+            if step.retry:
+                self._arm_retry(step.retry, now)
+            if step.arm:
+                self._arm_expiry(step, now)
+            retry_at, expire_at = self.retry_at, self.expire_at
+            self.wake = retry_at if retry_at < expire_at else expire_at
         if actions & EFFECTS and self.last is not None:
             self.send(self.last)
         return actions
@@ -179,41 +219,24 @@ class Machine:
         elif actions & (REPORT | DONE):
             self.tell(event, actions)
 
-    def _arm(self, actions: int, now: float) -> None:
-        if actions & RETRIES:
-            self._arm_retry(actions, now)
-        if actions & ARMS:
-            self._arm_expiry(actions, now)
-        retry_at, expire_at = self.retry_at, self.expire_at
-        self.wake = retry_at if retry_at < expire_at else expire_at
-
-    def _arm_retry(self, actions: int, now: float) -> None:
+    def _arm_retry(self, retry: int, now: float) -> None:
         times = self.times
-        if self.reliable or actions & RETRY_STOP:
+        if self.reliable or retry == RETRY_STOP:
             self.retry_at = NEVER
             return
-        if actions & RETRY_T1:
+        if retry == RETRY_T1:
             self.interval = times.t1
-        elif actions & RETRY_DOUBLE:
+        elif retry == RETRY_DOUBLE:
             self.interval *= 2
-        elif actions & RETRY_CAPPED:
+        elif retry == RETRY_CAPPED:
             self.interval = min(self.interval * 2, times.t2)
         else:
             self.interval = times.t2
         self.retry_at = now + self.interval
 
-    def _arm_expiry(self, actions: int, now: float) -> None:
-        length = LENGTHS.get(actions & ARMS)
-        if length is None:
+    def _arm_expiry(self, step: Step, now: float) -> None:
+        if step.arm == DISARM:
             self.expire_at = NEVER
             return
-        self.alarm, name, zero_if_reliable = length
-        self.expire_at = now if zero_if_reliable and self.reliable else now + getattr(self.times, name)
-
-
-LENGTHS: Final = {      # action -> the input it makes, which of `Times`, zero on reliable transports
-    ARM_B: (TIMER_B, "answer", False), ARM_C: (TIMER_C, "ring", False), ARM_D: (TIMER_D, "linger", True),
-    ARM_F: (TIMER_F, "answer", False), ARM_H: (TIMER_H, "give_up", False), ARM_I: (TIMER_I, "linger", True),
-    ARM_J: (TIMER_J, "linger", True), ARM_K: (TIMER_K, "linger", True), ARM_L: (TIMER_L, "linger", False),
-    ARM_M: (TIMER_M, "linger", False), ARM_GUARD: (TIMER_GUARD, "guard", False),
-    ARM_LATE: (TIMER_D, "late", False)}
+        self.alarm = step.alarm
+        self.expire_at = now if step.zero_if_reliable and self.reliable else now + self.times.of(step.arm)

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from osip.api import M_CANCEL, M_INVITE, Ctx, Edits, Response, Route, forward, reason_phrase
 from osip.modules.tm import arrival, cancel, relay
@@ -13,6 +14,7 @@ from osip.modules.tm.transaction import ON_FAILURE, ON_FINAL, ON_REPLY, Transact
 
 if TYPE_CHECKING:
     from osip.modules.tm.module import Tm
+    from osip.modules.tm.transaction import RouteFn
 
 FAILURE = int(Route.FAILURE)
 _BRANCH = re.compile(rb";branch=([^;,\s]+)")
@@ -28,7 +30,7 @@ def on_response(tm: Tm, ctx: Ctx) -> bool:
     branch = tm.table.clients.get(msg.via1_branch)
     if branch is None:
         return _stray(tm, msg)
-    tx: Transaction = branch.tx
+    tx: Any = branch.tx                                 # a Transaction, or what stands for one: an Outbound
     status = msg.status
     event = R1XX if status < 200 else R2XX if status < 300 else RFAIL
     method_id = msg.method_id
@@ -91,37 +93,40 @@ def _step(tm: Tm, branch: Branch, event: int, msg: Response, ctx: Ctx) -> None:
         _run_routes(tm, branch, ctx, per_branch, per_tx)
 
 
-def _run_routes(tm: Tm, branch: Branch, ctx: Ctx, per_branch: object, per_tx: object) -> None:
+def _run_routes(tm: Tm, branch: Branch, ctx: Ctx, per_branch: RouteFn | None, per_tx: RouteFn | None) -> None:
     """Run the onreply routes of branch and transaction, then go on."""
     tx = branch.tx
     ctx.tx, ctx.branch_index, ctx.request, ctx.reply = tx, branch.index, tx.request, ctx.msg
     ctx.target, ctx.flags = branch.target, tx.flags
     ctx.reply_code = ctx.msg.status                     # type: ignore[union-attr]
-    mode = bool(tm.onreply_avp_mode)
-    if mode:
+    if tm.onreply_avp_mode:
         ctx.avps = tx.avps
     tx.waiting += 1
-
-    def done() -> None:
-        tx.waiting -= 1
-        if tx.tm is None or branch.tx is None:          # the transaction ended while a route waited
-            return
-        tx.flags = ctx.flags
-        if mode:
-            tx.avps = ctx.avps
-        if tx.watchers is not None:
-            tx.tell_watchers(ON_REPLY, ctx.msg.status, ctx)     # type: ignore[union-attr]
-        pass_on(tm, branch, ctx, ctx.dropped)
-
-    def second() -> None:
-        if per_tx is None:
-            done()
-        else:
-            tm.run(per_tx, ctx, done)
+    then = partial(_after_branch_route, tm, branch, ctx, per_tx)
     if per_branch is None:
-        second()
+        then()
     else:
-        tm.run(per_branch, ctx, second)
+        tm.run(per_branch, ctx, then)
+
+
+def _after_branch_route(tm: Tm, branch: Branch, ctx: Ctx, per_tx: RouteFn | None) -> None:
+    if per_tx is None:
+        _after_routes(tm, branch, ctx)
+    else:
+        tm.run(per_tx, ctx, partial(_after_routes, tm, branch, ctx))
+
+
+def _after_routes(tm: Tm, branch: Branch, ctx: Ctx) -> None:
+    tx = ctx.tx
+    tx.waiting -= 1
+    if tx.tm is None or branch.tx is None:              # the transaction ended while a route waited
+        return
+    tx.flags = ctx.flags
+    if tm.onreply_avp_mode:
+        tx.avps = ctx.avps
+    if tx.watchers is not None:
+        tx.tell_watchers(ON_REPLY, ctx.msg.status, ctx)     # type: ignore[union-attr]
+    pass_on(tm, branch, ctx, ctx.dropped)
 
 
 def pass_on(tm: Tm, branch: Branch, ctx: Ctx, dropped: bool) -> None:
@@ -271,20 +276,21 @@ def _run_failure(tm: Tm, tx: Transaction, winner: Branch) -> None:
     ctx = tx.make_ctx(FAILURE, winner.target.copy())
     ctx.reply, ctx.branch_index, ctx.reply_code = winner.reply, winner.index, winner.status
     tx.waiting += 1
-    marker = len(tx.branches)
+    tm.run(route, ctx, partial(_after_failure, tm, tx, ctx, winner, len(tx.branches)))
 
-    def done() -> None:
-        tx.waiting -= 1
-        if tx.state == TERMINATED:
-            return
-        tx.flags, tx.avps, tx.slots = ctx.flags, ctx.avps, ctx.slots
-        if tx.is_answered:
-            tx.shrink()
-        elif tx.round_start >= marker and len(tx.branches) > marker:
-            collect(tm, tx)                             # a new round: it may even be over already
-        elif not tx.waiting and not tx.phony:
-            send_best(tm, tx, winner)
-    tm.run(route, ctx, done)
+
+def _after_failure(tm: Tm, tx: Transaction, ctx: Ctx, winner: Branch, before: int) -> None:
+    """Go on after a failure route; `before` is how many branches there were."""
+    tx.waiting -= 1
+    if tx.state == TERMINATED:
+        return
+    tx.flags, tx.avps, tx.slots = ctx.flags, ctx.avps, ctx.slots
+    if tx.is_answered:
+        tx.shrink()
+    elif tx.round_start >= before and len(tx.branches) > before:
+        collect(tm, tx)                                 # a new round: it may even be over already
+    elif not tx.waiting and not tx.phony:
+        send_best(tm, tx, winner)
 
 
 def send_best(tm: Tm, tx: Transaction, winner: Branch) -> None:

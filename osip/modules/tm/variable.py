@@ -1,6 +1,7 @@
 """Declare the pseudo-variables of tm (variables.md section 8)."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from osip.api import Ctx, Route, Value, pvar
@@ -134,63 +135,62 @@ class Variables:
         found = tx.branches[first:]
         return found[number] if -len(found) <= number < len(found) else None
 
-    @pvar("tm.branch.uri", index=True)
-    def branch_uri(self, ctx: Ctx, index: int | str | None) -> str | None:
-        """Request-URI of a branch of the transaction."""
+    def _value(self, ctx: Ctx, index: int | str | None, read: Callable[[Branch], Value]) -> Value:
+        """Return what `read` gives for the branch that an index means; for "*" that of all, joined."""
+        tx = ctx.tx
+        if index == "*" and isinstance(tx, Transaction):
+            found = [str(value) for branch in tx.branches if (value := read(branch)) is not None]
+            return ", ".join(found) if found else None
         branch = self._nth(ctx, index)
-        if branch is None:
-            return None
-        request = ctx.tx.request
-        return branch.target.uri or (request.ruri if request is not None else None)
+        return None if branch is None else read(branch)
+
+    @pvar("tm.branch.uri", index=True)
+    def branch_uri(self, ctx: Ctx, index: int | str | None) -> Value:
+        """Request-URI of a branch of the transaction."""
+        request = ctx.tx.request if isinstance(ctx.tx, Transaction) else None
+        received = request.ruri if request is not None else None
+        return self._value(ctx, index, lambda branch: branch.target.uri or received)
 
     @pvar("tm.branch.duri", index=True)
-    def branch_duri(self, ctx: Ctx, index: int | str | None) -> str | None:
+    def branch_duri(self, ctx: Ctx, index: int | str | None) -> Value:
         """Destination URI of a branch."""
-        branch = self._nth(ctx, index)
-        return branch.target.du if branch is not None else None
+        return self._value(ctx, index, lambda branch: branch.target.du)
 
     @pvar("tm.branch.path", index=True)
-    def branch_path(self, ctx: Ctx, index: int | str | None) -> str | None:
+    def branch_path(self, ctx: Ctx, index: int | str | None) -> Value:
         """Path of a branch."""
-        branch = self._nth(ctx, index)
-        return branch.target.path if branch is not None else None
+        return self._value(ctx, index, lambda branch: branch.target.path)
 
     @pvar("tm.branch.q", index=True, type="i")
-    def branch_q(self, ctx: Ctx, index: int | str | None) -> int | None:
+    def branch_q(self, ctx: Ctx, index: int | str | None) -> Value:
         """q of a branch in thousandths; NULL when it has none."""
-        branch = self._nth(ctx, index)
-        return branch.target.q if branch is not None and branch.target.q >= 0 else None
+        return self._value(ctx, index, lambda branch: branch.target.q if branch.target.q >= 0 else None)
 
     @pvar("tm.branch.flags", index=True)
-    def branch_flags(self, ctx: Ctx, index: int | str | None) -> str | None:
+    def branch_flags(self, ctx: Ctx, index: int | str | None) -> Value:
         """Names of the branch flags that are set."""
-        branch = self._nth(ctx, index)
-        return ctx.env.branch_flags.listing(branch.target.bflags) if branch is not None else None
+        return self._value(ctx, index, lambda branch: ctx.env.branch_flags.listing(branch.target.bflags))
 
     @pvar("tm.branch.socket", index=True)
-    def branch_socket(self, ctx: Ctx, index: int | str | None) -> str | None:
+    def branch_socket(self, ctx: Ctx, index: int | str | None) -> Value:
         """Socket that a branch was sent from."""
-        branch = self._nth(ctx, index)
-        socket = branch.dest.socket if branch is not None and branch.dest is not None else None
-        return socket.text if socket is not None else None
+        return self._value(ctx, index, lambda branch: branch.dest.socket.text
+                           if branch.dest is not None and branch.dest.socket is not None else None)
 
     @pvar("tm.branch.last_received", index=True, type="i")
-    def branch_last_received(self, ctx: Ctx, index: int | str | None) -> int | None:
+    def branch_last_received(self, ctx: Ctx, index: int | str | None) -> Value:
         """Last code received on a branch."""
-        branch = self._nth(ctx, index)
-        return branch.status if branch is not None else None
+        return self._value(ctx, index, lambda branch: branch.status)
 
     @pvar("tm.branch.type", index=True)
-    def branch_type(self, ctx: Ctx, index: int | str | None) -> str | None:
+    def branch_type(self, ctx: Ctx, index: int | str | None) -> Value:
         """`sip`; phony branches are not counted among the branches here."""
-        return "sip" if self._nth(ctx, index) is not None else None
+        return self._value(ctx, index, lambda branch: "sip")
 
     @pvar("tm.branch.attr", key="required", index=True, type="any")
     def branch_attr(self, ctx: Ctx, key: str, index: int | str | None) -> Value:
         """A free attribute of a branch, set with $msg.branch.attr before."""
-        branch = self._nth(ctx, index)
-        value: Value = (branch.target.attrs or {}).get(key) if branch is not None else None
-        return value
+        return self._value(ctx, index, lambda branch: (branch.target.attrs or {}).get(key))
 
     @branch_attr.setter
     def set_branch_attr(self, ctx: Ctx, key: str, index: int | str | None, value: Value) -> bool:
@@ -205,10 +205,9 @@ class Variables:
         return True
 
     @pvar("tm.branch.flag", key="required", index=True, type="i")
-    def branch_flag(self, ctx: Ctx, key: str, index: int | str | None) -> int | None:
+    def branch_flag(self, ctx: Ctx, key: str, index: int | str | None) -> Value:
         """1 when a branch flag is set, else 0."""
-        branch = self._nth(ctx, index)
-        return int(bool(branch.target.bflags & ctx.env.branch_flags.bit(key))) if branch is not None else None
+        return self._value(ctx, index, lambda branch: int(bool(branch.target.bflags & ctx.env.branch_flags.bit(key))))
 
     @branch_flag.setter
     def set_branch_flag(self, ctx: Ctx, key: str, index: int | str | None, value: Value) -> bool:
@@ -231,9 +230,9 @@ class Variables:
         if not values:
             return None
         if index == "*":
-            return ",".join(str(value) for value in reversed(values))
-        number = index if isinstance(index, int) else 0
-        return values[-1 - number] if 0 <= number < len(values) else None
+            return ", ".join([str(value) for value in reversed(values)])
+        place = _place(values, index if isinstance(index, int) else 0)
+        return None if place is None else values[place]
 
     @bavp.setter
     def set_bavp(self, ctx: Ctx, key: str, index: int | str | None, value: Value) -> bool:
@@ -244,20 +243,24 @@ class Variables:
         if branch.bavps is None:
             branch.bavps = {}
         values = branch.bavps.setdefault(key, [])
+        if isinstance(index, int):
+            place = _place(values, index)
+            if place is not None:
+                values[place:place + 1] = [] if value is None else [value]
+            return place is not None
         if index == "*":
             values.clear()
         if value is None:
-            if isinstance(index, int) and 0 <= index < len(values):
-                del values[-1 - index]
-            elif index is None and values:
-                values.pop()
-            return True
-        if isinstance(index, int):
-            if not 0 <= index < len(values):
-                return False
-            values[-1 - index] = value
-        elif index == "append":
-            values.insert(0, value)
-        else:
-            values.append(value)
+            if index is None:
+                del values[-1:]
+            return index != "append"
+        values.insert(0 if index == "append" else len(values), value)
         return True
+
+
+def _place(values: list[str | int], index: int) -> int | None:
+    """Return where the n-th newest value stands, the oldest being first; None when there is none."""
+    count = len(values)
+    if not -count <= index < count:
+        return None
+    return count - 1 - index if index >= 0 else -index - 1

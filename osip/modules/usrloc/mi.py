@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from osip.api import Env, MIError, ParseError, parse_uri
+from osip.api import Env, MIError, ParseError, StoreError, parse_uri
 from osip.modules.usrloc.state import Contact, Domain
 
 if TYPE_CHECKING:
@@ -147,12 +147,29 @@ def _cflags(ul: Usrloc, text: str) -> int:
     return mask
 
 
-def sync(ul: Usrloc, table: str) -> None:
-    """Read a table again."""
-    domain_of(ul, table)
-    raise MIError(500, "No database", "contacts live in memory only in this working mode")
+async def flush(ul: Usrloc) -> None:
+    """Write what changed."""
+    if ul.keeper is not None:
+        try:
+            await ul.keeper.flush()
+        except StoreError as error:
+            raise MIError(500, "Not written", str(error)) from None
 
 
-def cluster_sync() -> None:
-    """Ask the cluster for its contacts."""
-    raise MIError(500, "No cluster", "contacts live in memory only in this working mode")
+async def sync(ul: Usrloc, table: str, aor: str | None) -> None:
+    """Read a table, or one AoR, again."""
+    domain = domain_of(ul, table)
+    if ul.keeper is None:
+        raise MIError(500, "No database", "contacts live in memory only in this working mode")
+    try:
+        await ul.keeper.load_table(domain.name, aor_of(ul, aor) if aor is not None else None)
+    except StoreError as error:
+        raise MIError(500, "Not read", str(error)) from None
+
+
+async def cluster_sync(ul: Usrloc) -> None:
+    """Compare with the other nodes."""
+    if ul.keeper is None or ul.mode.store != "cache":
+        raise MIError(500, "No cluster", "no other nodes share contacts in this working mode")
+    for name in list(ul.domains):
+        await sync(ul, name, None)

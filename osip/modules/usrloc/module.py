@@ -1,20 +1,21 @@
-"""Remember where users are: contacts of each address of record, in memory.
+"""Remember where users are: contacts of each address of record, in memory, and in a store as the mode says.
 
 Registrar writes and reads it; scripts attach keys to an AoR; the management interface lists and changes it.
 """
 from __future__ import annotations
 
+import time
 from typing import Any
 
-from osip.api import Ctx, Env, Module, ModuleError, Static, Var, event, function, gauge, mi, param, table, timer
+from osip.api import Ctx, Env, Module, Scope, Static, Var, event, function, gauge, mi, param, table, timer
 from osip.modules.usrloc import mi as bodies
+from osip.modules.usrloc.cluster import ClusterKeeper
+from osip.modules.usrloc.keeper import Keeper
+from osip.modules.usrloc.mode import BACK, LATER, MEMORY, SHARED, THROUGH, mode_of
 from osip.modules.usrloc.replica import Replica
-from osip.modules.usrloc.state import Contact, Domain, Record, Watcher, method_mask
+from osip.modules.usrloc.sql import SqlKeeper
+from osip.modules.usrloc.state import SYNC, Contact, Domain, Record, Watcher, method_mask
 
-MEMORY = "single-instance-no-db"
-LATER = ("single-instance-sql-write-through", "single-instance-sql-write-back", "sql-only",
-         "federation-cachedb-cluster", "full-sharing-cluster", "full-sharing-cachedb-cluster")
-DB_MODES = {0: MEMORY, 1: "single-instance-sql-write-through", 2: "single-instance-sql-write-back", 3: "sql-only"}
 CONTACT_EVENT = dict(domain=str, aor=str, uri=str, received=str, path=str, qval=str, user_agent=str, socket=str,
                      bflags=int, expires=int, callid=str, cseq=int, attr=str, latency=int, shtag=str)
 
@@ -25,7 +26,8 @@ class Usrloc(Module):
     db_url = param("", doc="Database of the SQL modes.")
     cachedb_url = param("", doc="Key-value store of the cachedb modes.")
     timer_interval = param(60, ge=1, doc="Seconds between two sweeps of expired contacts.")
-    working_mode_preset = param(MEMORY, choices=(MEMORY, *LATER), doc="How contacts are kept and shared.")
+    working_mode_preset = param(MEMORY, choices=(MEMORY, THROUGH, BACK, SHARED, *LATER),
+                                doc="How contacts are kept and shared.")
     cluster_mode = param("none", choices=("none", "federation-cachedb", "full-sharing", "full-sharing-cachedb",
                                           "sql-only"), doc="How nodes share contacts.")
     restart_persistency = param("none", choices=("none", "load-from-sql", "sync-from-cluster"),
@@ -90,28 +92,43 @@ class Usrloc(Module):
     latency_update = event("E_UL_LATENCY_UPDATE", "The ping latency of a contact changed.", **CONTACT_EVENT)
 
     def mod_init(self) -> None:
-        """Refuse the modes that are not there yet and make the table `location`."""
-        preset = self.working_mode_preset if self.db_mode is None else DB_MODES[self.db_mode]
-        wanted = next((f'{name} "{value}"' for name, value in (
-            ("working_mode_preset", preset if preset != MEMORY else "none"), ("cluster_mode", self.cluster_mode),
-            ("restart_persistency", self.restart_persistency), ("sql_write_mode", self.sql_write_mode),
-            ("location_cluster", str(self.location_cluster or "none")))
-            if value != "none"), "")
-        if wanted:
-            raise ModuleError(f'usrloc: {wanted} is not there yet; the mode that works is working_mode_preset '
-                              f'"{MEMORY}" (db_mode 0), contacts in memory')
+        """Find out how contacts are kept and make the table `location`."""
+        self.mode = mode_of(self)
         self.domains: dict[str, Domain] = {}
         self.replica = Replica(self)
         self.watchers: list[Watcher] = [self._on_change]
         if self.env.workers > 1:
             self.watchers.append(self.replica.on_change)
+        self.keeper: Keeper | None = None
+        if self.mode.store == "sql":
+            self.keeper = SqlKeeper(self, self.mode.at_once, self.mode.loads)
+        elif self.mode.store == "cache":
+            self.keeper = ClusterKeeper(self, str(self.cachedb_url), self.env.ids.next())
+        if self.keeper is not None and self.mode.writes:
+            self.watchers.append(self.keeper.on_change)
         self.nat_flag = self.env.branch_flags.bit(str(self.nat_bflag)) if self.nat_bflag != "" else 0
         self.domain("location")
 
     async def child_init(self, env: Env) -> None:
-        """Number the contacts apart from those of other workers."""
+        """Number the contacts apart from those of other workers; read those that are stored."""
         for domain in self.domains.values():
             domain.number(self._first_id(), env.workers)
+        if self.keeper is None:
+            return
+        await self.keeper.open(env)
+        began = time.monotonic()
+        count = await self.keeper.load()
+        took = time.monotonic() - began
+        env.log.info("contacts loaded mode=%s contacts=%d seconds=%.2f", self.mode.name, count, took)
+        if env.number == 0 and self.mode.loads:
+            env.announcements.append(f"Contacts {count} loaded in {took:.1f} s ({self.mode.name})")
+        env.health.add("usrloc", self.keeper.check)
+        self.keeper.start()
+
+    async def destroy(self) -> None:
+        """Write what is not stored yet."""
+        if self.keeper is not None:
+            await self.keeper.close()
 
     def _first_id(self) -> int:
         # Ids stay unique over restarts: they start where the clock is.
@@ -120,6 +137,12 @@ class Usrloc(Module):
     # --- what other modules use -------------------------------------------------------------------------------------
 
     new_contact = Contact
+
+    def offset(self) -> float:
+        """Return what added to monotonic seconds gives Unix seconds; both clocks are read here, as one is old."""
+        return self.env.wall() - self.monotonic()
+
+    monotonic = staticmethod(time.monotonic)            # tests set the clock
 
     @staticmethod
     def method_mask(text: str) -> int:
@@ -133,10 +156,52 @@ class Usrloc(Module):
             found = self.domains[name] = Domain(name, self.timer_interval, bool(self.desc_time_order))
             found.number(self._first_id(), self.env.workers)
             found.watchers = self.watchers
+            if self.keeper is not None:
+                self.keeper.add_table(name)
             self.env.stats.register("usrloc", f"{name}-users", lambda: len(found.records), shared=True)
             self.env.stats.register("usrloc", f"{name}-contacts", lambda: found.contacts, shared=True)
             self.env.stats.register("usrloc", f"{name}-expires", lambda: found.expired, shared=True)
         return found
+
+    def take_in(self, domain: Domain, aor: str, fresh: Contact, keys: dict[str, str] | None,
+                is_told: bool = False) -> int:
+        """Take a contact that a store or another node knows, unless the one here is newer: 1 when it was taken."""
+        keeper = self.keeper
+        domain.is_quiet = not is_told
+        if keeper is not None:
+            keeper.is_muted = self.replica.is_muted = True
+        try:
+            record = domain.get(aor)
+            for old in record.contacts if record is not None else ():
+                if old.id == fresh.id or (old.uri == fresh.uri and old.call_id == fresh.call_id):
+                    if old.modified > fresh.modified + 0.001:       # a millisecond for the way there and back
+                        return 0
+                    old.id = fresh.id
+                    domain.update(old, fresh)
+                    old.state = SYNC
+                    break
+            else:
+                record = domain.insert(aor, fresh).record
+            if keys is not None:
+                record.kv = keys                    # type: ignore[union-attr]
+            return 1
+        finally:
+            domain.is_quiet = False
+            if keeper is not None:
+                keeper.is_muted = self.replica.is_muted = False
+
+    def drop(self, contact: Contact, is_told: bool) -> None:
+        """Remove a contact that another node removed."""
+        domain, keeper = contact.record.domain, self.keeper
+        domain.is_quiet = not is_told
+        if keeper is not None:
+            keeper.is_muted = self.replica.is_muted = True
+        try:
+            domain.delete(contact)
+        finally:
+            domain.is_quiet = False
+            if keeper is not None:
+                keeper.is_muted = self.replica.is_muted = False
 
     def watch(self, watcher: Watcher) -> None:
         """Tell `watcher(what, thing)` of every change (see state.Watcher)."""
@@ -156,6 +221,8 @@ class Usrloc(Module):
             domain.sweep(self.env.now)
             domain.is_quiet = False
         self.replica.is_muted = False
+        if self.keeper is not None:
+            self.keeper.flush_soon()
 
     def set_latency(self, contact: Contact, microseconds: int) -> None:
         """Note the latency of a contact's last ping and raise the event when that is asked for."""
@@ -200,7 +267,7 @@ class Usrloc(Module):
         if record.kv is None:
             record.kv = {}
         record.kv[key_name] = key_value
-        self.replica.on_keys(record)
+        self._tell_keys(record)
         return 1
 
     @function(routes="*")
@@ -219,8 +286,13 @@ class Usrloc(Module):
         if record is None or not record.kv or key_name not in record.kv:
             return -1
         del record.kv[key_name]
-        self.replica.on_keys(record)
+        self._tell_keys(record)
         return 1
+
+    def _tell_keys(self, record: Record) -> None:
+        self.replica.on_keys(record)
+        if self.keeper is not None and self.mode.writes:
+            self.keeper.on_keys(record)
 
     # --- management -------------------------------------------------------------------------------------------------
 
@@ -239,9 +311,10 @@ class Usrloc(Module):
         """List all tables; with `brief` the AoRs only."""
         return bodies.dump(self, brief is not None)
 
-    @mi("flush", aliases=("ul_flush",))
-    def mi_flush(self) -> None:
-        """Write changed contacts to the database; nothing to do while they live in memory only."""
+    @mi("flush", aliases=("ul_flush",), scope=Scope.EACH)
+    async def mi_flush(self) -> None:
+        """Write changed contacts to the store; nothing to do while they live in memory only."""
+        await bodies.flush(self)
 
     @mi("add", aliases=("ul_add",))
     def mi_add(self, table_name: str, aor: str, contact: str, expires: int, q: str, flags: str, cflags: str,
@@ -254,12 +327,12 @@ class Usrloc(Module):
         """List the contacts of an AoR."""
         return bodies.show(self, table_name, aor)
 
-    @mi("sync", aliases=("ul_sync",), recipes=(("table_name",), ("table_name", "aor")))
-    def mi_sync(self, table_name: str, aor: str | None = None) -> None:
-        """Read a table, or one AoR, from the database again."""
-        bodies.sync(self, table_name)
+    @mi("sync", aliases=("ul_sync",), recipes=(("table_name",), ("table_name", "aor")), scope=Scope.EACH)
+    async def mi_sync(self, table_name: str, aor: str | None = None) -> None:
+        """Read a table, or one AoR, from the store again; what is newer in memory stays."""
+        await bodies.sync(self, table_name, aor)
 
-    @mi("cluster_sync", aliases=("ul_cluster_sync",))
-    def mi_cluster_sync(self) -> None:
-        """Ask the cluster for its contacts."""
-        bodies.cluster_sync()
+    @mi("cluster_sync", aliases=("ul_cluster_sync",), scope=Scope.EACH)
+    async def mi_cluster_sync(self) -> None:
+        """Compare all contacts with those of the other nodes; the newer ones stay."""
+        await bodies.cluster_sync(self)

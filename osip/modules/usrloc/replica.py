@@ -26,6 +26,7 @@ class Replica:
 
     def __init__(self, ul: Usrloc) -> None:
         self._ul = ul
+        self._is_fresh = ul.mode.loads  # what was loaded from a store counts until another worker tells more
         self.is_muted = False           # the sweep runs in every worker: its removals need no telling
         ul.env.bus.subscribe(_TOPIC, self._apply)
         ul.env.bus.share(_TOPIC, self._known, self._load)
@@ -65,6 +66,13 @@ class Replica:
     # --- in ---------------------------------------------------------------------------------------------------------
 
     def _load(self, changes: list[Any]) -> None:
+        if self._is_fresh:              # the store may still hold what is gone, and not yet what is new
+            self._is_fresh = False
+            for domain in self._ul.domains.values():
+                domain.is_quiet = True
+                for aor in list(domain.records):
+                    domain.delete_aor(aor)
+                domain.is_quiet = False
         for change in changes:
             self._apply(change)
 

@@ -8,7 +8,18 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from osip.api import Ctx, Module, OsipError, Raw, Value, Var, function
+from osip.api import (
+    Complaint,
+    Ctx,
+    MIError,
+    Module,
+    OsipError,
+    Raw,
+    Value,
+    Var,
+    function,
+    mi,
+)
 from osip.script.builtins.value import number_of
 from osip.script.builtins.variable_text import assign, parse_variables
 
@@ -21,8 +32,12 @@ class CoreCache(Module):
     """Words for key-value stores."""
     name = "core_cache"
 
+    def mod_init(self) -> None:
+        """Complain now and then only: a cache that is down fails for every message."""
+        self._complain = Complaint(self.env.log, clock=lambda: self.env.now)
+
     def _fail(self, what: str, store: str, error: Exception) -> int:
-        self.env.log.error("%s failed store=%s error=%s", what, store, error)
+        self._complain(f"{what} failed", "store=%s error=%s", store, error)
         return -1
 
     @function()
@@ -77,7 +92,8 @@ class CoreCache(Module):
     async def cache_counter_fetch(self, ctx: Ctx, store: str, key: str, out: Var) -> int:
         """Read a counter into a variable: 1 found, -2 not found, -1 error."""
         try:
-            value: Value = await _answer(self.env.cache(store).get(key))
+            cache = self.env.cache(store)
+            value: Value = await _answer(getattr(cache, "counter", cache.get)(key))
         except (OsipError, KeyError) as error:
             return self._fail("cache_counter_fetch", store, error)
         if value is None:
@@ -97,3 +113,29 @@ class CoreCache(Module):
             for (_, kind, name), value in zip(items, row, strict=False):
                 assign(ctx, kind, name, value if isinstance(value, int) or value is None else str(value))
         return 1
+
+    # --- management --------------------------------------------------------------------------------------------------
+
+    async def _manage(self, store: str, what: str, *args: Any) -> Any:
+        try:
+            return await _answer(getattr(self.env.cache(store), what)(*args))
+        except (OsipError, KeyError, ValueError) as error:
+            raise MIError(400, f"cache {store}: {error}") from None
+
+    @mi("store", group="cache", aliases=("cache_store",))
+    async def mi_store(self, system: str, attr: str, value: str, expire: int = 0) -> None:
+        """Keep a value in a cache (`local`, `redis:group`...), for `expire` seconds or for ever."""
+        await self._manage(system, "set", attr, value, max(0, expire))
+
+    @mi("fetch", group="cache", aliases=("cache_fetch",))
+    async def mi_fetch(self, system: str, attr: str) -> dict[str, Any]:
+        """Show a value of a cache."""
+        value = await self._manage(system, "get", attr)
+        if value is None:
+            raise MIError(404, f'no value for "{attr}" in {system}')
+        return {"key": attr, "value": str(value)}
+
+    @mi("remove", group="cache", aliases=("cache_remove",))
+    async def mi_remove(self, system: str, attr: str) -> None:
+        """Forget a key of a cache; OK also when it was absent."""
+        await self._manage(system, "remove", attr)

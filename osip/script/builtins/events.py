@@ -3,13 +3,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from osip.api import Ctx, Module, Raw, Value, Var, function
+from osip.api import Ctx, Module, OsipError, Raw, Value, Var, event, function
 from osip.script.builtins.variable_text import assign, avp_values, parse_variables
 
 
 class CoreEvents(Module):
     """Events of scripts."""
     name = "core_events"
+
+    disconnected = event("E_CORE_TCP_DISCONNECT", "A connection of a stream transport ended.", src_ip=str, src_port=int,
+                         dst_ip=str, dst_port=int, proto=str)
 
     @function()
     def raise_event(self, ctx: Ctx, name: str, names: Var | None = None, values: Var | None = None) -> bool:
@@ -33,19 +36,14 @@ class CoreEvents(Module):
     @function()
     def subscribe_event(self, ctx: Ctx, name: str, socket: str, expire: int | None = None) -> bool:
         """Send an event to an address of a loaded event transport, such as `rabbitmq:...`; no expiry: for ever."""
-        prefix = socket.partition(":")[0]
-        transport = self.env.events.transports.get(prefix)
-        if transport is None:
-            self.env.log.error("event %s not subscribed: no loaded module takes addresses of %r", name, prefix)
-            return False
         try:
-            deliver = transport(socket)
-        except ValueError as error:
+            is_taken = self.env.events.subscribe_everywhere(name, socket, expire or None)
+        except (ValueError, OsipError) as error:
             self.env.log.error("event %s not subscribed: %s", name, error)
             return False
-        until = self.env.now + expire if expire else None
-        self.env.events.subscribe(name, socket, deliver, until)
-        return True
+        if not is_taken:
+            self.env.log.error("event %s not subscribed: it has too many subscribers", name)
+        return is_taken
 
     @function(routes="V")
     def fetch_event_params(self, ctx: Ctx, variables: Raw) -> bool:

@@ -2,7 +2,6 @@
 core_functions.md section 5)."""
 from __future__ import annotations
 
-import copy
 from typing import Annotated, Any
 
 from osip.api import (
@@ -286,9 +285,8 @@ class CoreNet(Module):
         try:
             hops = relay.next_hops(ctx, target)
             if hops is None:                                # a name has to be asked for: the script does not wait
-                run = copy.copy(ctx)
+                run = ctx.copy()
                 run.target = target.copy()
-                run.edits = ctx.edits.copy() if ctx.edits is not None else None
                 self.env.spawn(self._forward_later(run), "forward")
                 return True
             return self._send_first(ctx, target, hops)

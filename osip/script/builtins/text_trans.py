@@ -4,6 +4,7 @@ from __future__ import annotations
 import re
 
 from osip.api import Module, Value, posix, transform
+from osip.core.exports.types import compile_pattern
 
 _BACK_REFERENCE = re.compile(r"\\(.)", re.DOTALL)
 _MEDIA = re.compile(r"^m=", re.MULTILINE)
@@ -27,7 +28,7 @@ def _chosen(streams: list[str], selector: str) -> list[int]:
     return [at for at, text in enumerate(streams) if text[2:].split(None, 1)[:1] == [selector]]
 
 
-def _expression(text: str) -> tuple[re.Pattern[str], str, bool]:
+def parse_expression(text: str) -> tuple[re.Pattern[str], str, bool]:
     """Compile `/match/repl/flags`; any delimiter, which a backslash takes its meaning away from."""
     if len(text) < 3:
         raise ValueError("expected /match/replacement/flags")
@@ -55,7 +56,7 @@ def _expression(text: str) -> tuple[re.Pattern[str], str, bool]:
         raise ValueError(f'unknown flags "{flags}", known are i, s, g')
     options = re.IGNORECASE if "i" in flags else 0
     options |= re.DOTALL if "s" in flags else re.MULTILINE
-    return re.compile(posix(match), options), replacement, "g" in flags
+    return compile_pattern(posix(match), options), replacement, "g" in flags
 
 
 class CoreTextTrans(Module):
@@ -89,12 +90,12 @@ class CoreTextTrans(Module):
         return session + "".join([text for at, text in enumerate(streams) if at not in found])
 
     @transform("re.subst")
-    def re_subst(value: Value, *expression: Value) -> Value:
+    def re_subst(value: Value, expression: Value, *more: Value) -> Value:
         """The text with what matches replaced, `/match/replacement/flags`; unchanged when nothing matches.
 
         Variables in the expression are expanded by the emitter.
         """
-        pattern, replacement, every = _expression(",".join([str(part) for part in expression]).strip())
+        pattern, replacement, every = parse_expression(",".join([str(part) for part in (expression, *more)]).strip())
 
         def replaced(found: re.Match[str]) -> str:
             def reference(escape: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from osip.core.exports.diagnostic import Diagnostic
 from osip.core.exports.registry import Registry
 from osip.script import nodes
-from osip.script.check import flags, flow, names, routes, settings, types
+from osip.script.check import endless, flags, flow, names, routes, settings, types
 from osip.script.check.unit import Unit
 
 Rule = Callable[[Unit, Registry], Iterator[Diagnostic]]
@@ -19,7 +19,7 @@ RULES: tuple[Rule, ...] = (
     types.check_calls, types.check_matches, types.check_assignments, types.check_levels, types.check_mixed,
     routes.check_defined, routes.check_duplicates, routes.check_kinds, routes.check_async, routes.check_unused,
     flow.check_unreachable, flow.check_breaks, flow.check_conditions, flow.check_loops, flow.check_cases,
-    flow.check_empty, flags.check_flags, settings.check_forward,
+    flow.check_empty, endless.check_loops, endless.check_circles, flags.check_flags, settings.check_forward,
 )
 
 

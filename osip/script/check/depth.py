@@ -39,7 +39,7 @@ def _too_deep(route: n.RouteDef) -> Diagnostic | None:
         if isinstance(node, _NESTING):
             blocks, loops, depth = blocks + 1, loops + isinstance(node, _LOOPS), 0
         else:
-            depth = 0 if isinstance(node, n.Block) else depth + 1
+            depth = 0 if isinstance(node, n.Block) else depth + _weight(node)
         for what, level, most, hint in (("statements", blocks, BLOCKS, _ROUTE), ("loops", loops, LOOPS, _ROUTE),
                                         ("operations", depth, EXPRESSION, "compute a part of it before"),
                                         ("else branches", chain, CHAIN, "use switch, or several routes")):
@@ -49,3 +49,10 @@ def _too_deep(route: n.RouteDef) -> Diagnostic | None:
             is_else = item.name == "orelse" and isinstance(node, n.If)      # `else if` goes on at the level of its `if`
             todo.append((getattr(node, item.name), blocks - is_else, loops, depth, chain + 1 if is_else else 0))
     return None
+
+
+def _weight(node: n.Node) -> int:
+    """Return how many brackets deep what stands in a node is emitted."""
+    if not isinstance(node, n.VarRef):
+        return 1
+    return len(node.transforms) + (4 if node.key_var is not None or isinstance(node.index, n.VarRef) else 1)

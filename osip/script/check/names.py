@@ -12,6 +12,7 @@ from osip.core.exports.loader import module_name
 from osip.core.exports.registry import Registry
 from osip.core.exports.spec import PvarSpec
 from osip.script import nodes
+from osip.script.builtins.text_trans import parse_expression
 from osip.script.check.reference import format_faults, references
 from osip.script.check.stock import loadmodule_hint
 from osip.script.check.unit import Unit, lines_of
@@ -82,6 +83,8 @@ def check_variables(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
     yield from format_faults(unit)
     unknown: dict[str, list[Span]] = {}
     for ref in references(unit):
+        if not ref.var.name:                    # malformed, which was said
+            continue
         spec = registry.pvar(ref.var.name)
         if spec is None:
             unknown.setdefault(ref.var.name, []).append(ref.var.span)
@@ -143,6 +146,34 @@ def _spelling(var: nodes.VarRef, spec: PvarSpec, writes: bool) -> Iterator[Diagn
         yield Diagnostic("E105", 'the index "append" can only be assigned to', var.span)
 
 
+def fault_of(form: nodes.Format, registry: Registry) -> str:
+    """Return what is wrong with the variables of a text that came to be at run time; "" when nothing is."""
+    for var in (node for part in form.parts for node in _below(part) if isinstance(node, nodes.VarRef)):
+        spec = registry.pvar(var.name)
+        if spec is None:
+            return f'unknown variable "${var.name}"'
+        found = next(_spelling(var, spec, False), None)
+        if found is not None:
+            return found.message
+        for item in var.transforms:
+            known = registry.transform(item.name) or registry.transform(transform_name(item.name))
+            if known is None:
+                return f'unknown transformation "{item.name}"'
+            if not known.min_args <= len(item.args) <= known.max_args and item.args[-1:] != ("",):
+                return f'transformation "{item.name}" with a wrong number of arguments'
+    return ""
+
+
+def _below(node: object) -> Iterator[object]:
+    if isinstance(node, tuple):
+        for item in node:
+            yield from _below(item)
+    elif isinstance(node, nodes.Node):
+        yield node
+        for name in node.__dataclass_fields__:
+            yield from _below(getattr(node, name))
+
+
 def transform_name(name: str) -> str:
     """Return the declared name of a transformation: without the number in `nameaddr.0.uri`."""
     return re.sub(r"\.-?\d+(?=\.|$)", "", name)
@@ -166,3 +197,15 @@ def _transforms(var: nodes.VarRef, unit: Unit, registry: Registry) -> Iterator[D
         elif given > spec.max_args and all(arg != "" for arg in item.args):
             yield Diagnostic("E108", f'transformation "{item.name}" takes at most {spec.max_args} '
                              f'argument{"s" if spec.max_args != 1 else ""}, {given} given', item.span)
+        elif item.name == "re.subst" and isinstance(item.args[0], str) and "$" not in item.args[0]:
+            yield from _expression(item, item.args[0])
+
+
+def _expression(item: nodes.Transform, text: str) -> Iterator[Diagnostic]:
+    try:
+        parse_expression(text.strip())
+    except re.error as error:
+        yield Diagnostic("E403", f"bad regular expression: {error.msg}", item.span)
+    except ValueError as error:
+        yield Diagnostic("E403", f"bad regular expression: {error}", item.span,
+                         hint="write {re.subst,/match/replacement/flags}")

@@ -9,6 +9,7 @@ from osip.core.exports import loader
 from osip.core.exports.diagnostic import Diagnostic, Severity
 from osip.core.exports.registry import Registry
 from osip.core.exports.spec import ParamSpec, Spec
+from osip.core.exports.types import compile_pattern
 from osip.script import nodes
 from osip.script.check.loading import failed_modules
 from osip.script.check.word import did_you_mean, suggest
@@ -39,7 +40,7 @@ def _check(item: nodes.ModParam, registry: Registry, lines: dict[str, int], late
     pattern = item.module.value.replace("-", "_").removesuffix(".so")
     pattern = loader.SUCCESSORS.get(pattern, pattern)
     try:
-        whole = re.compile(pattern)
+        whole = compile_pattern(pattern)
     except re.error as error:
         yield Diagnostic("E306", f"bad module pattern: {error.msg}", item.module.span,
                          hint="the first argument is a regular expression over module names")

@@ -66,6 +66,8 @@ def _value(item: nodes.Setting, spec: SettingSpec) -> Diagnostic | Value:
     if spec.choices and text not in spec.choices:
         return Diagnostic("E503", f'"{item.name}" must be one of {", ".join(spec.choices)}', node.span,
                           hint=did_you_mean(suggest(text, spec.choices)))
+    if spec.fault is not None and text and (fault := spec.fault(text)):
+        return Diagnostic("E503", f'"{item.name}" {fault}', node.span)
     return Value(spec, item.name, text)
 
 

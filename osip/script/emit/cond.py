@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from osip.core.exports.diagnostic import Span
-from osip.core.exports.types import posix
+from osip.core.exports.types import compile_pattern, posix
 from osip.script import nodes as n
 from osip.script import runtime
 from osip.script.emit import call, expr, inline
@@ -240,7 +240,7 @@ def _match(pen: Pen, op: str, left: Val, right: Any) -> Cond:
 
 def pattern(text: str) -> re.Pattern[str]:
     """Compile the right side of `=~`: no case, unanchored, a newline is an ordinary character."""
-    return re.compile(posix(_absolute(text)), re.IGNORECASE | re.DOTALL)
+    return compile_pattern(posix(_absolute(text)), re.IGNORECASE | re.DOTALL)
 
 
 def _absolute(text: str) -> str:

@@ -17,6 +17,12 @@ class Namespace:
         self.space: dict[str, Any] = dict(runtime)
         self._count: dict[str, int] = {}
 
+    def copy(self) -> Namespace:
+        """Return another that begins with the same names: what is bound there is gone with it."""
+        twin = Namespace(self.space)
+        twin._count.update(self._count)
+        return twin
+
     def bind(self, wanted: str, value: Any) -> str:
         """Bind an object to `wanted`, or to a name like it when that one is taken; return the name."""
         stem = re.sub(r"\W", "_", wanted, flags=re.ASCII)
@@ -47,6 +53,6 @@ def same(left: Any, right: Any) -> bool:
 
 def literal(value: Any) -> bool:
     """Tell whether `repr` of a value is Python code for it."""
-    if isinstance(value, tuple):
+    if type(value) is tuple:                # a named tuple prints as a call of its class
         return all(literal(item) for item in value)
     return value is None or type(value) in (str, int, bool, bytes, float)

@@ -8,6 +8,7 @@ from typing import Any
 from osip.core.exports.diagnostic import Span
 from osip.core.run.program import RouteFn, TimerRoute
 from osip.script import nodes as n
+from osip.script.check.names import fault_of
 from osip.script.emit import expr, stmt
 from osip.script.emit.survey import Key, key_of
 from osip.script.emit.unit import Pen, Unit
@@ -80,14 +81,21 @@ def nested(pen: Pen, node: Any) -> tuple[str, bool]:
     return name, pen.is_async
 
 
-def expander(unit: Unit, text: str, span: Span) -> RouteFn:
-    """Return a function `(ctx) -> str` that expands a format string made at run time."""
-    pen = Pen(unit, span)
-    name = unit.names.bind("expander", Slot())
+def expander(unit: Unit, text: str, span: Span, *, strict: bool = False) -> RouteFn:
+    """Return a function `(ctx) -> str` that expands a format string made at run time.
+
+    With `strict` a text that no script could have is refused: ValueError. The names it needs go with the function.
+    """
+    form, faults = parse_format(text, span)
+    if strict and (fault := faults[0].message if faults else fault_of(form, unit.registry)):
+        raise ValueError(fault)
+    own = unit.scratch()
+    pen = Pen(own, span)
+    name = own.names.bind("expander", Slot())
     with pen.block(f"def {name}(ctx):"):
-        pen.line(f"return {expr.formatted(pen, parse_format(text, span)[0])}")
-    pen.writer.define(span.file, unit.names.space)
-    return unit.names.space.pop(name)
+        pen.line(f"return {expr.formatted(pen, form)}")
+    pen.writer.define(span.file, own.names.space)
+    return own.names.space[name]
 
 
 def show(files: dict[str, str]) -> None:

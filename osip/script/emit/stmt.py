@@ -65,6 +65,7 @@ def _ask(pen: Pen, node: n.Stmt) -> None:
             own = node
     literal = [var for part in walk(own) if isinstance(part, n.Str) for var in formatted(part)]
     for var in [part for part in (*walk(own), *walk(tuple(literal))) if isinstance(part, n.VarRef)]:
+        _ask_variable(pen, var)
         for place, one in enumerate(var.transforms):
             if pen.unit.survey.asks(one):
                 spec = pen.unit.registry.transform(one.name)
@@ -72,6 +73,18 @@ def _ask(pen: Pen, node: n.Stmt) -> None:
                 value = expr.read(pen, replace(var, transforms=var.transforms[:place])).code
                 with pen.block(f"if (await _wait(ctx, {asked}({value}, ctx))) == 0:"):
                     pen.line("return 0")
+
+
+def _ask_variable(pen: Pen, var: n.VarRef) -> None:
+    """Emit the waiting for what a variable itself asks for."""
+    spec = pen.unit.registry.pvar(var.name)
+    ask = spec and spec.ask and pen.unit.bound(spec.module, spec.ask)
+    if not spec or not ask:
+        return
+    codes, guards = expr.keys(pen, spec, var, None)
+    waits = f"(await _wait(ctx, {pen.bind('ask_' + var.name, ask)}({', '.join(['ctx', *codes])}))) == 0"
+    with pen.block(f"if not ({' or '.join(guards)}) and {waits}:" if guards else f"if {waits}:"):
+        pen.line("return 0")
 
 
 def give(pen: Pen, dest: str, code: str) -> bool:

@@ -132,6 +132,10 @@ class Survey:
     def _note(self, node: n.Node, key: Key) -> None:
         if isinstance(node, n.VarRef):
             self.words.add(node.name)
+            pvar = self.registry.pvar(node.name)
+            if pvar is not None and pvar.ask:
+                self.asking = True
+                self._direct.add(key)
         elif isinstance(node, n.Transform):
             self.transforms.add(node.name)
             if self.asks(node):

@@ -1,6 +1,7 @@
 """Hold what the emission of one program shares, and what the emission of one function keeps."""
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,12 @@ class Unit:
             for name in names:
                 space["_" + name] = getattr(module, name)
         return space
+
+    def scratch(self) -> Unit:
+        """Return a unit for text that comes and goes: the names it needs are not those of the program."""
+        twin = copy(self)
+        twin.names = self.names.copy()
+        return twin
 
     def bound(self, module: str, attr: str) -> Any:
         """Return a bound method of a module's instance; None when there is no instance."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from kit.script import ScriptBook, faults_of, has_module
 
 PARTS = """

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from kit import registration
 from kit.message import request
 from kit.script import MODULES, ScriptBook, faults_of, has_module
+
 from osip.core.errors import MIError
 from osip.core.mi.rpc import answer
 from osip.core.net.endpoint import LocalSocket
@@ -285,7 +285,7 @@ def test_rule_39_an_ambiguous_count_is_an_error() -> None:
 
 async def test_rule_39_results_and_errors_are_json_rpc() -> None:
     mi = ScriptBook("route { exit; }").env.mi
-    asked: Any = answer(mi, b'{"jsonrpc": "2.0", "method": "which", "params": ["core:pwd"], "id": 1}')
+    asked: Any = answer(mi, b'{"jsonrpc": "2.0", "method": "which", "params": ["core:pw"], "id": 1}')
     found = json.loads(await asked if hasattr(asked, "__await__") else asked)
     assert found["result"] == ["core:pwd"] and found["id"] == 1
     asked = answer(mi, b'{"jsonrpc": "2.0", "method": "nothing", "id": 2}')

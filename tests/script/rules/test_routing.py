@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
 from kit import message
 from kit.script import ScriptBook
+
 from osip.core.net.dns import Answer, Naptr, Srv
 from osip.core.net.resolve import Resolver
 

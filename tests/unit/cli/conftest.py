@@ -69,11 +69,15 @@ def broken(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Run one server for all tests that ask it something."""
-    with osip_server(SCRIPT, tmp_path_factory.mktemp("server")) as running:
+    folder = tmp_path_factory.mktemp("server")
+    more = (f'loadmodule "mi_datagram.so"\nmodparam("mi_datagram", "socket_name", "{folder}/sock")\n'
+            'loadmodule "mi_xmlrpc.so"\nroute {')
+    with osip_server(SCRIPT.replace("route {", more), folder) as running:
         yield running
 
 
-@pytest.fixture(params=["http", "fifo"])
+@pytest.fixture(params=["http", "fifo", "unix", "xmlrpc"])
 def url(request: pytest.FixtureRequest, server: Running) -> str:
-    """Give the management address, over HTTP and over the pipe."""
-    return f"http://127.0.0.1:{server.mi_port}/mi" if request.param == "http" else f"fifo:{server.folder}/osip_fifo"
+    """Give the management address, over each transport."""
+    return {"http": f"http://127.0.0.1:{server.mi_port}/mi", "fifo": f"fifo:{server.folder}/osip_fifo",
+            "unix": f"unix:{server.folder}/sock", "xmlrpc": f"xmlrpc://127.0.0.1:{server.mi_port}/RPC2"}[request.param]

@@ -1,6 +1,7 @@
 """Starting: options, what is said when ready, what is said when it cannot be, signals, reload."""
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -81,6 +82,16 @@ def test_what_a_start_says(tmp_path: Path) -> None:
         assert ask(port).reason == "hello"
         server.send_signal(signal.SIGTERM)
         assert server.wait(10) == 0 and not (tmp_path / "pid").exists()
+
+
+@pytest.mark.parametrize(("words", "settings", "is_json"), [
+    ((), "", False), (("--log-format", "json"), "", True), (("--log-format", "text"), 'stderror_log_format="json"', False)])
+def test_the_form_of_the_log(words: tuple[str, ...], settings: str, is_json: bool, tmp_path: Path) -> None:
+    with running(tmp_path, free_port(), *words, text=f"{settings}\n{SCRIPT}") as server:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+        line = next(line for line in server.lines if "stopping" in line)
+        assert (json.loads(line)["level"] == "INFO") if is_json else " INFO " in line
 
 
 @pytest.mark.parametrize(("words", "sign"), [((), signal.SIGINT), (("-D",), signal.SIGTERM), (("-E",), signal.SIGINT)])

@@ -10,7 +10,6 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from osip.cli.ctl import osipctl
 from osip.cli.user import secrets, user
 from osip.core.sip.digest import digest_ha1
 
@@ -79,13 +78,12 @@ def test_bad_passwords() -> None:
     assert secrets(("a", "h"), "x" * 26, False)["password"] == ""
 
 
-def test_verbs_of_opensipsctl(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SIP_DOMAIN", "h")
-    assert do(osipctl, "add", "eve", "pw").exit_code == 0 and do(osipctl, "passwd", "eve@h", "two").exit_code == 0
-    assert table() == [("eve", "h", "", *hashes("eve", "h", "two"))]
-    assert do(osipctl, "rm", "eve").exit_code == 0 and table() == []
-
-
 def test_a_database_of_ones_own_is_not_changed_unasked(tmp_path: Path) -> None:
     done = do(user, "add", "--url", f"sqlite:///{tmp_path}/own.db", "--password-stdin", "a@h", stdin="x\n")
-    assert done.exit_code == 1 and "no such table" in done.output
+    assert done.exit_code == 1 and 'has no table "subscriber"' in done.output
+    assert f"osip db create auth_db --url sqlite:///{tmp_path}/own.db" in done.output
+
+
+def test_a_list_of_nothing(tmp_path: Path) -> None:
+    done = do(user, "list")
+    assert done.exit_code == 1 and "there is no osip.db in" in done.output and not (tmp_path / "osip.db").exists()

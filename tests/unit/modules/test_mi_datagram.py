@@ -4,6 +4,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pwd
 import socket
 import stat
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from kit.peer import free_port
 from kit.playbook import make_worker
@@ -105,3 +107,34 @@ async def test_a_place_that_is_taken(tmp_path: Path) -> None:
     with pytest.raises(ModuleError, match="cannot use"):
         async with open_module(str(tmp_path / "none" / "sock")):
             pass
+
+
+async def test_the_kernel_tells_who_sends(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "socket"
+    caplog.set_level("INFO", "osip.audit")
+    async with open_module(str(path)):
+        await ask(socket.AF_UNIX, str(tmp_path / "own"), str(path), call("stir"))
+    async with open_module(f"udp:127.0.0.1:{(port := free_port())}"):
+        await ask(socket.AF_INET, ("127.0.0.1", 0), ("127.0.0.1", port), call("stir"))
+    lines = [record.getMessage() for record in caplog.records if record.name == "osip.audit"]
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert lines[0].startswith(f"who={user} role=admin via=datagram from={tmp_path}/own command=pot:stir outcome=ok")
+    assert lines[1].startswith("who=local role=admin via=datagram from=127.0.0.1:")
+
+
+def test_as_the_server_runs_it(tmp_path: Path) -> None:
+    """uvloop has no sock_sendto: a client in a thread, by both kinds of socket."""
+    def client(family: int, own: Any, place: Any) -> Any:
+        with socket.socket(family, socket.SOCK_DGRAM) as one:
+            one.bind(own)
+            one.settimeout(5)
+            one.sendto(json.dumps(call("stir")).encode(), place)
+            return json.loads(one.recv(65536))["result"]
+
+    async def run() -> None:
+        path, port = str(tmp_path / "socket"), free_port()
+        async with open_module(path):
+            assert await asyncio.to_thread(client, socket.AF_UNIX, str(tmp_path / "own"), path) == {"how": "slowly"}
+        async with open_module(f"udp:127.0.0.1:{port}"):
+            assert await asyncio.to_thread(client, socket.AF_INET, ("127.0.0.1", 0), ("127.0.0.1", port)) == {"how": "slowly"}
+    uvloop.run(run())

@@ -113,6 +113,46 @@ async def test_json(tmp_path: Path) -> None:
         reply.close()
 
 
+async def test_as_the_tools_of_opensips_write_it(tmp_path: Path) -> None:
+    """No line end behind the request, the answer pipe opened after it, and an open and close before to look."""
+    async with piping(tmp_path) as module:
+        write(module, b"")
+        os.mkfifo(tmp_path / "late")
+        write(module, b":late:" + rpc("stir", {"how": "fast"}))
+        await asyncio.sleep(0)
+
+        def read() -> str:
+            with open(tmp_path / "late") as file:
+                return file.readline()
+        assert json.loads(await asyncio.to_thread(read))["result"]["how"] == "fast"
+
+
+async def test_the_begin_of_a_request_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with piping(tmp_path) as module:
+        reply = Reply(tmp_path)
+        write(module, b":reply:{\"jsonrpc\"")
+        assert await reply.silent() and module._buffer
+        monkeypatch.setattr("osip.modules.mi_fifo.STALE", 0.0)
+        write(module, b":reply:" + rpc("stir", None, 5))
+        assert json.loads(await reply.read())["id"] == 5
+        reply.close()
+
+
+async def test_many_requests_wait_in_the_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("osip.modules.mi_fifo.MOST_RUNNING", 2)
+    async with piping(tmp_path) as module:
+        reply = Reply(tmp_path)
+        write(module, b"".join(b":reply:" + rpc("wait", None, number) for number in range(40)))
+        got: list[bytes] = []
+        while len(got) < 40:
+            got += (await reply.read()).splitlines()
+            assert module._running <= 2
+        assert sorted(json.loads(line)["id"] for line in got) == list(range(40))
+        write(module, b":reply:" + rpc("wait", None, 77))
+        assert json.loads(await reply.read())["id"] == 77
+        reply.close()
+
+
 async def test_a_request_in_pieces_and_two_at_once(tmp_path: Path) -> None:
     async with piping(tmp_path) as module:
         reply = Reply(tmp_path)
@@ -242,7 +282,12 @@ async def test_mode_and_what_is_in_the_way(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("buffer", "request_", "rest"), [
-    (b":a:{}", None, b":a:{}"), (b":a:{}\nx", b":a:{}", b"x"), (b"\nx", b"", b"x"), (b":c:r\n", None, b":c:r\n"),
+    (b":a:{}", b":a:{}", b""), (b":a:{}\nx", b":a:{}", b"x"), (b":a:{", None, b":a:{"),
+    (b':a:{"x":"}', None, b':a:{"x":"}'), (b':a:{"x":tru', None, b':a:{"x":tru'), (b':a: [1]:b:{"y', b":a: [1]", b':b:{"y'),
+    (b':a:{"x":\n 1}\n\n:b:{}', b':a:{"x":\n 1}', b":b:{}"), (b":a:{bad\n", b":a:{bad", b""),
+    (b":a:{really bad json}", b":a:{really bad json}", b""), (b":a:{\n", None, b":a:{\n"), (b':a:{"\\ud83', None, b':a:{"\\ud83'),
+    (b":a:{bad json}\nx", b":a:{bad json}", b"x"), (b":a:{\xff}..........", b":a:{\xff}..........", b""),
+    (b':a:{"x":"a\nb"}', b':a:{"x":"a\nb"}', b""), (b":a:" + b"[" * 5000, b":a:" + b"[" * 5000, b""), (b"\nx", b"", b"x"), (b":c:r\n", None, b":c:r\n"),
     (b":c:r\na\n\nx", b":c:r\na", b"x"), (b"junk\nx", b"junk", b"x")])
 def test_take(buffer: bytes, request_: bytes | None, rest: bytes) -> None:
     assert take(buffer) == (request_, rest)

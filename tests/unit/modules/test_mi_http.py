@@ -35,7 +35,6 @@ class Pot(Module):
 async def serving(mi_http: dict[str, Any] | None = None, **httpd: Any) -> AsyncIterator[Any]:
     params = {"httpd": {"port": free_port(), **httpd}, "mi_http": mi_http or {}}
     worker, _, _ = make_worker((CoreCommands, Httpd, MiHttp, Pot), params)
-    worker.registry.instances["mi_http"].mod_init()
     server = worker.registry.instances["httpd"]
     await server.child_init(worker.env)
     try:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kit.playbook import make_worker
-from osip.api import MIError, Module, mi
+from osip.api import Caller, MIError, Module, mi
 from osip.core.mi.commands import Commands
 from osip.modules.httpd import Httpd
 from osip.modules.mi_xmlrpc import MiXmlrpc
@@ -37,7 +37,7 @@ def make() -> Any:
 
 
 async def call(module: Any, method: str, *args: Any) -> Any:
-    return xmlrpc.client.loads(await module.answer(xmlrpc.client.dumps(args, method).encode()))[0][0]
+    return xmlrpc.client.loads(await module.answer(xmlrpc.client.dumps(args, method).encode(), Caller()))[0][0]
 
 
 @pytest.mark.parametrize("args", [("fast", 3), ("fast", "3"), ({"how": "fast", "times": 3},)])
@@ -64,5 +64,5 @@ BOMB = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;"
                                   b"</param></params></methodCall>", b"<a>" * 5000])
 async def test_no_calls(body: bytes) -> None:
     with pytest.raises(xmlrpc.client.Fault) as caught:
-        xmlrpc.client.loads(await make().answer(body))
+        xmlrpc.client.loads(await make().answer(body, Caller()))
     assert caught.value.faultCode in (-32700, -32600)

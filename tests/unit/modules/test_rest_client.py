@@ -148,3 +148,19 @@ def test_authorities_must_exist() -> None:
 @pytest.mark.parametrize(("text", "escaped"), [("a b/é", "a%20b%2F%C3%A9"), ("x", "x"), (None, None)])
 def test_escape(text: str | None, escaped: str | None) -> None:
     assert RestClient.escape.func(text) == escaped and RestClient.unescape.func(escaped) == text      # type: ignore[attr-defined]
+
+
+async def test_transfers_are_traced(site: Site, module: Any) -> None:
+    told: list[tuple[str, str]] = []
+
+    class Tracer:
+        def tell(self, ctx: Ctx, kind: str, text: str) -> None:
+            told.append((kind, text))
+    module.tracer = Tracer()
+    box = Box()
+    await module.rest_post(ctx_of(module), site.url.replace("//", "//user:secret@") + "/echo?x=1", "hello", None, box)
+    await module.rest_get(ctx_of(module), "http://127.0.0.1:1/none", box)
+    assert [kind for kind, _ in told] == ["rest", "rest"]
+    head, _, rest = told[0][1].partition("\n")
+    assert head.startswith("POST http://***@127.0.0.1") and head.endswith("?x=1") and "secret" not in told[0][1]
+    assert rest.startswith("hello\n\n") and "GET http://127.0.0.1:1/none" in told[1][1]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from osip.testing.clock import FixedIds, VirtualLoop
+from osip.core.run.env import Ids
+from osip.testing.clock import VirtualLoop
 
 
 class Clock:
@@ -52,4 +53,4 @@ def test_complete(loop: VirtualLoop) -> None:
 
 
 def test_ids_repeat() -> None:
-    assert FixedIds().call_id() == FixedIds().call_id()
+    assert Ids(b"test").call_id() == Ids(b"test").call_id()

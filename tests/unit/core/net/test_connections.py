@@ -299,6 +299,29 @@ def test_the_oldest_silent_connection_makes_room() -> None:
     assert bench.accept(("192.0.2.8", 3))[0].state == CLOSED            # all are in use
 
 
+def test_unfinished_messages_are_bounded_in_all() -> None:
+    bench = Bench()
+    bench.table.limits.unfinished = 1000
+    small, big, other = [bench.accept(("192.0.2.7", port)) for port in (1, 2, 3)]
+    start = message(1, body="x" * 900)
+    small[0].data_received(start[:300])
+    big[0].data_received(start[:600])
+    other[0].data_received(message() + start[:90])
+    assert bench.table.unfinished == 990 and len(bench.table) == 3
+    other[0].data_received(start[90:110])
+    assert big[0].state == CLOSED and "abort" in big[1].calls, "the one that holds most goes"
+    assert (bench.table.unfinished, len(bench.table), bench.table.faults) == (410, 2, 1)
+    small[0].data_received(start[300:])
+    assert bench.table.unfinished == 110 and bench.calls.count(start) == 1
+    other[0].data_received(b"x" * 60)
+    other[0].connection_lost(None)
+    assert bench.table.unfinished == 0
+    late, _ = bench.accept(("192.0.2.7", 4))
+    late.close()
+    bench.table.weigh(late, 5000)
+    assert bench.table.unfinished == 0, "one that is closed counts no more"
+
+
 def test_handshakes_in_progress_take_room() -> None:
     bench = Bench(tcp_max_connections=3)
     bench.table.greeting = 2

@@ -84,6 +84,7 @@ class Owner:
     proto, handshake_time = "tls", 5.0
     handshakes_done = handshakes_failed = 0
     on_session: Any = None
+    watcher: Any = None
 
     def __init__(self, domain: TlsDomain | None) -> None:
         self.domains = self.connections = self

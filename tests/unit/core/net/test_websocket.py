@@ -1,7 +1,9 @@
 """WebSockets as bytes: handshakes good and bad, frames whole, split, fragmented and hostile, both sides."""
 from __future__ import annotations
 
+import gc
 import struct
+import weakref
 from typing import Any
 
 import pytest
@@ -191,6 +193,23 @@ def joined() -> tuple[WebSocket, WebSocket]:
     far.feed(near.take_output())
     near.feed(far.take_output())
     return near, far
+
+
+@pytest.mark.parametrize("data", [
+    b"", frame(TEXT, b"x" * 1000, fin=False), frame(TEXT, b"x" * 1000, fin=False) + b"\xff" * 50, frame(TEXT, b"", size=2 << 30),
+    frame(TEXT, b"x" * 1000, size=5000)], ids=["open", "part", "fault", "claim", "half"])
+def test_what_is_freed_needs_no_collector(data: bytes) -> None:
+    """A flood of connections must not wait in memory for the collector of circles, which comes rarely."""
+    web = server()
+    web.feed(data)
+    side = weakref.ref(web._side)
+    gc.collect()
+    gc.disable()
+    try:
+        web.free()
+        assert side() is None
+    finally:
+        gc.enable()
 
 
 def test_a_client_meets_our_server() -> None:

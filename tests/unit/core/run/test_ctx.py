@@ -7,6 +7,7 @@ import pytest
 
 from kit.message import request, response
 from kit.playbook import make_worker
+from kit.source import source_of
 from osip.api import slot
 from osip.core.run.ctx import Ctx, Target
 from osip.core.sip.message import parse
@@ -60,3 +61,17 @@ def test_avps_and_edits_are_made_on_first_use() -> None:
 def test_no_attribute_can_be_sneaked_on() -> None:
     with pytest.raises(AttributeError):
         context().secret = 1        # type: ignore[attr-defined]
+
+
+def test_a_copy_has_everything() -> None:
+    names = [name for name in source_of("osip.core.run.ctx").Ctx.__slots__ if name not in ("target", "edits")]
+    ctx = context()
+    plain = [name for name in names if isinstance(getattr(ctx, name), (int, str)) and name not in ("kind", "dropped")]
+    for at, name in enumerate(plain):
+        setattr(ctx, name, type(getattr(ctx, name))(at + 2))
+    ctx.dropped, ctx.avps, ctx.slots, ctx.blacklists, ctx.stack = True, {"a": [1]}, {1: 2}, {"b"}, ["c"]
+    ctx.event, ctx.reply_edits, ctx.targets, ctx.error = {"d": 1}, [b"x"], [Target("e")], (1, 2, "f", 3, "g")
+    ctx.edit.set_max_forwards(5)
+    other = ctx.copy()
+    assert [getattr(other, name) for name in names] == [getattr(ctx, name) for name in names]
+    assert other.target is not ctx.target and other.edits is not ctx.edits and other.edit.items == ctx.edit.items

@@ -82,3 +82,56 @@ def test_records_are_numbered_in_order(env: Any) -> None:
 def test_without_a_program_nothing_happens() -> None:
     worker, _, _ = make_worker(())
     worker.env.events.raise_event("E_X", {})
+
+
+# --- addresses, in all workers -------------------------------------------------------------------------------------
+
+def connect_to(told: list[str]) -> Any:
+    def transport(address: str) -> Any:
+        if address == "box:bad":
+            raise ValueError("no such box")
+        return lambda name, params: told.append(f"{address} {name}")
+    return transport
+
+
+def test_an_address_needs_a_transport(env: Any) -> None:
+    env.events.transports["box"] = connect_to([])
+    for address, words in (("none:1", "event_\\* module"), ("box:bad", "no such box")):
+        with pytest.raises(ValueError, match=words):
+            env.events.subscribe_everywhere("E_X", address)
+    assert not env.events.records
+
+
+def test_a_subscription_is_taken_over_by_all_workers(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[str] = []
+    workers = [make_worker(())[0] for _ in range(3)]
+    for worker in workers:
+        worker.set_program(FakeProgram())
+        worker.env.events.transports["box"] = connect_to(told)
+
+        def others(topic: str, value: Any, me: Any = worker) -> None:
+            for one in workers:
+                if one is not me:
+                    one.env.bus.publish(topic, value)
+        worker.env.bus.others = others
+    first, second, third = (worker.env for worker in workers)
+    assert first.events.subscribe_everywhere("E_X", "box:1", 10.0)
+    second.events.raise_event("E_X", {})
+    assert told == ["box:1 E_X"]
+    second.now += 10
+    second.events.raise_event("E_X", {})
+    assert told == ["box:1 E_X"] and first.events.records["E_X"].subscribers[0].asked == 10.0
+    first.events.subscribe("E_X", "inner:1", lambda name, params: None)
+    assert list(first.events._snapshot()) == [("E_X", "box:1", 10.0)]
+    del third.events.transports["box"]
+    with caplog.at_level(logging.ERROR, "osip"):
+        third.events._take_over("E_Y", "box:2", None)
+    assert "E_Y not subscribed to=box:2" in caplog.text
+
+
+def test_who_is_wanted(env: Any) -> None:
+    assert not env.events.is_wanted("E_X")
+    env.program.events["E_X"] = [lambda ctx: 1]
+    assert env.events.is_wanted("E_X")
+    env.events.subscribe("E_Y", "a:1", lambda name, params: None)
+    assert env.events.is_wanted("E_Y")

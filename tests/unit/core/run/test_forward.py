@@ -204,7 +204,22 @@ def test_a_response_from_another_socket_of_the_right_kind() -> None:
     ctx, _ = context(answer(OURS, "SIP/2.0/TCP 10.0.0.1"))
     sent: list[Dest] = []
     ctx.env.send = lambda data, dest: not sent.append(dest)
-    assert forward.send_response(ctx) and sent[0].socket is TCP
+    assert forward.send_response(ctx) and sent[0].socket is TCP and sent[0].conn == 0
+
+
+@pytest.mark.parametrize(("theirs", "conn"), [
+    ("SIP/2.0/TCP 10.0.0.1;branch=x", 0x4d2), ("SIP/2.0/TLS 10.0.0.1:4444", 0x4d2),
+    ("SIP/2.0/WS k3v.invalid;received=10.0.0.1;rport=4000", 0x4d2), ("SIP/2.0/TCP 10.0.0.7", 0),
+    ("SIP/2.0/UDP 10.0.0.1", 0)])
+def test_a_response_goes_home_on_the_connection_of_its_request(theirs: str, conn: int) -> None:
+    """RFC 3261 section 18.2.2: whatever port the Via names, and without rport."""
+    ctx, _ = context(socket=TCP)
+    ctx.source = Source(TCP, "10.0.0.1", 40001, 0x4d2)
+    top = build(ctx).get("Via")
+    assert top and ";i=4d2." in top
+    found = forward.response_dest(ctx.env, parse(answer(top, theirs)))
+    assert found is not None and (found.conn, found.host) == (conn, theirs.partition("received=")[2].partition(";")[0]
+                                                              or theirs.split()[1].partition(";")[0].partition(":")[0])
 
 
 @pytest.mark.parametrize("host,ttl,params", [

@@ -42,14 +42,18 @@ def test_shapes(command: str, old: str, result: Any, env: Any) -> None:
 
 
 def test_more_shapes(env: Any) -> None:
-    assert env.mi.run("version")["Server"].startswith("osip (")
+    assert env.mi.run("version")["Server"].startswith("OpenSIPS (4.1.0 (osip ")
     up = env.mi.run("uptime")
     assert set(up) == {"Now", "Up since", "Up time"} and up["Up time"].endswith(" [sec]")
     assert isinstance(env.mi.run("arg"), list)
     assert env.mi.run("which", ["evi:s"]) == ["evi:subscribe", "evi:subscribers"]
-    assert set(env.mi.run("which")) == set(env.mi.names())
+    listed = env.mi.run("which")
+    assert {*env.mi.names(), "ul_dump" if "usrloc" in env.modules else "get_statistics"} <= set(listed)
+    assert env.mi.run("which", ["log_level"]) == [[], ["level"], ["level", "pid"]]
+    assert env.mi.run("which", {"command": "pwd"}) == [[]] and env.mi.run("which", ["nothing"]) == []
     told = env.mi.run("help", ["get_statistics"])
     assert told["Exported by"] == "core" and "statistics by name" in told["Help"]
+    assert told["Role"] == "read" and env.mi.run("help", ["kill"])["Role"] == "admin"
     assert env.mi.run("help").startswith("usage")
     with pytest.raises(MIError) as caught:
         env.mi.run("help", ["none"])
@@ -141,7 +145,7 @@ def test_events(env: Any) -> None:
     assert env.mi.run("event_subscribe", ["E_BOILED", "test:1"]) == "OK"
     assert env.mi.run("evi:subscribe", ["E_BOILED", "test:2", 5]) == "OK"
     assert env.mi.run("subscribers_list", ["E_BOILED"]) == {"Event": {"name": "E_BOILED", "id": 2, "Subscribers": [
-        {"socket": "test:1", "expire": 3600}, {"socket": "test:2", "expire": 5}]}}
+        {"socket": "test:1", "expire": 3600, "ttl": 3600}, {"socket": "test:2", "expire": 5, "ttl": 5}]}}
     assert len(env.mi.run("subscribers_list", ["E_BOILED", "test:2"])["Event"]["Subscribers"]) == 1
     env.modules["pot"].boiled(degrees=99)
     env.mi.run("raise_event", {"event": "E_BOILED", "params": ["a", "b"]})

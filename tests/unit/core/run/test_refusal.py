@@ -1,7 +1,6 @@
 """Reasons not to forward: extensions, loops, hops."""
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from osip.core.net.endpoint import LocalSocket, Source
 from osip.core.run import refusal
 from osip.core.run.config import Config
 from osip.core.run.ctx import Ctx
+from osip.core.run.env import Env
 from osip.core.sip.edits import splice
 from osip.core.sip.message import parse
 
@@ -21,7 +21,8 @@ def make(raw: bytes, source: str = "10.0.0.1", **config: Any) -> Ctx:
     settings = Config()
     for name, value in config.items():
         setattr(settings, name, value)
-    env: Any = SimpleNamespace(config=settings, tag_secret="s")
+    env = Env(settings)
+    env.tag_secret = "s"
     return Ctx(env, parse(raw), Source(SOCKET, source, 5060))
 
 

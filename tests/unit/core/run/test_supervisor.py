@@ -38,7 +38,8 @@ class Child:
         with self.journal.open("a") as file:
             file.write(" ".join(map(str, (self.number, *words))) + "\n")
 
-    def serve(self, act: Act) -> int:
+    def serve(self, act: Act, early: Act) -> int:
+        early(self)
         self.line.send("ready", [f"hello from {self.number}"])
         act(self)
         while True:
@@ -92,7 +93,8 @@ class Stage:
         self.port = free_port()
         worker = CrewWorker(Env(Config(), registry), registry, [LocalSocket("udp", "127.0.0.1", self.port)], workers)
         self.journal, self.reloader = folder / "journal", Reloader()
-        self.act: Act = lambda child: None
+        self.act: Act = lambda child: None              # once it is ready
+        self.early: Act = lambda child: None            # before
         self.ready = 0
         self.on_ready: Callable[[], None] = lambda: None
 
@@ -100,9 +102,9 @@ class Stage:
                 **options: Any) -> int:
             child = Child(number, line, self.journal, is_first)
             child.note("first" if is_first else "again", *sorted(links))
-            return child.serve(self.act)
+            return child.serve(self.act, self.early)
         monkeypatch.setattr(supervisor, "sit", sit)
-        self.master = Supervisor(worker, self.reloader, grace=1.0, pid_file=str(folder / "pid"), ready=self._ready)
+        self.master = Supervisor(worker, self.reloader, grace=60.0, pid_file=str(folder / "pid"), ready=self._ready)
         self.master._transports["udp"] = UdpTransport(worker.env.config)
 
     def _ready(self) -> None:
@@ -128,9 +130,11 @@ def test_a_life(stage: Stage, tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
     stage.on_ready = act
     lines = stage.run()
-    assert lines[:3] == ["0 first", "0 peer 1 with 1", "1 first 0"] or lines[:3] == ["0 first", "1 first 0",
-                                                                                     "0 peer 1 with 1"]
-    assert sorted(lines[3:]) == ["0 drain", "0 leave", "1 drain", "1 leave"] and stage.ready == 1
+    assert [line for line in lines if line[0] == "0"] == ["0 first", "0 peer 1 with 1", "0 drain", "0 leave"]
+    assert [line for line in lines if line[0] == "1"] == ["1 first 0", "1 drain", "1 leave"]
+    assert lines[0] == "0 first" and stage.ready == 1
+    drained = max(lines.index("0 drain"), lines.index("1 drain"))
+    assert drained < min(lines.index("0 leave"), lines.index("1 leave")), "all are drained before any leaves"
     assert stage.master.worker.env.announcements == ["hello from 0"]
     assert (tmp_path / "seen").read_text() == f"{os.getpid()}\n" and not (tmp_path / "pid").exists()
     assert all(not member.pid for member in stage.master.members)
@@ -176,14 +180,22 @@ def test_a_start_that_fails(stage: Stage) -> None:
         if child.number == 1:
             child.line.send("failed", "httpd cannot listen", os.getpid())
             os._exit(1)
-    stage.act = act
+    stage.early = act
     with pytest.raises(OsipError, match="httpd cannot listen"):
         stage.run()
     assert stage.ready == 0 and all(not member.line or member.pid for member in stage.master.members)
 
 
 def test_a_worker_that_dies_again_and_again(stage: Stage) -> None:
-    stage.act = lambda child: os._exit(7) if child.number == 1 else None
+    reader, writer = os.pipe()
+
+    def act(child: Child) -> None:
+        if child.number == 1:
+            if child.is_first:
+                os.read(reader, 1)      # one that dies before all are up is a start that failed
+            os._exit(7)
+    stage.act = act
+    stage.on_ready = lambda: os.write(writer, b"x")     # type: ignore[assignment,return-value]
     deaths: list[int] = []
     on_death = Member.on_death
 
@@ -197,6 +209,8 @@ def test_a_worker_that_dies_again_and_again(stage: Stage) -> None:
         stage.run()
     finally:
         Member.on_death = on_death                                      # type: ignore[method-assign]
+        os.close(reader)
+        os.close(writer)
     assert deaths[:3] == [1, 1, 1]
 
 

@@ -53,6 +53,8 @@ def test_too_many(fold: bytes) -> None:
     with pytest.raises(ParseError) as caught:
         scan(raw, 0, len(raw))
     assert caught.value.code == 513
+    headers, ids = caught.value.partial
+    assert len(headers) == len(ids) == MAX_HEADERS
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from osip.core.errors import StoreError
 from osip.core.store import cache
-from osip.core.store.cache import Caches, LocalCache
+from osip.core.store.cache import Caches, LocalCache, parse_cache_url
 
 
 class Clock:
@@ -66,3 +66,41 @@ def test_caches_by_scheme_and_group(clock) -> None:
         return LocalCache(clock)
     caches.register("redis", make)
     assert caches.cache("redis:main") is caches.cache("redis:main") and made == ["main"]
+
+
+@pytest.mark.parametrize(("text", "id", "login", "hosts", "path", "options"), [
+    ("redis://h", "redis", ("", ""), (("h", 0),), "", {}),
+    ("redis:g://u:p%40@h:1,[::1]:2/3?a=b&c", "redis:g", ("u", "p@"), (("h", 1), ("::1", 2)), "3", {"a": "b", "c": ""}),
+    ("redis://secret@h:6379/", "redis", ("", "secret"), (("h", 6379),), "", {}),
+    ("local:g:///coll", "local:g", ("", ""), (), "coll", {}), ("local://", "local", ("", ""), (), "", {})])
+def test_urls(text, id, login, hosts, path, options) -> None:
+    url = parse_cache_url(text)
+    assert (url.id, (url.user, url.password), url.hosts, url.path, dict(url.options)) == (id, login, hosts, path, options)
+
+
+@pytest.mark.parametrize("text", ["", "redis", "redis:/x", "redis://h:port/", "redis://h:70000/"])
+def test_no_urls(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no"):
+        parse_cache_url(text)
+
+
+def test_caches_by_url(clock) -> None:
+    caches = Caches(clock)
+    caches.register("redis", lambda group: LocalCache(clock), lambda url: made.append(url) or LocalCache(clock))
+    made: list[str] = []
+    assert caches.cache("redis://h/") is caches.cache("redis://h/") and made == ["redis://h/"]
+    assert caches.cache("local://") is caches.cache("local") is caches.collection()
+    assert caches.cache("local:x") is caches.collection("x") and set(caches.collections()) == {"", "x"}
+    with pytest.raises(StoreError) as caught:
+        caches.cache("mongodb://u:secret@h/")
+    assert "secret" not in str(caught.value)
+
+
+def test_ids_are_bounded(clock, monkeypatch) -> None:
+    monkeypatch.setattr(cache, "MAX_CACHES", 3)
+    caches = Caches(clock)
+    for name in "abc":
+        caches.cache(f"local:{name}")
+    with pytest.raises(StoreError, match="3 caches are open"):
+        caches.cache("local:d")
+    assert caches.cache("local:a") is caches.collection("a")

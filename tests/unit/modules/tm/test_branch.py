@@ -9,14 +9,20 @@ import pytest
 
 from kit import message
 from osip.core.sip.message import parse
-from osip.modules.tm.branch import challenges, pick, priority, with_headers
+from osip.api import M_INVITE, Target
+from osip.modules.tm.branch import Branch, challenges, pick, priority, with_headers
+from osip.modules.tm.machine import Times
 
 ORDER = [600, 603, 606, 300, 301, 302, 305, 380, 401, 407, 415, 420, 484, 400, 403, 404, 405, 410, 480, 481, 486, 487,
          488, 500, 501, 502, 504, 513, 408, 503]
 
 
 def branch(status: int, **more: Any) -> Any:
-    return SimpleNamespace(**{"status": status, "superseded": False, "reply": None, **more})
+    made = Branch(SimpleNamespace(method_id=M_INVITE, times=Times()), 0, Target())
+    made.status = status
+    for name, value in more.items():
+        setattr(made, name, value)
+    return made
 
 
 def test_order_is_total() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import pytest
 
 from kit.flows import flow, ringing
+from osip.core.net.endpoint import Dest
 
 
 @pytest.mark.parametrize("status", [302, 401, 404, 486, 500, 600])
@@ -27,8 +28,8 @@ def test_unsent_bytes_that_are_nobodys() -> None:
     play = ringing("bob")
     reply = b"SIP/2.0 200 OK\r\nVia: x;branch=z9hG4bK.w0.01021\r\n"
     for data in (b"", b"noise", reply, play.net.boxes["10.0.0.1:5060"][0]):
-        play.worker.on_unsent(data, None)               # type: ignore[arg-type]
-    play.worker.on_unsent(play.net.boxes["10.0.0.2:5060"][0], None)      # it rings: that copy did arrive
+        play.worker.on_unsent(data, Dest("tcp", "10.0.0.2", 5060))
+    play.worker.on_unsent(play.net.boxes["10.0.0.2:5060"][0], Dest("tcp", "10.0.0.2", 5060))      # it rings: that copy did arrive
     play.quiet("alice").answer("bob", 200).sent(200)
 
 

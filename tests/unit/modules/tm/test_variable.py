@@ -78,7 +78,7 @@ def test_bavp() -> None:
         t.t_on_branch(ctx, "B")
         t.t_on_reply(ctx, "R")
     flow("bob", "carol", arm=arm, B=branch, R=reply).recv("INVITE").answer("carol", 180)
-    assert seen == [2, "one1", None, "2,one1", "new,one1,old", "one1,old"]
+    assert seen == [2, "one1", None, "2, one1", "new, one1, old", "one1, old"]
 
 
 def test_last_reply_codes() -> None:

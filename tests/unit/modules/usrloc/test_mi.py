@@ -1,6 +1,8 @@
 """Management commands over location tables."""
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from kit.registration import Office
 
@@ -17,7 +19,8 @@ def office():
 
 
 def run(office, name, *params):
-    return office.env.mi.run(name, list(params))
+    found = office.env.mi.run(name, list(params))
+    return asyncio.run(found) if asyncio.iscoroutine(found) else found
 
 
 def test_show_contact(office):

@@ -5,20 +5,10 @@ import pytest
 from kit.builtin import Holder
 from kit.registration import Office
 
-from osip.api import ModuleError
-
 
 @pytest.mark.parametrize("params", [{}, {"db_mode": 0}, {"working_mode_preset": "single-instance-no-db"}])
 def test_memory_modes(params):
     assert Office({"usrloc": params}).usrloc.domains.keys() == {"location"}
-
-
-@pytest.mark.parametrize("params", [
-    {"db_mode": 1}, {"db_mode": 3}, {"working_mode_preset": "sql-only"}, {"cluster_mode": "full-sharing"},
-    {"restart_persistency": "load-from-sql"}, {"sql_write_mode": "write-back"}, {"location_cluster": 1}])
-def test_modes_that_are_not_there_yet(params):
-    with pytest.raises(ModuleError, match="single-instance-no-db"):
-        Office({"usrloc": params})
 
 
 def test_keys():

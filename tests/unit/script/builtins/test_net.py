@@ -21,7 +21,6 @@ def sending(words: Words, answer: list[Dest] | None = None) -> list[str]:
         return answer
     words.env.resolve = resolve
     words.env.pick_socket = lambda proto, v6, near=None: words.socket if proto == "udp" else words.other
-    words.env.dispatch = SimpleNamespace(fwd_requests=0, number=0)            # type: ignore[assignment]
     return asked
 
 

@@ -1,0 +1,59 @@
+"""The short way for the only Route, and what takes the long one; test_module.py has the rest."""
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kit import message
+from kit.flows import flow
+from osip.core.sip.message import parse
+from osip.modules.rr import follow
+
+OURS = "10.0.0.9:5060"
+
+
+def look(*routes: str) -> str | None:
+    rr: Any = flow().env.modules["rr"]
+    msg = parse(message.request("BYE", to_tag="b", headers="".join([f"Route: {route}\r\n" for route in routes])))
+    return follow._only_ours(rr, msg, msg.find("Route"))
+
+
+@pytest.mark.parametrize("routes,params", [
+    ([f"<sip:{OURS};lr>"], "lr"),
+    ([f"<sip:{OURS};lr;ftag=a1;vsf=X>"], "lr;ftag=a1;vsf=X"),
+    (["<sip:10.0.0.9;lr>"], "lr"),
+    (["<sip:10.0.0.9>"], ""),
+    (["<sip:10.0.0.8;lr>"], None),                              # somebody else's
+    ([f"<sip:{OURS};lr>", "<sip:10.0.0.8;lr>"], None),          # the next one must be read
+    ([f"<sip:{OURS};lr>, <sip:10.0.0.8;lr>"], None),
+    ([f"<sip:{OURS};r2=on;lr>"], None),
+    ([f"<sip:{OURS};Transport=tcp;lr>"], None),
+    ([f"<sip:user@{OURS};lr>"], None),
+    ([f"<sips:{OURS};lr>"], None),
+    ([f"<sip:{OURS};lr?a=b>"], None),
+    ([f"<sip:{OURS};lr>;x=y"], None),
+    ([f'"Us" <sip:{OURS};lr>'], None)])
+def test_only_what_is_plain_and_ours_is_taken_the_short_way(routes: list[str], params: str | None) -> None:
+    assert look(*routes) == params
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    rr: Any = flow().env.modules["rr"]
+    for number in range(2 * follow.MOST_OWN):
+        msg = parse(message.request("BYE", headers=f"Route: <sip:10.1.{number // 200}.{number % 200};lr>\r\n"))
+        assert follow._only_ours(rr, msg, msg.find("Route")) is None
+    assert len(rr.own) <= follow.MOST_OWN
+    rr.own["10.0.0.9:5060"] = False
+    for called in rr.env.on_reload:             # a reload may change what is ours
+        called()
+    assert not rr.own
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_both_ways_lead_to_the_same(short: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    play = flow()
+    route = f"Route: <sip:{OURS};lr;ftag=a1>\r\n" if short else f"Route: <sip:{OURS};lr;ftag=a1>,<sip:10.0.0.2;lr>\r\n"
+    play.recv("BYE", to_tag="b1", headers=route)
+    sent = play.net.log[-1][1]
+    assert sent.startswith(b"BYE ") and OURS.encode() not in sent.partition(b"Route:")[2].partition(b"\r\n")[0]
