@@ -1,6 +1,7 @@
 """Build the optional compiled parts; everything else about the package is in setup.cfg."""
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -13,12 +14,16 @@ FOLDER = Path("osip/core/_accel")
 LEAVES = [Extension(f"osip.core._accel.{name}", [str(FOLDER / f"{name}.pyx")],
                     depends=[str(FOLDER / depended) for depended in depends],
                     include_dirs=[str(FOLDER)], extra_compile_args=["-O2", "-fno-strict-aliasing"])
-          for name, depends in (("leaf", ("scan.h", "slot.h", "scan.pxd")), ("datagram", ()))]
+          for name, depends in (("leaf", ("digest.h", "scan.h", "slot.h", "scan.pxd")), ("datagram", ()))]
 COMPILED = runpy.run_path("osip/_compiled.py")
 GROUP = "osip.core._accel.hot"
 """What mypyc makes of the modules of osip/_compiled.py: one library, `hot__mypyc`, and a stub for each module."""
 MYPY = ["--follow-imports=silent", "--ignore-missing-imports", "--disable-error-code=arg-type",
         "--disable-error-code=attr-defined", "--disable-error-code=unused-ignore"]
+
+
+SOURCES: list[str] = []
+"""The digest of what mypyc was given; empty when it was given nothing or could not do it."""
 
 
 def leaves() -> list[Extension]:
@@ -30,18 +35,22 @@ def leaves() -> list[Extension]:
 
 
 def modules() -> list[Extension]:
-    """Return what mypyc makes of the hot modules."""
+    """Return what mypyc makes of the hot modules; OSIP_OPTIMIZE is the compiler's level of optimization (2)."""
     from mypyc.build import mypycify
 
     files = [name.replace(".", "/") + ".py" for name in COMPILED["MODULES"]]
-    found: list[Extension] = mypycify([*MYPY, *files], opt_level="2", debug_level="0", group_name=GROUP)
+    now = COMPILED["digest"](Path("osip"))              # they may change while they are compiled
+    found: list[Extension] = mypycify([*MYPY, *files], opt_level=os.environ.get("OSIP_OPTIMIZE", "2"), debug_level="0", group_name=GROUP)
+    SOURCES.append(now)
     return found
 
 
 def extensions() -> list[Extension]:
     """Return what can be built here: nothing when it is not Linux, or of what a compiler is missing or cannot do it."""
     found = []
-    for make in (leaves, modules) if sys.platform.startswith("linux") else ():
+    # pip asks for the metadata first, twice; compiling for that would take as long as the build itself.
+    is_wanted = sys.platform.startswith("linux") and not {"egg_info", "dist_info"} & set(sys.argv)
+    for make in (leaves, modules) if is_wanted else ():
         try:
             found += make()
         except (Exception, SystemExit) as error:        # a build without them is better than none
@@ -58,8 +67,11 @@ class Build(build_ext):
         """Build all extensions."""
         super().run()
         for library in {Path(self.get_ext_fullpath(GROUP + "__mypyc")), *FOLDER.glob("hot__mypyc*.so")}:
-            if library.exists():
-                (library.parents[2] / COMPILED["DIGEST"]).write_text(COMPILED["digest"](Path("osip")))
+            told = library.parents[2] / COMPILED["DIGEST"]
+            if not SOURCES:                             # what lies there is of other sources
+                told.unlink(missing_ok=True)
+            elif library.exists():
+                told.write_text(SOURCES[-1])
 
 
 setup(ext_modules=extensions(), cmdclass={"build_ext": Build})

@@ -13,16 +13,22 @@ from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceF
 from pathlib import Path
 
 MODULES = (
-    "osip.core.net.endpoint",
+    "osip.core.net.association", "osip.core.net.batch", "osip.core.net.endpoint", "osip.core.net.port",
     "osip.core.run.ctx", "osip.core.run.dispatch", "osip.core.run.env", "osip.core.run.forward",
-    "osip.core.run.refusal", "osip.core.run.reply", "osip.core.run.timers",
-    "osip.core.sip.build", "osip.core.sip.edits", "osip.core.sip.fields", "osip.core.sip.params",
-    "osip.modules.registrar.address", "osip.modules.registrar.flow", "osip.modules.registrar.lookup",
-    "osip.modules.registrar.save",
-    "osip.modules.rr.follow", "osip.modules.rr.record",
+    "osip.core.run.myself", "osip.core.run.quick", "osip.core.run.refusal", "osip.core.run.reply",
+    "osip.core.run.sender", "osip.core.run.timers", "osip.core.sip.auth", "osip.core.sip.build",
+    "osip.core.sip.digest", "osip.core.sip.edits", "osip.core.sip.fields", "osip.core.sip.identity",
+    "osip.core.sip.mark",
+    "osip.core.sip.params", "osip.modules.auth.nonce",
+    "osip.modules.dispatcher.algorithm", "osip.modules.dispatcher.select", "osip.modules.dispatcher.state",
+    "osip.modules.registrar.address",
+    "osip.modules.registrar.flow", "osip.modules.registrar.lookup", "osip.modules.registrar.rule",
+    "osip.modules.registrar.save", "osip.modules.rr.follow", "osip.modules.rr.record", "osip.modules.rr.router",
     "osip.modules.tm.answer", "osip.modules.tm.arrival", "osip.modules.tm.branch", "osip.modules.tm.cancel",
-    "osip.modules.tm.echo", "osip.modules.tm.launch", "osip.modules.tm.machine", "osip.modules.tm.match",
-    "osip.modules.tm.relay", "osip.modules.tm.response", "osip.modules.tm.transaction",
+    "osip.modules.tm.echo", "osip.modules.tm.launch", "osip.modules.tm.layer", "osip.modules.tm.machine",
+    "osip.modules.tm.match", "osip.modules.tm.relay", "osip.modules.tm.response", "osip.modules.tm.transaction",
+    "osip.modules.usrloc.audience", "osip.modules.usrloc.state", "osip.script.builtins.reader",
+    "osip.script.reference", "osip.script.runtime",
 )
 DIGEST = "_compiled.sum"
 """The file beside this one that tells from which sources the compiled forms were made."""

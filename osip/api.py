@@ -34,6 +34,7 @@ from osip.core.run.recurrence import parse_recurrence
 from osip.core.run.rows import RowWriter
 from osip.core.run.share import Replicated, SharedCounts
 from osip.core.run.table import open_tables, parse_partition
+from osip.core.run.timers import Alarm, Timers
 from osip.core.run.variable import avp_name
 from osip.core.run.wiretap import Traced
 from osip.core.run.words import HeaderWords, UriWords, body_parts, set_body_parts
@@ -41,7 +42,9 @@ from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
 from osip.core.sip.auth import Auth, find_credentials, parse_auth
 from osip.core.sip.build import build_ack, build_cancel, build_reply, build_request
 from osip.core.sip.digest import answer_challenge, digest_ha1, is_known_algorithm, verify_digest
-from osip.core.sip.edits import Edits, merge, splice
+from osip.core.sip.edits import Edits, merge, splice, value_place
+from osip.core.sip.fields import value_of
+from osip.core.sip.identity import only_route, request_key
 from osip.core.sip.message import Message, Request, Response, check, parse
 from osip.core.sip.multipart import Part, bare_type, parts_of
 from osip.core.sip.multipart import Part as BodyPart
@@ -53,7 +56,7 @@ from osip.core.sip.names import (H_ACCEPT, H_ALLOW, H_AUTHORIZATION, H_CALL_ID, 
                                  M_OPTIONS, M_OTHER, M_PRACK, M_REGISTER, canonical_name, header_id, reason_phrase)
 from osip.core.sip.params import find_param, is_token, parse_params, quote
 from osip.core.sip.sdp import Media, Sdp, parse_sdp
-from osip.core.sip.uri import Uri, parse_uri, unescape_user, uri_equal
+from osip.core.sip.uri import Uri, escape_user, parse_uri, plain_address, unescape_user, uri_equal
 from osip.core.store.cache import CacheUrl, LocalCache, parse_cache_url
 from osip.core.store.remote import Remote
 from osip.core.store.snapshot import read as read_snapshot
@@ -65,11 +68,12 @@ from osip.core.store.tables import check_version, create_tables
 __all__ = [
     "CacheUrl", "hide_password", "LocalCache", "parse_cache_url", "read_snapshot", "Remote", "Sql", "StoreLost", "Tuning",
     "write_snapshot",
-    "answer_challenge", "Auth", "avp_name", "bare_type", "body_parts", "BodyPart", "bracket", "BranchRoute",
+    "Alarm", "answer_challenge", "Auth", "avp_name", "bare_type", "body_parts", "BodyPart", "bracket", "BranchRoute",
     "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "Caller", "check", "check_version", "CapturedSource", "Complaint", "decode_hep", "encode_hep", "HepFramer", "HepPacket", "HepTcp", "HepUdp",
     "HEP_LOG", "HEP_PROTOCOLS", "HEP_RTCP", "HEP_SIP", "log_origin", "RowWriter", "Traced",
     "create_tables", "Ctx",
-    "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "Edits", "Endpoint", "Env", "event", "FailureRoute",
+    "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "Edits", "Endpoint", "Env", "escape_user", "event",
+    "FailureRoute",
     "find_credentials", "find_param", "flag_parser", "FlagName", "forward", "function", "gauge", "H_ACCEPT", "H_ALLOW",
     "H_AUTHORIZATION", "H_CALL_ID", "H_CONTACT", "H_CONTENT_LENGTH", "H_CONTENT_TYPE", "H_CSEQ", "H_DIVERSION",
     "H_EXPIRES", "H_FROM", "H_MAX_FORWARDS", "H_MIN_EXPIRES", "H_PATH", "H_PRIVACY", "H_PROXY_AUTHENTICATE",
@@ -77,12 +81,12 @@ __all__ = [
     "H_TO", "H_UNSUPPORTED", "H_USER_AGENT", "H_VIA", "H_WWW_AUTHENTICATE", "header_id", "HeaderWords", "Hook", "hook",
     "is_ip", "is_known_algorithm", "is_token", "LocalSocket", "M_ACK", "M_BYE", "M_CANCEL", "M_INVITE", "M_OPTIONS",
     "M_OTHER", "M_PRACK", "M_REGISTER", "Media", "merge", "Message", "METHOD_IDS", "mi", "MIError", "Module",
-    "ModuleError", "NameAddr", "needs", "one_line", "open_tables", "origin", "OsipError", "Outbox", "param", "Parse", "parse",
+    "ModuleError", "NameAddr", "needs", "one_line", "only_route", "open_tables", "origin", "OsipError", "Outbox", "param", "Parse", "parse",
     "parse_auth",
     "parse_endpoint", "parse_name_addr", "parse_params", "parse_partition", "parse_recurrence", "parse_scheme", "parse_sdp", "parse_uri", "parse_urls", "ParseError", "Part", "parts_of",
-    "posix", "Preferences", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "Replicated", "reply",
-    "ReplyRoute", "Role", "Request", "RequestRoute", "Response", "Route", "rpc", "Scope", "script_value", "SctpTransport", "Sdp", "set_body_parts", "Severity", "SharedCounts", "slot",
-    "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Target",
+    "plain_address", "posix", "Preferences", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "Replicated", "reply",
+    "ReplyRoute", "Role", "Request", "request_key", "RequestRoute", "Response", "Route", "rpc", "Scope", "script_value", "SctpTransport", "Sdp", "set_body_parts", "Severity", "SharedCounts", "slot",
+    "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Target", "Timers",
     "TcpTransport", "timer", "TlsDomain", "TlsTransport", "transform", "trusted_network", "UdpTransport", "unescape_user", "Uri", "uri_equal", "UriWords", "Value",
-    "Var", "verify_digest", "WsLimits", "WssTransport", "WsTransport",
+    "value_of", "value_place", "Var", "verify_digest", "WsLimits", "WssTransport", "WsTransport",
 ]

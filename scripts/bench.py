@@ -9,6 +9,7 @@ scripts/bench.py call --profile              one round of osip, and a flame grap
 scripts/bench.py register --store sqlite     registering with a store, and loading what it has
 scripts/bench.py growth --users 1000000      the cost of a message by users, calls in flight, lines of script; memory
 scripts/bench.py auth                        the check of a password, by algorithm
+scripts/bench.py call --instructions 30      machine instructions of an operation, and of its costliest functions
 scripts/bench.py count                       instructions and calls of an operation beside the recorded ones; no clock
 
 The server has one core, the load generator another; see docs/performance.md for how to read the table.
@@ -24,6 +25,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.callgrind import as_instructions_table, count_instructions
 from bench.count import WORK, as_count_table, compare, count_all, read_baseline, record, run_places
 from bench.generator import CACHE, Generator
 from bench.growth import PARTS, as_growth_table
@@ -62,6 +64,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--profile", nargs="?", const="python", choices=("python", "perf"),
                         help="one round of osip alone (or of --only) and a flame graph bench-out/WORKLOAD.svg: Python "
                              "functions, or with perf machine code and the kernel")
+    parser.add_argument("--instructions", nargs="?", type=int, const=0, metavar="N",
+                        help="count machine instructions in user space instead of CPU time (callgrind; slow, but a busy "
+                             "machine does not matter), and show the N functions with most")
     parser.add_argument("--store", choices=[*STORES, "all"],
                         help="register: with this place for contacts, and a restart on what it keeps")
     parser.add_argument("--mode", choices=MODES, default="write-through", help="register: when SQL is written")
@@ -136,6 +141,20 @@ def _profile(asked: argparse.Namespace) -> int:
         title = f"{name}, {work.name}, {sample.us_operation:.0f} us an operation"
         path = CACHE / f"{work.name}-{name}-{asked.profile}.svg"
         print(f"{title}\n{write_profile(profiler.stacks, title, path)}\n{path}")
+    return 0
+
+
+def _instructions(asked: argparse.Namespace) -> int:
+    """Count machine instructions of osip, and of the peer."""
+    server_core, load_core = _cores()
+    generator = Generator(load_core)
+    rows: list[Row] = []
+    for work in (WORKLOADS[one] for one in COMMANDS[asked.command]):
+        for name in [asked.only] if asked.only else ["osip"] + ([asked.peer] if asked.peer else []):
+            print(f"{work.name}: {name}", file=sys.stderr, flush=True)
+            with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
+                rows.append(count_instructions(work, name, Path(folder), {server_core}, generator, asked.instructions))
+    _show(asked, rows, as_instructions_table(rows))
     return 0
 
 
@@ -239,6 +258,8 @@ def main() -> int:
             return OTHERS[asked.command](asked)
         if asked.store:
             return _store(asked)
+        if asked.instructions is not None:
+            return _instructions(asked)
         if asked.profile:
             return _profile(asked)
         rows = _run(asked)

@@ -34,12 +34,15 @@ class Sl(Module):
         headers = reply.contact_lines(ctx) if 300 <= code < 400 else b""
         sent = reply.send_stateless(ctx, code, reason, headers)
         if sent > 0:
-            if code >= 200:
+            if code >= 200 and not self._failed:
                 self._failed = True
             if self.enable_stats:
                 self.sent_replies += 1
-                kind = CLASSES[code // 100]
-                setattr(self, kind, getattr(self, kind) + 1)
+                if 200 <= code < 300:
+                    self.replies_2xx += 1
+                else:
+                    kind = CLASSES[code // 100]
+                    setattr(self, kind, getattr(self, kind) + 1)
         return sent
 
     @function(routes=Route.REQUEST)
@@ -54,11 +57,11 @@ class Sl(Module):
             self.sent_err_replies += 1
         return int(sent)
 
-    @hook(Hook.REQUEST, order=10)
+    @hook(Hook.REQUEST, order=10, methods=(M_ACK,))
     def absorb_ack(self, ctx: Ctx) -> bool:
         """Take an ACK that carries the To tag of a stateless reply; the script never sees it."""
         msg = ctx.msg
-        if msg.method_id != M_ACK or not self._failed or msg.to_tag != reply.totag(self.env, msg):
+        if not self._failed or msg.to_tag != reply.totag(self.env, msg):
             return False
         if self.enable_stats:
             self.received_acks += 1

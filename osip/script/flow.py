@@ -249,22 +249,6 @@ def _go_on(waiting: Any, step: Any) -> Generator[Any, Any, Any]:
 
 # --- results and logs ------------------------------------------------------------------------------------------------
 
-def set_flag(ctx: Ctx, mask: int) -> None:
-    """Set message flags."""
-    ctx.flags |= mask
-
-
-def reset_flag(ctx: Ctx, mask: int) -> None:
-    """Clear message flags."""
-    ctx.flags &= ~mask
-
-
-def note(ctx: Ctx, found: int) -> int:
-    """Remember a function's code as `$rc`, inside a condition."""
-    ctx.rc = found
-    return found
-
-
 def looped(limit: int) -> None:
     """Log that a `while` was ended."""
     log.error("while: more than %d rounds, going on after the loop at=%s", limit, where())

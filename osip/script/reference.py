@@ -1,17 +1,15 @@
-"""Reach variables while a route runs: AVPs, `$var`, indexes, keys, the `<request>` and `<reply>` views, and variables
-handed to functions by reference (variables.md sections 1 and 2)."""
+"""Reach variables while a route runs: AVPs, `$var`, flags, indexes, keys, the `<request>` and `<reply>` views, and
+variables handed to functions by reference (variables.md sections 1 and 2)."""
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from osip.core.errors import ParseError
 from osip.core.exports.types import Value
+from osip.core.run.ctx import Ctx
 from osip.core.sip.uri import parse_uri
 from osip.script.runtime import ERR, clash, log, number, where
-
-if TYPE_CHECKING:
-    from osip.core.run.ctx import Ctx
 
 Index = int | str | None
 
@@ -38,8 +36,8 @@ def avp_at(ctx: Ctx, name: str, index: Index) -> Value:
         return None
     if index == "*":
         return ", ".join([str(value) for value in reversed(values)])
-    if index.__class__ is int:
-        place = -1 - index                      # type: ignore[operator]
+    if isinstance(index, int):
+        place = -1 - index
         return values[place] if -len(values) <= place < len(values) else None
     return values[-1]
 
@@ -79,9 +77,9 @@ def avp_set_at(ctx: Ctx, name: str, index: Index, value: Any) -> bool:
             ctx.avp(name).insert(0, value)
         return value is not None
     values = ctx.avps.get(name) if ctx.avps else None
-    if not values or index.__class__ is not int:
+    if not values or not isinstance(index, int):
         return False
-    place = -1 - index                          # type: ignore[operator]
+    place = -1 - index
     if not -len(values) <= place < len(values):
         return False
     if value is None:
@@ -133,6 +131,40 @@ def key_of(parse: Callable[[str], Any] | None, value: Value) -> Any:
         return None
 
 
+# --- flags and codes -------------------------------------------------------------------------------------------------
+
+def set_flag(ctx: Ctx, mask: int) -> None:
+    """Set message flags."""
+    ctx.flags |= mask
+
+
+def reset_flag(ctx: Ctx, mask: int) -> None:
+    """Clear message flags."""
+    ctx.flags &= ~mask
+
+
+def set_branch_flag(ctx: Ctx, mask: int) -> None:
+    """Set flags of the R-URI branch."""
+    ctx.target.bflags |= mask
+
+
+def reset_branch_flag(ctx: Ctx, mask: int) -> None:
+    """Clear flags of the R-URI branch."""
+    ctx.target.bflags &= ~mask
+
+
+def note(ctx: Ctx, found: int) -> int:
+    """Remember a function's code as `$rc`, inside a condition."""
+    ctx.rc = found
+    return found
+
+
+def has_totag(ctx: Ctx) -> bool:
+    """Say whether the message belongs to a dialog: To has a tag."""
+    msg: Any = ctx.msg
+    return bool(msg.to_tag)
+
+
 # --- other messages --------------------------------------------------------------------------------------------------
 
 def view_request(ctx: Ctx) -> Ctx | None:
@@ -150,7 +182,7 @@ def view_reply(ctx: Ctx) -> Ctx | None:
 
 
 def _view(ctx: Ctx, msg: Any, kind: int) -> Ctx:
-    view = ctx.__class__(ctx.env, msg, ctx.source, kind)
+    view = Ctx(ctx.env, msg, ctx.source, kind)
     view.avps, view.flags, view.tx, view.branch_index = ctx.avps, ctx.flags, ctx.tx, ctx.branch_index
     view.request, view.reply, view.slots = ctx.request, ctx.reply, ctx.slots
     return view
@@ -191,31 +223,56 @@ class Reference:
         return self._set is not None and bool(self._set(ctx, value))
 
 
+class Words:
+    """Some words to search texts for, as a regular expression without case that has nothing else in it would."""
+    __slots__ = ("_search", "_words")
+
+    def __init__(self, words: Sequence[str], search: Callable[[str], Any]) -> None:
+        self._words = tuple(word.lower() for word in words)
+        self._search = search
+
+    def match(self, value: str | None) -> bool:
+        """Tell whether one of the words is in the text; NULL has none."""
+        if value is None:
+            return False
+        if not value.isascii():
+            return self._search(value) is not None
+        small = value.lower()
+        for word in self._words:
+            if word in small:
+                return True
+        return False
+
+
 class Network:
     """An address or network literal, compared with the texts of variables."""
     __slots__ = ("_known", "_net", "_parse")
 
     def __init__(self, net: Any, parse: Callable[[str], Any]) -> None:
         self._net, self._parse = net, parse
-        self._known: dict[str, bool | int] = {}
+        self._known: dict[str, Any] = {}
 
-    def match(self, value: Value) -> bool | int:
+    def match(self, value: Value) -> Any:
         """Tell whether the value is an address inside; -1 when it is no address."""
         if value is None:
             return False
-        known = self._known.get(value) if value.__class__ is str else -1        # type: ignore[arg-type]
+        known: Any = self._known.get(value) if isinstance(value, str) else -1
         if known is None:
-            known = self._look(value)                                           # type: ignore[arg-type]
-        return known if known is True or known is False else clash(f"{value!r} is no IP address")
+            known = self._look(str(value))
+        if known is True or known is False:     # not one expression: its type would be that of numbers
+            return known
+        return clash(f"{value!r} is no IP address")
 
-    def differ(self, value: Value) -> bool | int:
+    def differ(self, value: Value) -> Any:
         """Negate `match`: NULL differs; an error stays one."""
-        found = self.match(value)
-        return not found if found is True or found is False else found
+        found: Any = self.match(value)
+        if found is True or found is False:
+            return not found
+        return found
 
-    def _look(self, text: str) -> bool | int:
+    def _look(self, text: str) -> Any:
         try:
-            found: bool | int = self._parse(text.strip("[]")) in self._net
+            found: Any = self._parse(text.strip("[]")) in self._net
         except ValueError:
             found = -1
         if len(self._known) >= 1024:

@@ -1,8 +1,9 @@
 """The few helpers that emitted code calls for values: NULL rules, comparison, arithmetic, text (dsl.md section 9).
 
 A value is str, int or None (NULL). `ERR` stands for "no value": a failed expression. A condition is True, False or -1
-(error). `form` tells what the declared type of a variable adds to its Python type: `DUAL`, text that also reads as a
-number (type `si`), and `BARE`, a number without a text form (type `i` and literals).
+(error); it is annotated as Any, for compiled code would make plain numbers of the two. `form` tells what the declared
+type of a variable adds to its Python type: `DUAL`, text that also reads as a number (type `si`), and `BARE`, a number
+without a text form (type `i` and literals).
 """
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from osip.core.exports.types import Value
+from osip import script
 from osip.core.run.place import place_in
 
 log = logging.getLogger("osip.language")
@@ -23,7 +24,7 @@ log = logging.getLogger("osip.language")
 DUAL, BARE = 1, 2
 _INT_MIN, _INT_MAX = -0x80000000, 0x7FFFFFFF
 _NUMBER = re.compile(r"[+-]?\d+\Z", re.ASCII)
-_OWN = __file__.rsplit("/", 1)[0]
+_OWN = str(script.__path__[0])
 
 
 class _Err:
@@ -39,12 +40,12 @@ ERR = _Err()
 
 def where() -> str:
     """Return the place in the script that is running, as `file:line`."""
-    frame = sys._getframe(1)
+    frame: Any = sys._getframe()        # where this is compiled that is already the script's
     while frame is not None:
-        name = frame.f_code.co_filename
+        name: str = frame.f_code.co_filename
         if not name.startswith(_OWN):
             return place_in(frame.f_globals, name, frame.f_lineno)
-        frame = frame.f_back        # type: ignore[assignment]
+        frame = frame.f_back
     return "?"
 
 
@@ -56,28 +57,28 @@ def clash(what: str) -> int:
 
 # --- numbers and text ------------------------------------------------------------------------------------------------
 
-def text(value: Value) -> str:
+def text(value: Any) -> str:
     """Print a value in a format string."""
-    return value if value.__class__ is str else "<null>" if value is None else str(value)    # type: ignore
+    return value if isinstance(value, str) else "<null>" if value is None else str(value)
 
 
-def low(value: Value) -> str | None:
+def low(value: Any) -> str | None:
     """Return the text of a value folded for comparison; None for NULL."""
-    if value.__class__ is str:
-        return value.lower()        # type: ignore[union-attr]
+    if isinstance(value, str):
+        return value.lower()
     return None if value is None else str(value)
 
 
-def fold(value: Value) -> str | None:
+def fold(value: Any) -> str | None:
     """Return text folded for `switch`; None for what is no text."""
-    return value.lower() if value.__class__ is str else None       # type: ignore[union-attr]
+    return value.lower() if isinstance(value, str) else None
 
 
-def number(value: Value, form: int = 0) -> int | None:
+def number(value: Any, form: int = 0) -> int | None:
     """Return the integer form of a value, None when it has none."""
-    if value.__class__ is int:
-        return value                # type: ignore[return-value]
-    if form & DUAL and value is not None and _NUMBER.match(value):      # type: ignore[arg-type]
+    if isinstance(value, int):
+        return None if isinstance(value, bool) else value
+    if form & DUAL and value is not None and _NUMBER.match(value):
         return int(value)
     return None
 
@@ -92,22 +93,24 @@ def wrap(value: int) -> int:
 
 # --- comparison ------------------------------------------------------------------------------------------------------
 
-def with_number(op: Callable[[Any, Any], bool], value: Value, literal: int, form: int = 0) -> bool | int:
+def with_number(op: Callable[[Any, Any], bool], value: Any, literal: int, form: int = 0) -> Any:
     """Compare a variable with a number literal; -1 when the variable holds text."""
-    if value.__class__ is int:
+    if isinstance(value, int):
         return op(value, literal)
     if value is None:
         return op is operator.ne
     found = number(value, form)
-    return op(found, literal) if found is not None else clash("invalid comparison of a string with an integer")
+    if found is None:
+        return clash("invalid comparison of a string with an integer")
+    return op(found, literal)
 
 
-def with_text(op: Callable[[Any, Any], bool], value: Value, literal: str) -> bool:
+def with_text(op: Callable[[Any, Any], bool], value: Any, literal: str) -> bool:
     """Order a variable against a string literal (already folded)."""
     return value is not None and op(low(value), literal)
 
 
-def both(op: Callable[[Any, Any], bool], left: Value, right: Value, lform: int = 0, rform: int = 0) -> bool | int:
+def both(op: Callable[[Any, Any], bool], left: Any, right: Any, lform: int = 0, rform: int = 0) -> Any:
     """Compare two variables; integers when both have that form, else text, else -1."""
     if left is None or right is None:
         return op is operator.ne if left is not right else op is operator.eq
@@ -119,10 +122,10 @@ def both(op: Callable[[Any, Any], bool], left: Value, right: Value, lform: int =
     return op(low(left), low(right))
 
 
-def matches(search: Callable[[str], Any], value: Value) -> bool:
+def matches(search: Callable[[str], Any], value: Any) -> bool:
     """Search a variable with a compiled expression; NULL does not match."""
-    if value.__class__ is str:
-        return search(value) is not None        # type: ignore[arg-type]
+    if isinstance(value, str):
+        return search(value) is not None
     return value is not None and search(str(value)) is not None
 
 
@@ -148,32 +151,36 @@ class Patterns:
             self._known[source] = known
         return known
 
-    def match(self, left: Value, right: Value) -> bool | int:
+    def match(self, left: Any, right: Any) -> Any:
         """Search `left` with the expression in `right`; -1 when that is none."""
         if left is None or right is None:
             return left is right
-        if right.__class__ is not str:
+        if not isinstance(right, str):
             return clash("invalid regular expression: an integer")
-        found = self.get(right)                 # type: ignore[arg-type]
-        return -1 if found is None else found.search(text(left)) is not None
+        found = self.get(right)
+        if found is None:                       # not one expression: its type would be that of numbers
+            return -1
+        return found.search(text(left)) is not None
 
-    def differ(self, left: Value, right: Value) -> bool | int:
+    def differ(self, left: Any, right: Any) -> Any:
         """Negate `match`; an error stays one."""
-        found = self.match(left, right)
-        return not found if found is True or found is False else found
+        found: Any = self.match(left, right)
+        if found is True or found is False:
+            return not found
+        return found
 
 
-def differs(search: Callable[[str], Any], value: Value) -> bool:
+def differs(search: Callable[[str], Any], value: Any) -> bool:
     """Negate `matches`: NULL differs from every expression."""
     return not matches(search, value)
 
 
-def truth(value: Any) -> bool | int:
+def truth(value: Any) -> Any:
     """Return the truth of a computed value; -1 when there is none."""
     return -1 if value is ERR else bool(value)
 
 
-def flag(state: bool | int) -> Any:
+def flag(state: Any) -> Any:
     """Return a comparison's outcome as a number for arithmetic."""
     return ERR if state < 0 else 1 if state else 0
 
@@ -182,22 +189,22 @@ def flag(state: bool | int) -> Any:
 
 def add(a: Any, b: Any, form: int = 0) -> Any:
     """Add integers or join texts: the left operand decides (dsl.md section 9.3). `form` is that of `b`."""
-    if a.__class__ is int:
-        return wrap(a + b) if b.__class__ is int else arith(operator.add, a, b, form)
+    if isinstance(a, int) and not isinstance(a, bool):
+        return wrap(a + b) if isinstance(b, int) and not isinstance(b, bool) else arith(operator.add, a, b, form)
     if a is ERR or b is ERR:
         return ERR
-    if b.__class__ is int and form & BARE:
+    if isinstance(b, int) and form & BARE:
         clash("invalid operation: a string and an integer literal")
         return ERR
-    left = "" if a is None else a
-    return left if b is None else left + b if b.__class__ is str else left + str(b)
+    left: Any = "" if a is None else a
+    return left if b is None else left + b if isinstance(b, str) else left + str(b)
 
 
 def arith(op: Callable[[int, int], int], a: Any, b: Any, form: int = 0) -> Any:
     """Apply an integer operation; ERR unless the left operand is an integer and the right has that form or is NULL."""
     if a is ERR or b is ERR:
         return ERR
-    if a.__class__ is not int:
+    if not isinstance(a, int) or isinstance(a, bool):
         clash("invalid operation: the left operand is no integer")
         return ERR
     right = 0 if b is None else number(b, form)
@@ -215,7 +222,7 @@ def arith(op: Callable[[int, int], int], a: Any, b: Any, form: int = 0) -> Any:
 
 def bits(op: Callable[[int, int], int], a: Any, b: Any, form: int = 0) -> Any:
     """Apply `&`, `|` or `^`: to integers, or bytewise to texts of equal length."""
-    if a.__class__ is str and b.__class__ is str:
+    if isinstance(a, str) and isinstance(b, str):
         left, right = a.encode("utf-8", "surrogateescape"), b.encode("utf-8", "surrogateescape")
         if len(left) != len(right):
             clash("invalid operation: strings of different length")
@@ -273,9 +280,11 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = MappingProxyType({
 
 # --- values for calls, routes and indexes ----------------------------------------------------------------------------
 
-def code(value: Value) -> int:
+def code(value: Any) -> int:
     """Return the code that `return(value)` gives: NULL is -1, what is no integer 1."""
-    return value if value.__class__ is int else -1 if value is None else 1      # type: ignore[return-value]
+    if isinstance(value, int):
+        return 1 if isinstance(value, bool) else value
+    return -1 if value is None else 1
 
 
 def bounded(limit: int, value: str) -> str | None:
@@ -286,9 +295,9 @@ def bounded(limit: int, value: str) -> str | None:
     return value
 
 
-def integer(value: Value, form: int = 0) -> int | None:
+def integer(value: Any, form: int = 0) -> int | None:
     """Return an int argument's value from a variable; None when it holds none."""
-    return value if value.__class__ is int else number(value, form)             # type: ignore[return-value]
+    return number(value, form)
 
 
 def parsed_int(value: str | None) -> int | None:
@@ -305,9 +314,9 @@ def parsed_int(value: str | None) -> int | None:
         return None
 
 
-def string(value: Value) -> str | None:
+def string(value: Any) -> str | None:
     """Return a str argument's value; None for NULL."""
-    return value if value.__class__ is str or value is None else str(value)     # type: ignore[return-value]
+    return value if isinstance(value, str) or value is None else str(value)
 
 
 def refuse(name: str) -> int:
@@ -333,20 +342,20 @@ def convert(parse: Callable[[str], Any], value: Any) -> Any:
         return ERR
 
 
-def transform(function: Callable[..., Any], value: Value, *args: Any) -> Value:
+def transform(function: Callable[..., Any], value: Any, *args: Any) -> Any:
     """Apply a transformation to the printed value: NULL in, NULL out; what fails gives NULL."""
     if value is None:
         return None
     try:
-        return function(value if value.__class__ is str else str(value), *args)
+        return function(value if isinstance(value, str) else str(value), *args)
     except Exception as error:          # any fault of a transformation is a NULL, never the end of the script
         log.error("transformation failed name=%s error=%s at=%s", getattr(function, "__name__", function), error,
                   where())
         return None
 
 
-def transform_in(ctx: Any, function: Callable[..., Any], value: Value, *args: Any) -> Value:
+def transform_in(ctx: Any, function: Callable[..., Any], value: Any, *args: Any) -> Any:
     """Apply a transformation that wants to know the running context."""
-    made = partial(function, ctx=ctx)
-    made.__name__ = getattr(function, "__name__", "?")      # type: ignore[attr-defined]
+    made: Any = partial(function, ctx=ctx)
+    made.__name__ = getattr(function, "__name__", "?")
     return transform(made, value, *args)

@@ -35,7 +35,7 @@ from osip.testing.expect import Mismatch, is_like
 from osip.testing.journal import Journal, Listener, Received, Said
 from osip.testing.network import Names, Network, Sent, Wire, sockets_of
 from osip.testing.sites import Sites
-from osip.testing.store import CacheBox, Location, SqlRules
+from osip.testing.store import CacheBox, Location, SqlRules, keep_in_memory
 from osip.testing.trace import Tracer
 from osip.testing.watch import Watch
 from osip.testing.web import Web
@@ -86,6 +86,7 @@ class Bench:
 
     def _assemble(self, addresses: dict[str, str]) -> tuple[Env, Worker]:
         self._registry.create()
+        keep_in_memory(self._registry.instances)
         sockets = sockets_of(self.result.sockets, addresses)
         advertised = self.config.advertised_address, self.config.advertised_port        # type: ignore[attr-defined]
         for socket in sockets:

@@ -181,6 +181,17 @@ class CacheBox:
         return self.store(id).get(key)
 
 
+_IN_MEMORY = {"db_mode": None, "working_mode_preset": "single-instance-no-db", "cluster_mode": "none",
+              "restart_persistency": "none", "sql_write_mode": "", "location_cluster": 0}
+
+
+def keep_in_memory(modules: Mapping[str, Any]) -> None:
+    """Let usrloc have its contacts in memory, wherever the script keeps them."""
+    if "usrloc" in modules:
+        for name, value in _IN_MEMORY.items():
+            setattr(modules["usrloc"], name, value)
+
+
 class Location:
     """The contacts of users, in the script's own module usrloc."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -32,17 +33,21 @@ class BenchError(Exception):
     """Say why a benchmark cannot go on."""
 
 
+PORTS = range(7000, 10_000)
+"""Below those that the system gives to whoever connects: a server that starts again finds its port free."""
+
+
 def free_port() -> int:
     """Find a port on 127.0.0.1 that nobody has, neither on UDP nor on TCP."""
-    while True:
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, socket.socket() as stream:
-            sock.bind(("127.0.0.1", 0))
-            port: int = sock.getsockname()[1]
             try:
+                sock.bind(("127.0.0.1", port))
                 stream.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
+    raise BenchError(f"no port from {PORTS.start} to {PORTS.stop - 1} is free")
 
 
 def python() -> str:

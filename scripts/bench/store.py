@@ -21,7 +21,7 @@ from bench.server import CHECKOUT, BenchError, Server, python, script_text, star
 from bench.workload import WORKLOADS, take
 
 STORES = ("memory", "sqlite", "postgresql", "redis")
-MODES = {"write-through": 1, "write-back": 2}
+MODES = {"write-through": 1, "write-back": 2, "sql-only": 3}
 """How SQL is written, and Kamailio's number for it."""
 PLAIN = {"osip": 'modparam("usrloc", "working_mode_preset", "single-instance-no-db")',
          "kamailio": 'modparam("usrloc", "db_mode", 0)'}
@@ -87,7 +87,8 @@ def store_text(server: str, store: str, mode: str, url: str) -> str:
                  f'modparam("usrloc", "cachedb_url", "{url}")']
         load = 'loadmodule "cachedb_redis.so"\n'
     else:
-        lines = [f'modparam("usrloc", "working_mode_preset", "single-instance-sql-{mode}")',
+        preset = mode if mode == "sql-only" else f"single-instance-sql-{mode}"
+        lines = [f'modparam("usrloc", "working_mode_preset", "{preset}")',
                  f'modparam("usrloc", "db_url", "{url}")']
         load = ""
     return text.replace(PLAIN[server], "\n".join(lines)).replace('loadmodule "sl.so"', f'{load}loadmodule "sl.so"', 1)

@@ -16,6 +16,7 @@ from bench.store import PLAIN, as_store_table, database, store_text  # noqa: E40
 URL = "sqlite:////tmp/x.db"
 CASES = {
     ("osip", "sqlite", "write-through"): ['"single-instance-sql-write-through"', URL],
+    ("osip", "sqlite", "sql-only"): ['"working_mode_preset", "sql-only"', URL],
     ("osip", "postgresql", "write-back"): ['"single-instance-sql-write-back"', URL],
     ("osip", "redis", "write-through"): ['"full-sharing-cachedb-cluster"', '"cachedb_url"',
                                          'loadmodule "cachedb_redis.so"'],

@@ -259,6 +259,8 @@ def test_figures_add_up(workload: str) -> None:
     bench = [sys.executable, CHECKOUT / "scripts/bench.py", workload, "--only", "kamailio", "--repeat", "1",
              "--seconds", "0.5", "--users", "20000", "--cold", "-o", "json"]
     done = subprocess.run([str(word) for word in bench], capture_output=True, text=True, timeout=100)
+    if workload == "tcp-call" and "477 " in done.stderr:        # Kamailio sometimes loses a connection that it makes
+        done = subprocess.run([str(word) for word in bench], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
     for row in json.loads(done.stdout)["rows"]:
         if row["workload"] == "dispatcher-silent":  # its calls take a second: see test_osip_does_each_operation
@@ -279,7 +281,8 @@ def test_profile_shows_where_the_time_goes(kind: str) -> None:
     assert done.returncode == 0, done.stderr
     path = Path(done.stdout.splitlines()[-1])
     names = [box.attrib["data-name"] for box in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}g")]
-    wanted = ("t_relay", "on_readable", "route (osip-call") if kind == "python" else ("_PyEval_EvalFrameDefault",)
+    # What is compiled shows in perf alone.
+    wanted = ("Worker.batch_end", "route (osip-call") if kind == "python" else ("_PyEval_EvalFrameDefault",)
     assert all(any(word in name for name in names) for word in wanted), names
     assert re.search(r"^ *[0-9.]+%  \S", done.stdout, re.MULTILINE)
 

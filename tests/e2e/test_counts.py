@@ -53,7 +53,7 @@ def test_two_workers_count_together(tmp_path: Path) -> None:
         rates = ask(server.port, "rate", 60)
         # 20 in all; each worker may be late by what the other one counted in a tenth of a second. A new interval may
         # have begun meanwhile.
-        assert 20 <= rates.count("1") <= 26 or 40 <= rates.count("1") <= 52, rates
+        assert 20 <= rates.count("1") <= 32 or 42 <= rates.count("1") <= 54, rates      # 40: each counts alone
         floods = ask(server.port, "flood", 60)
         assert floods.count("1") <= 52 and floods[-1] == "-1", floods
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

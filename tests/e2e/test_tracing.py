@@ -77,7 +77,7 @@ def play_call(server: Running) -> str:
 def stopped(running: Child) -> None:
     """Let a program end as by Ctrl-C."""
     running.send_signal(signal.SIGINT)
-    running.wait(10.0)
+    running.wait(30.0)
 
 
 @pytest.mark.peer("sngrep")

@@ -67,7 +67,9 @@ class Crowd(asyncio.DatagramProtocol):
 
     async def _register(self, user: int, expires: int) -> None:
         raw = await self._ask(user, expires, "")
-        if raw.startswith(b"SIP/2.0 401"):
+        tries = 0
+        while raw.startswith(b"SIP/2.0 401") and (not tries or b"stale=true" in raw and tries < 5):
+            tries += 1                  # a nonce may be too old by the time that a busy machine looks at it
             realm, nonce = (re.search(rf'{name}="([^"]*)"'.encode(), raw)[1].decode()     # type: ignore[index]
                             for name in ("realm", "nonce"))
             uri = f"sip:{self.domain}"

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-MODULES = ("message", "build", "edits", "via", "uri", "address", "fields", "index")
+MODULES = ("message", "build", "edits", "via", "uri", "address", "fields", "index", "mark")
 FILLED = (
     "head_start", "head_end", "body_start", "body_end", "ids", "via1_span", "via1_alone", "via1_cut", "via1_branch",
     "from_tag", "to_tag", "call_id", "cseq", "cseq_method", "method", "method_id", "content_length", "max_forwards",
@@ -193,4 +193,6 @@ class Side:
                                     b"body", b"srv", peer, 5061, forced))  # fmt: skip
         for ruri in (None, "sip:new@192.0.2.5"):
             built.append(self.tried(build.build_forward, msg, ruri, own, edits, 7))
+            built.append(self.tried(build.build_forward, msg, ruri, own, rng.choice((edits, None)), 7, peer, 5061, forced))
+        built += [self.tried(self.m.mark.mark_identity, msg, "secret"), self.tried(self.m.mark.mark_copy, msg)]
         return [*built, self.tried(build.build_forward, msg, None, own), self.tried(build.build_cancel, msg)]

@@ -107,7 +107,7 @@ class Transport:
 )
 def test_tcp_no_new_conn_bflag(flag: str, is_connected: bool, status: int) -> None:
     book = ScriptBook(f"tcp_no_new_conn_bflag = KEEP\nroute {{ {flag} t_relay(); }}")
-    book.worker.transports = {"tcp": Transport(book.net, is_connected), "udp": Transport(book.net, True)}
+    book.worker.transports.update(tcp=Transport(book.net, is_connected), udp=Transport(book.net, True))
     book.env.send = book.worker.send
     book.recv("INVITE", "sip:bob@10.0.0.2;transport=tcp").sent(100)
     if status:
@@ -185,7 +185,7 @@ def test_headers_of_local_replies(settings: str, line: bytes) -> None:
                                                               ("setflag(KEEP);", True, True), ("", False, True)])
 def test_tcp_no_new_conn_rplflag(word: str, flag: str, is_connected: bool, is_sent: bool) -> None:
     book = ScriptBook(f"tcp_no_new_conn_rplflag = KEEP\nroute {{ {flag} {word} }}")
-    book.worker.transports = {"tcp": Transport(book.net, is_connected), "udp": Transport(book.net, True)}
+    book.worker.transports.update(tcp=Transport(book.net, is_connected), udp=Transport(book.net, True))
     book.env.send = book.worker.send
     book.feed(request("INVITE", "sip:bob@10.0.0.2", via="10.0.0.1:5060").replace(b"SIP/2.0/UDP", b"SIP/2.0/TCP"),
               proto="tcp")

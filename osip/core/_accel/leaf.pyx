@@ -9,9 +9,8 @@ from cpython.long cimport PyLong_AsLong, PyLong_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
-from libc.stdint cimport uint8_t, uint32_t
-from libc.stdio cimport snprintf
-from libc.string cimport memcmp, memcpy, memset
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 from osip.core._accel.scan cimport *
 
@@ -22,12 +21,14 @@ cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object)
     object PyUnicode_DecodeUTF8(const char *, Py_ssize_t, const char *)
     object PyUnicode_InternFromString(const char *)
+    object PyUnicode_New(Py_ssize_t, Py_UCS4)
 
 DEF MOST_EDITS = 48
 DEF MOST_PIECES = 1200
 DEF LONGEST_VIA = 1024
 
 osip_fill_classes()
+cdef const char *HEX = b"0123456789abcdef"
 
 ctypedef struct piece:
     const char *start
@@ -40,6 +41,10 @@ ctypedef struct pieces:
 
 
 cdef inline void add(pieces *out, const char *start, Py_ssize_t size) noexcept nogil:
+    if out.count and out.item[out.count - 1].start + out.item[out.count - 1].size == start:
+        out.item[out.count - 1].size += size        # lines that are copied one after the other
+        out.size += size
+        return
     out.item[out.count].start = start
     out.item[out.count].size = size
     out.count += 1
@@ -54,6 +59,21 @@ cdef object join(pieces *out):
         memcpy(to, out.item[i].start, out.item[i].size)
         to += out.item[i].size
     return data
+
+
+cdef inline int write_number(char *to, unsigned long number) noexcept nogil:
+    """Write a number; return how many digits it has."""
+    cdef char digit[24]
+    cdef int count = 0, i
+    while True:
+        digit[count] = <char>(48 + number % 10)
+        count += 1
+        number = number / 10
+        if not number:
+            break
+    for i in range(count):
+        to[i] = digit[count - 1 - i]
+    return count
 
 
 cdef inline void put(object instance, Py_ssize_t slot, object value):
@@ -76,9 +96,7 @@ cdef class Index:
     """Be the header index of one message: a sequence of (header id, start, value start, end)."""
     cdef osip_header *header
     cdef Py_ssize_t count
-    cdef uint32_t head_start, head_end, body_start, body_end, ruri_start, ruri_end
-    cdef int via, method
-    cdef bint has_length
+    cdef osip_found found
 
     def __cinit__(self):
         self.header = NULL
@@ -120,21 +138,13 @@ cdef class Index:
 
 cdef object make_index(osip_scan *scan):
     cdef Index index = Index.__new__(Index)
-    cdef Py_ssize_t size = scan.headers * sizeof(osip_header)
-    cdef int i
+    cdef Py_ssize_t size = scan.found.headers * sizeof(osip_header)
     index.header = <osip_header *>PyMem_Malloc(size)
     if index.header == NULL:
         raise MemoryError
     memcpy(index.header, scan.header, size)
-    index.count = scan.headers
-    index.head_start, index.head_end = scan.head_start, scan.head_end
-    index.body_start, index.body_end = scan.body_start, scan.body_end
-    index.ruri_start, index.ruri_end = scan.ruri.start, scan.ruri.end
-    index.has_length = scan.length >= 0
-    for i in range(scan.headers):
-        if scan.ids[i] == OSIP_VIA:
-            index.via = i
-            break
+    index.count = scan.found.headers
+    index.found = scan.found
     return index
 
 
@@ -199,7 +209,7 @@ cdef class ViaReader:
             return None
         index = <Index>headers
         s = <const uint8_t *>PyBytes_AS_STRING(raw)
-        for i in range(index.via, index.count):
+        for i in range(index.found.top, index.count):
             if index.header[i].id == OSIP_VIA:
                 if not osip_read_via(s, index.header[i].value, index.header[i].end, &via):
                     return None
@@ -319,13 +329,15 @@ cdef class Reader:
     cdef UriReader uri
     cdef osip_names names
     cdef tuple methods, method_ids
-    cdef Py_ssize_t s_raw, s_head_start, s_head_end, s_body_start, s_body_end, s_headers, s_ids, s_method, s_method_id
-    cdef Py_ssize_t s_via1, s_via1_span, s_via1_alone, s_via1_branch, s_from_tag, s_to_tag, s_call_id, s_cseq
-    cdef Py_ssize_t s_cseq_method, s_content_length, s_max_forwards, s_checked
-    cdef Py_ssize_t s_ruri, s_uri, s_ruri_start, s_ruri_end, s_status, s_reason
+    cdef Py_ssize_t s_raw, s_headers, s_checked
 
-    def __init__(self, request, response, ViaReader via, UriReader uri, headers, methods, fallback):
-        """`headers` maps lower-case names to ids, `methods` names to ids; `fallback` reads what is unusual."""
+    def __init__(self, request, response, ViaReader via, UriReader uri, headers, methods, fallback, compute):
+        """`headers` maps names (those in lower case, and usual spellings) to ids, `methods` names to ids.
+
+        `fallback` reads what is unusual.
+
+        `compute` maps names of fields to what finds the value of a field that is empty in a message of another reader.
+        """
         self.request, self.response, self.via, self.uri, self.fallback = request, response, via, uri, fallback
         wanted = {"via": OSIP_VIA, "from": OSIP_FROM, "to": OSIP_TO, "call-id": OSIP_CALL_ID, "cseq": OSIP_CSEQ,
                   "max-forwards": OSIP_MAX_FORWARDS, "record-route": OSIP_RECORD_ROUTE,
@@ -335,30 +347,21 @@ cdef class Reader:
         memset(&self.names, 0, sizeof(osip_names))
         for name, number in headers.items():
             text = name.encode()
-            if not osip_add_name(&self.names, text, <uint32_t>len(text), number):
+            osip_add_quick(&self.names, text, <uint32_t>len(text), number)
+            if name == name.lower() and not osip_add_name(&self.names, text, <uint32_t>len(text), number):
                 raise ValueError("header name too long")
         for name, number in methods.items():
             text = name.encode()
             if not osip_add_method(&self.names, text, <uint32_t>len(text), number):
                 raise ValueError("method too long")
         self.methods, self.method_ids = tuple(methods), tuple(methods.values())
-        self.find_slots(request, response)
-
-    cdef int find_slots(self, request, response) except -1:
-        self.s_raw, self.s_head_start, self.s_head_end = [slot_of(request, n) for n in ("raw", "head_start", "head_end")]
-        self.s_body_start, self.s_body_end = slot_of(request, "body_start"), slot_of(request, "body_end")
-        self.s_headers, self.s_ids = slot_of(request, "headers"), slot_of(request, "ids")
-        self.s_method, self.s_method_id = slot_of(request, "method"), slot_of(request, "method_id")
-        self.s_via1, self.s_via1_span = slot_of(request, "via1"), slot_of(request, "via1_span")
-        self.s_via1_alone, self.s_via1_branch = slot_of(request, "via1_alone"), slot_of(request, "via1_branch")
-        self.s_from_tag, self.s_to_tag = slot_of(request, "from_tag"), slot_of(request, "to_tag")
-        self.s_call_id, self.s_cseq = slot_of(request, "call_id"), slot_of(request, "cseq")
-        self.s_cseq_method, self.s_checked = slot_of(request, "cseq_method"), slot_of(request, "checked")
-        self.s_content_length, self.s_max_forwards = slot_of(request, "content_length"), slot_of(request, "max_forwards")
-        self.s_ruri, self.s_uri = slot_of(request, "ruri"), slot_of(request, "uri")
-        self.s_ruri_start, self.s_ruri_end = slot_of(request, "ruri_start"), slot_of(request, "ruri_end")
-        self.s_status, self.s_reason = slot_of(response, "status"), slot_of(response, "reason")
-        return 0
+        self.s_raw, self.s_headers = slot_of(request, "raw"), slot_of(request, "headers")
+        self.s_checked = slot_of(request, "checked")
+        for cls in (request.__base__, request, response):
+            for name in cls.__slots__:
+                if name in FIELDS or name in compute:
+                    setattr(cls, name, Field(self, cls, name, slot_of(cls, name), compute.get(name)))
+        del request.__base__.__getattr__        # each field now fills itself
 
     def parse(self, raw):
         """Parse the start line of a message and find its head; raise ParseError when that cannot be done.
@@ -375,48 +378,71 @@ cdef class Reader:
         return self.make(raw, s, &scan)
 
     cdef object make(self, object raw, const uint8_t *s, osip_scan *scan):
-        cdef object msg, text
-        if scan.is_request:
-            msg = osip_new(self.request)
-            text = osip_ascii(s, scan.ruri.start, scan.ruri.end)
-            put(msg, self.s_ruri, text)
-            put(msg, self.s_uri, self.uri.make(s, &scan.uri, text))
-            put(msg, self.s_ruri_start, scan.ruri.start)
-            put(msg, self.s_ruri_end, scan.ruri.end)
-        else:
-            msg = osip_new(self.response)
-            put(msg, self.s_status, scan.status)
-            put(msg, self.s_reason, PyUnicode_DecodeUTF8(<const char *>s + scan.reason.start,
-                                                         scan.reason.end - scan.reason.start, "surrogateescape"))
+        cdef object msg = osip_new(self.request if scan.found.is_request else self.response)
         put(msg, self.s_raw, raw)
-        put(msg, self.s_head_start, scan.head_start)
-        put(msg, self.s_head_end, scan.head_end)
-        put(msg, self.s_body_start, scan.body_start)
-        put(msg, self.s_body_end, scan.body_end)
         put(msg, self.s_headers, make_index(scan))
-        put(msg, self.s_ids, PyBytes_FromStringAndSize(<const char *>scan.ids, scan.headers))
-        put(msg, self.s_method, self.methods[scan.method])
-        put(msg, self.s_method_id, self.method_ids[scan.method])
-        put(msg, self.s_cseq_method, self.methods[scan.method])
-        put(msg, self.s_cseq, scan.cseq)
-        text = self.via.make(s, &scan.via)
-        put(msg, self.s_via1, text)
-        osip_put(msg, self.s_via1_branch, take(text, self.via.s_branch))
-        put(msg, self.s_via1_span, (scan.via.all.start, scan.via.all.end))
-        put(msg, self.s_via1_alone, True)
-        put(msg, self.s_from_tag, osip_ascii(s, scan.from_tag.start, scan.from_tag.end))
-        put(msg, self.s_to_tag, osip_ascii(s, scan.to_tag.start, scan.to_tag.end))
-        put(msg, self.s_call_id, osip_ascii(s, scan.call_id.start, scan.call_id.end))
-        if scan.length < 0:
-            put(msg, self.s_content_length, None)
-        else:
-            put(msg, self.s_content_length, scan.length)
-        if scan.hops < 0:
-            put(msg, self.s_max_forwards, None)
-        else:
-            put(msg, self.s_max_forwards, scan.hops)
         put(msg, self.s_checked, True)
         return msg
+
+    cdef object read(self, Index index, object raw, int field):
+        """Return one field of a message that was read here; `UNREAD` when the twin must find it."""
+        cdef const uint8_t *s = <const uint8_t *>PyBytes_AS_STRING(raw)
+        cdef osip_found *found = &index.found
+        cdef object ids
+        cdef Py_ssize_t i
+        if field == F_METHOD or field == F_CSEQ_METHOD:
+            return self.methods[found.method]
+        if field == F_METHOD_ID:
+            return self.method_ids[found.method]
+        if field == F_CALL_ID:
+            return osip_ascii(s, found.call_id.start, found.call_id.end)
+        if field == F_VIA1_BRANCH:
+            return osip_ascii(s, found.via.branch.start, found.via.branch.end) if found.via.has_branch else ""
+        if field == F_FROM_TAG:
+            return osip_ascii(s, found.from_tag.start, found.from_tag.end)
+        if field == F_TO_TAG:
+            return osip_ascii(s, found.to_tag.start, found.to_tag.end)
+        if field == F_CSEQ:
+            return found.cseq
+        if field == F_VIA1:
+            return self.via.make(s, &found.via)
+        if field == F_VIA1_SPAN:
+            return (found.via.all.start, found.via.all.end)
+        if field == F_VIA1_ALONE:
+            return True
+        if field == F_VIA1_CUT:
+            return (index.header[found.top].start, after(index, found.top))
+        if field == F_IDS:
+            ids = PyBytes_FromStringAndSize(NULL, index.count)
+            for i in range(index.count):
+                PyBytes_AS_STRING(ids)[i] = <char>index.header[i].id
+            return ids
+        if field == F_HEAD_START:
+            return found.head_start
+        if field == F_HEAD_END:
+            return found.head_end
+        if field == F_BODY_START:
+            return found.body_start
+        if field == F_BODY_END:
+            return found.body_end
+        if field == F_CONTENT_LENGTH:
+            return None if found.length < 0 else found.length
+        if field == F_MAX_FORWARDS:
+            return None if found.hops < 0 else found.hops
+        if found.is_request:
+            if field == F_RURI:
+                return osip_ascii(s, found.ruri.start, found.ruri.end)
+            if field == F_RURI_START:
+                return found.ruri.start
+            if field == F_RURI_END:
+                return found.ruri.end
+        else:
+            if field == F_STATUS:
+                return found.status
+            if field == F_REASON:
+                return PyUnicode_DecodeUTF8(<const char *>s + found.reason.start, found.reason.end - found.reason.start,
+                                            "surrogateescape")
+        return UNREAD
 
     cdef Index index_of(self, object msg):
         """Return the index of a message that was read here; None for any other."""
@@ -428,29 +454,29 @@ cdef class Reader:
             return None
         return <Index>headers
 
-    cdef int reply(self, pieces *out, object msg, Index index, int status, object to_tag, const char *via,
+    cdef int reply(self, pieces *out, const char *s, Index index, int status, object to_tag, const char *via,
                    Py_ssize_t via_size) except -1:
         """Add what a reply copies from its request, up to and without what is its own."""
-        cdef const char *s = PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw))
         cdef osip_header *header
-        cdef bint routed = status > 100 and status < 300 and (<object>osip_take(msg, self.s_method)) != "REGISTER"
-        cdef bint tagged
+        cdef bint routed = status > 100 and status < 300 and self.methods[index.found.method] != "REGISTER"
+        cdef bint tagged = PyUnicode_GET_LENGTH(to_tag) and index.found.to_tag.start == index.found.to_tag.end
         cdef Py_ssize_t i
-        tagged = to_tag and not <object>osip_take(msg, self.s_to_tag)
         for i in range(index.count):
             header = &index.header[i]
             if header.id == 0 or not (header.id <= OSIP_CSEQ or (routed and header.id == OSIP_RECORD_ROUTE)
                                       or (status == 100 and header.id == OSIP_TIMESTAMP)):
                 continue
-            if i == index.via and via != NULL:
+            if i == index.found.top and via != NULL:
                 add(out, s + header.start, header.value - header.start)
                 add(out, via, via_size)
-            else:
+                add(out, b"\r\n", 2)
+            elif header.id == OSIP_TO and tagged:
                 add(out, s + header.start, header.end - header.start)
-                if header.id == OSIP_TO and tagged:
-                    add(out, b";tag=", 5)
-                    add(out, <const char *>PyUnicode_1BYTE_DATA(to_tag), PyUnicode_GET_LENGTH(to_tag))
-            add(out, b"\r\n", 2)
+                add(out, b";tag=", 5)
+                add(out, <const char *>PyUnicode_1BYTE_DATA(to_tag), PyUnicode_GET_LENGTH(to_tag))
+                add(out, b"\r\n", 2)
+            else:                               # a line of a plain message ends with CRLF
+                add(out, s + header.start, header.end + 2 - header.start)
         return 0
 
     def build_reply(self, msg, int status, reason, to_tag, extra, body, server, received, int rport, bint force_rport):
@@ -459,79 +485,402 @@ cdef class Reader:
         cdef char first[32]
         cdef char length[48]
         cdef char via[LONGEST_VIA]
-        cdef int via_size = 0
+        cdef int via_size = 0, used
+        cdef const char *s
         cdef Index index = self.index_of(msg)
         if index is None or not is_ascii(reason) or not is_ascii(to_tag) or not is_ascii(received) \
-                or not PyBytes_CheckExact(extra) or not PyBytes_CheckExact(body) or not PyBytes_CheckExact(server):
+                or not PyBytes_CheckExact(extra) or not PyBytes_CheckExact(body) or not PyBytes_CheckExact(server) \
+                or not 0 <= status <= 999999:
             return None
         if PyBytes_GET_SIZE(extra) and (PyBytes_GET_SIZE(extra) < 2 or memcmp(
                 PyBytes_AS_STRING(extra) + PyBytes_GET_SIZE(extra) - 2, b"\r\n", 2) != 0):
             return None
+        s = PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw))
         if PyUnicode_GET_LENGTH(received):
-            via_size = complete(via, <const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw)),
-                                index.header[index.via].value, index.header[index.via].end, received, rport, force_rport)
+            via_size = complete(via, <const uint8_t *>s, &index.found.via, received, rport, force_rport)
             if via_size < 0:
                 return None
         out.count = 0
         out.size = 0
-        add(&out, first, snprintf(first, sizeof(first), b"SIP/2.0 %d ", status))
+        memcpy(first, b"SIP/2.0 ", 8)
+        used = 8 + write_number(first + 8, status)
+        first[used] = 32
+        add(&out, first, used + 1)
         add(&out, <const char *>PyUnicode_1BYTE_DATA(reason), PyUnicode_GET_LENGTH(reason))
         add(&out, b"\r\n", 2)
-        self.reply(&out, msg, index, status, to_tag, via if via_size else NULL, via_size)
+        self.reply(&out, s, index, status, to_tag, via if via_size else NULL, via_size)
         if PyBytes_GET_SIZE(extra):
             add(&out, PyBytes_AS_STRING(extra), PyBytes_GET_SIZE(extra))
         if PyBytes_GET_SIZE(server):
             add(&out, b"Server: ", 8)
             add(&out, PyBytes_AS_STRING(server), PyBytes_GET_SIZE(server))
             add(&out, b"\r\n", 2)
-        add(&out, length, snprintf(length, sizeof(length), b"Content-Length: %zd\r\n\r\n", PyBytes_GET_SIZE(body)))
+        memcpy(length, b"Content-Length: ", 16)
+        used = 16 + write_number(length + 16, PyBytes_GET_SIZE(body))
+        memcpy(length + used, b"\r\n\r\n", 4)
+        add(&out, length, used + 4)
         if PyBytes_GET_SIZE(body):
             add(&out, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
         return join(&out)
 
-    def build_forward(self, msg, ruri, via, items, out):
+    def answer_port(self, msg):
+        """Return the port to which the top Via wants answers, -1 for the port of the source, 0 when it names none.
+
+        None when the twin must find it.
+        """
+        cdef Index index = self.index_of(msg)
+        if index is None:
+            return None
+        return -1 if index.found.via.has_rport else index.found.via.port if index.found.via.port > 0 else 0
+
+    def answer_route(self, msg):
+        """Say whose a response is by its top Via and where it goes by the next one.
+
+        (our host, our port or 0, IPv4 address, port, host of the next Via); None when the twin must find it, and for
+        all that does not go by UDP.
+        """
+        cdef Index index = self.index_of(msg)
+        cdef const uint8_t *s
+        cdef Py_ssize_t i
+        cdef int64_t port
+        cdef osip_via via
+        cdef osip_span *own
+        cdef osip_span *host
+        if index is None or index.found.is_request:
+            return None
+        s = <const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw))
+        i = index.found.top + 1
+        while i < index.count and index.header[i].id != OSIP_VIA:
+            i += 1
+        if i == index.count or not osip_read_via(s, index.header[i].value, index.header[i].end, &via) or via.transport != 0:
+            return None
+        host = &via.received if via.has_received else &via.host
+        if not is_ipv4(s, host) or (not via.has_received and has_param(s, &via, b"maddr", 5)):
+            return None
+        port = via.port if via.port > 0 else 5060
+        if via.has_rport and via.rport_has_value:
+            port = osip_digits(s, via.rport.start, via.rport.end, 5)
+        if not 0 < port < 65536:
+            return None
+        own = &index.found.via.host
+        return (osip_ascii(s, own.start, own.end), index.found.via.port if index.found.via.port > 0 else 0,
+                osip_ascii(s, host.start, host.end), port, osip_ascii(s, via.host.start, via.host.end))
+
+    def place(self, msg, int number):
+        """Return the place of the value of the first header of an id: (start, end), () for none.
+
+        None when the twin must find it.
+        """
+        cdef Index index = self.index_of(msg)
+        cdef Py_ssize_t i
+        if index is None:
+            return None
+        for i in range(index.count):
+            if index.header[i].id == number:
+                return (index.header[i].value, index.header[i].end)
+        return ()
+
+    def mark_identity(self, msg, secret):
+        """Return a keyed hash of the identity of a request with a secret; None when the twin must make it."""
+        cdef Index index = self.index_of(msg)
+        cdef pieces text
+        cdef char number[24]
+        cdef const char *s
+        if index is None or not is_ascii(secret):
+            return None
+        s = PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw))
+        text.count = 0
+        text.size = 0
+        add(&text, <const char *>PyUnicode_1BYTE_DATA(secret), PyUnicode_GET_LENGTH(secret))
+        add(&text, s + index.found.call_id.start, index.found.call_id.end - index.found.call_id.start)
+        add(&text, s + index.found.from_tag.start, index.found.from_tag.end - index.found.from_tag.start)
+        add(&text, number, write_number(number, index.found.cseq))
+        if index.found.via.has_branch:
+            add(&text, s + index.found.via.branch.start, index.found.via.branch.end - index.found.via.branch.start)
+        return hex_text(<uint64_t>hash(join(&text)))
+
+    def mark_copy(self, msg):
+        """Return a digest of what copies of a request share; None when the twin must make it."""
+        cdef Index index = self.index_of(msg)
+        cdef osip_md5 md5
+        cdef char port[24]
+        cdef const uint8_t *s
+        cdef osip_via *via
+        if index is None:
+            return None
+        via = &index.found.via
+        s = <const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw))
+        if not via.has_branch or via.branch.end - via.branch.start < 7 or memcmp(s + via.branch.start, b"z9hG4bK", 7) != 0:
+            return None
+        osip_md5_begin(&md5)
+        add_span(&md5, s, &via.branch)
+        add_span(&md5, s, &via.host)
+        if via.port >= 0:
+            port[0] = 58
+            osip_md5_add(&md5, port, 1 + write_number(port + 1, via.port))
+        return md5_text(&md5)
+
+    def build_forward(self, msg, ruri, via, items, out, received, int rport, bint force_rport):
         """Build the request to send on; None when the twin must do it. `items` is a list of edits, or None."""
         cdef Index index = self.index_of(msg)
         cdef Py_ssize_t size
+        cdef int used
         cdef const char *s
-        if index is None or not PyBytes_CheckExact(via) or not index.has_length:
+        cdef const char *raw
+        cdef char done[LONGEST_VIA]
+        cdef object completed = None
+        if index is None or not PyBytes_CheckExact(via) or index.found.length < 0:
             return None
         size = PyBytes_GET_SIZE(via)
         s = PyBytes_AS_STRING(via)
-        if size < 4 or memcmp(s, b"SIP/", 4) == 0 or not (ruri is None or is_ascii(ruri)):
+        if size < 4 or memcmp(s, b"SIP/", 4) == 0 or not (ruri is None or is_ascii(ruri)) or not is_ascii(received):
             return None
-        return splice(index, <object>osip_take(msg, self.s_raw), ruri, index.head_start, index.head_start, via, items, out)
+        raw = PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw))
+        if PyUnicode_GET_LENGTH(received) and not (items and is_replaced(<list?>items, &index.found.via.all)):
+            used = complete(done, <const uint8_t *>raw, &index.found.via, received, rport, force_rport)
+            if used < 0:
+                return None
+            if used != <int>(index.found.via.all.end - index.found.via.all.start) \
+                    or memcmp(done, raw + index.found.via.all.start, used) != 0:
+                completed = PyBytes_FromStringAndSize(done, used)
+        return splice(index, <object>osip_take(msg, self.s_raw), ruri, index.found.head_start,
+                      index.found.head_start, via, items, out, completed)
 
     def build_forward_reply(self, msg, items, out):
         """Build the response to pass on; None when the twin must do it. `items` is a list of edits, or None."""
         cdef Index index = self.index_of(msg)
-        cdef Py_ssize_t following
-        if index is None or not index.has_length:
+        if index is None or index.found.length < 0:
             return None
-        following = index.via + 1
-        return splice(index, <object>osip_take(msg, self.s_raw), None, index.header[index.via].start,
-                      index.header[following].start if following < index.count else index.head_end + 2, b"", items, out)
+        return splice(index, <object>osip_take(msg, self.s_raw), None, index.header[index.found.top].start,
+                      after(index, index.found.top), b"", items, out, None)
 
 
-cdef inline void *take(object instance, Py_ssize_t slot):
-    """Return what a slot holds with a reference of its own."""
-    cdef void *found = osip_take(instance, slot)
-    Py_INCREF(<object>found)
-    return found
+cdef bint is_replaced(list items, osip_span *span) except -1:
+    """Say whether an edit replaces just this."""
+    for item in items:
+        if PyTuple_CheckExact(item) and PyTuple_GET_SIZE(item) == 3 and item[0] == span.start and item[1] == span.end:
+            return True
+    return False
 
 
-cdef int complete(char *to, const uint8_t *s, uint32_t start, uint32_t end, object host, int rport, bint force):
+cdef bint has_param(const uint8_t *s, osip_via *via, const char *word, uint32_t length) noexcept:
+    """Say whether a Via has a parameter of that name, in any case."""
+    cdef uint32_t pos = via.params.start, name
+    while pos < via.params.end:
+        name = pos + 1
+        pos = name
+        while pos < via.params.end and s[pos] != 59:
+            pos += 1
+        if pos - name >= length and osip_same_in_any_case(s + name, length, word, length) \
+                and (pos - name == length or s[name + length] == 61):
+            return True
+    return False
+
+
+cdef bint is_ipv4(const uint8_t *s, osip_span *span) noexcept:
+    """Say whether this is an IPv4 address as one writes it: four numbers without leading zeros."""
+    cdef uint32_t pos = span.start, first, number
+    cdef int count
+    for count in range(4):
+        if count:
+            if pos >= span.end or s[pos] != 46:
+                return False
+            pos += 1
+        first = pos
+        number = 0
+        while pos < span.end and pos - first < 3 and 48 <= s[pos] <= 57:
+            number = number * 10 + s[pos] - 48
+            pos += 1
+        if pos == first or number > 255 or (s[first] == 48 and pos - first > 1):
+            return False
+    return pos == span.end
+
+
+cdef inline uint32_t after(Index index, Py_ssize_t i):
+    """Return one past the line of a header, its CRLF included."""
+    return index.header[i + 1].start if i + 1 < index.count else index.found.head_end + 2
+
+
+cdef inline void add_span(osip_md5 *md5, const uint8_t *s, osip_span *span) noexcept:
+    osip_md5_add(md5, s + span.start, span.end - span.start)
+
+
+cdef object hex_text(uint64_t value):
+    """Write a number as 16 hex digits."""
+    cdef object text = PyUnicode_New(16, 127)
+    cdef char *to = <char *>PyUnicode_1BYTE_DATA(text)
+    cdef int i
+    for i in range(16):
+        to[15 - i] = HEX[value & 15]
+        value >>= 4
+    return text
+
+
+cdef object md5_text(osip_md5 *md5):
+    cdef object text = PyUnicode_New(32, 127)
+    osip_md5_hex(md5, <char *>PyUnicode_1BYTE_DATA(text))
+    return text
+
+
+def md5_hex(data):
+    """Return the MD5 digest of bytes, or of ASCII text, in hex; None for anything else."""
+    cdef osip_md5 md5
+    osip_md5_begin(&md5)
+    if PyBytes_CheckExact(data):
+        osip_md5_add(&md5, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+    elif is_ascii(data):
+        osip_md5_add(&md5, PyUnicode_1BYTE_DATA(data), PyUnicode_GET_LENGTH(data))
+    else:
+        return None
+    return md5_text(&md5)
+
+
+def header_value(raw, headers, int number, bint alone):
+    """Return the trimmed value of the first header by id, None when there is none; NotImplemented for what is unusual.
+
+    A second one of its kind is unusual when `alone` is set.
+    """
+    cdef Index index
+    cdef Py_ssize_t i
+    cdef const uint8_t *s
+    cdef object value = None
+    if type(headers) is not Index or not PyBytes_CheckExact(raw):
+        return NotImplemented
+    index = <Index>headers
+    s = <const uint8_t *>PyBytes_AS_STRING(raw)
+    for i in range(index.count):
+        if index.header[i].id == number:
+            if value is not None:
+                return NotImplemented
+            value = trimmed(s, index.header[i].value, index.header[i].end)
+            if not alone or value is NotImplemented:
+                return value
+    return value
+
+
+def plain_address(text):
+    """Return user and host, in lower case, of a URI that is no more than `sip:user@host`; None for any other text.
+
+    Plain are letters, digits, full stops, hyphens and underscores: nothing that could be escaped.
+    """
+    cdef const uint8_t *s
+    cdef uint32_t end, pos = 4, at = 0
+    cdef object host
+    cdef uint8_t *to
+    if not is_ascii(text) or not 6 < PyUnicode_GET_LENGTH(text) < 512:
+        return None
+    s = PyUnicode_1BYTE_DATA(text)
+    end = <uint32_t>PyUnicode_GET_LENGTH(text)
+    if memcmp(s, b"sip:", 4) != 0:
+        return None
+    while pos < end:
+        if s[pos] == 64 and not at and pos > 4:
+            at = pos
+        elif not (97 <= s[pos] <= 122 or 48 <= s[pos] <= 57 or 65 <= s[pos] <= 90 or s[pos] == 46 or s[pos] == 45
+                  or s[pos] == 95):
+            return None
+        pos += 1
+    if not at or at + 1 == end:
+        return None
+    host = osip_ascii(s, at + 1, end)
+    to = <uint8_t *>PyUnicode_1BYTE_DATA(host)
+    for pos in range(end - at - 1):
+        if 65 <= to[pos] <= 90:
+            to[pos] += 32
+    return osip_ascii(s, 4, at), host
+
+
+cdef object trimmed(const uint8_t *s, uint32_t start, uint32_t end):
+    """Return printable ASCII without the blanks around it; NotImplemented for any other bytes."""
+    cdef uint32_t i
+    while start < end and (s[start] == 32 or s[start] == 9):
+        start += 1
+    while end > start and (s[end - 1] == 32 or s[end - 1] == 9):
+        end -= 1
+    for i in range(start, end):
+        if s[i] < 32 or s[i] > 126:
+            return NotImplemented
+    return osip_ascii(s, start, end)
+
+
+cdef enum:
+    F_NONE, F_METHOD, F_METHOD_ID, F_CSEQ_METHOD, F_CALL_ID, F_VIA1_BRANCH, F_FROM_TAG, F_TO_TAG, F_CSEQ, F_VIA1
+    F_VIA1_SPAN, F_VIA1_ALONE, F_VIA1_CUT, F_IDS, F_HEAD_START, F_HEAD_END, F_BODY_START, F_BODY_END, F_CONTENT_LENGTH
+    F_MAX_FORWARDS, F_RURI, F_RURI_START, F_RURI_END, F_STATUS, F_REASON
+
+cdef dict FIELDS = {
+    "method": F_METHOD, "method_id": F_METHOD_ID, "cseq_method": F_CSEQ_METHOD, "call_id": F_CALL_ID,
+    "via1_branch": F_VIA1_BRANCH, "from_tag": F_FROM_TAG, "to_tag": F_TO_TAG, "cseq": F_CSEQ, "via1": F_VIA1,
+    "via1_span": F_VIA1_SPAN, "via1_alone": F_VIA1_ALONE, "via1_cut": F_VIA1_CUT, "ids": F_IDS,
+    "head_start": F_HEAD_START, "head_end": F_HEAD_END, "body_start": F_BODY_START, "body_end": F_BODY_END,
+    "content_length": F_CONTENT_LENGTH, "max_forwards": F_MAX_FORWARDS, "ruri": F_RURI, "ruri_start": F_RURI_START,
+    "ruri_end": F_RURI_END, "status": F_STATUS, "reason": F_REASON,
+}
+cdef object UNREAD = object()
+
+
+cdef class Field:
+    """Be one attribute of messages: a slot that is filled when it is first read."""
+    cdef Reader reader
+    cdef object cls, compute
+    cdef readonly str __name__
+    cdef Py_ssize_t slot
+    cdef int number
+
+    def __init__(self, reader, cls, name, slot, compute):
+        self.reader, self.cls, self.__name__, self.slot, self.compute = reader, cls, name, slot, compute
+        self.number = FIELDS.get(name, F_NONE)
+
+    cdef int check(self, object instance) except -1:
+        if type(instance) is not self.reader.request and type(instance) is not self.reader.response \
+                and not isinstance(instance, self.cls):
+            raise TypeError(f"{self.__name__} is a field of {self.cls.__name__}")
+        return 0
+
+    def __get__(self, instance, owner):
+        cdef void *found
+        if instance is None:
+            return self
+        self.check(instance)
+        found = osip_take(instance, self.slot)
+        if found == NULL:
+            return self.fill(instance)
+        return <object>found
+
+    cdef object fill(self, object instance):
+        cdef Index index = self.reader.index_of(instance)
+        cdef object value = UNREAD
+        if self.number and index is not None:
+            value = self.reader.read(index, <object>osip_take(instance, self.reader.s_raw), self.number)
+        if value is UNREAD:
+            if self.compute is None:
+                raise AttributeError(self.__name__)
+            value = self.compute(instance)
+        put(instance, self.slot, value)
+        return value
+
+    def __set__(self, instance, value):
+        self.check(instance)
+        put(instance, self.slot, value)
+
+    def __delete__(self, instance):
+        self.check(instance)
+        if osip_take(instance, self.slot) == NULL:
+            raise AttributeError(self.__name__)
+        osip_put(instance, self.slot, NULL)
+
+
+cdef int complete(char *to, const uint8_t *s, osip_via *via, object host, int rport, bint force):
     """Write a plain Via value with received and rport filled in; return its size, -1 for what the twin must do."""
-    cdef osip_via via
-    cdef uint32_t pos, name, size
+    cdef uint32_t pos, name, size, end = via.all.end
     cdef int used
     cdef const char *address = <const char *>PyUnicode_1BYTE_DATA(host)
     cdef Py_ssize_t length = PyUnicode_GET_LENGTH(host)
-    if end - start + length + 64 > LONGEST_VIA or not osip_read_via(s, start, end, &via):
+    if end - via.all.start + length + 64 > LONGEST_VIA:
         return -1
-    used = via.params.start - start
-    memcpy(to, s + start, used)
-    pos = via.params.start
+    pos = end if not via.has_received and not via.has_rport else via.params.start
+    used = pos - via.all.start
+    memcpy(to, s + via.all.start, used)
     while pos < end:
         name = pos + 1
         pos = name
@@ -546,21 +895,34 @@ cdef int complete(char *to, const uint8_t *s, uint32_t start, uint32_t end, obje
             continue
         memcpy(to + used, s + name - 1, pos - name + 1)
         used += pos - name + 1
+    if not via.has_rport and not force:
+        if via.host.end - via.host.start == <uint32_t>length and memcmp(s + via.host.start, address, length) == 0:
+            return used
+    memcpy(to + used, b";received=", 10)
+    memcpy(to + used + 10, address, length)
+    used += 10 + <int>length
     if via.has_rport or force:
-        return used + snprintf(to + used, LONGEST_VIA - used, b";received=%.*s;rport=%d", <int>length, address, rport)
-    if via.host.end - via.host.start == <uint32_t>length and memcmp(s + via.host.start, address, length) == 0:
-        return used
-    return used + snprintf(to + used, LONGEST_VIA - used, b";received=%.*s", <int>length, address)
+        memcpy(to + used, b";rport=", 7)
+        used += 7
+        if rport < 0:
+            to[used] = 45
+            used += 1
+        used += write_number(to + used, rport if rport >= 0 else -<long>rport)
+    return used
 
 
 def complete_via(value, host, int port, bint force_rport):
     """Return a Via value with received and rport filled in; None when the twin must do it."""
     cdef char to[LONGEST_VIA]
+    cdef osip_via via
+    cdef const uint8_t *s
     cdef int size
     if not PyBytes_CheckExact(value) or not is_ascii(host) or PyBytes_GET_SIZE(value) > LONGEST_VIA:
         return None
-    size = complete(to, <const uint8_t *>PyBytes_AS_STRING(value), 0, <uint32_t>PyBytes_GET_SIZE(value), host, port,
-                    force_rport)
+    s = <const uint8_t *>PyBytes_AS_STRING(value)
+    if not osip_read_via(s, 0, <uint32_t>PyBytes_GET_SIZE(value), &via):
+        return None
+    size = complete(to, s, &via, host, port, force_rport)
     return None if size < 0 else PyBytes_FromStringAndSize(to, size)
 
 
@@ -570,9 +932,13 @@ ctypedef struct change:
     void *data
 
 
-cdef object splice(Index index, object raw, object ruri, long start, long end, object data, object items, object out):
-    """Join a message with one edit of its own and those of a list; None when the twin must do it."""
-    cdef change edit[MOST_EDITS + 1]
+cdef object splice(Index index, object raw, object ruri, long start, long end, object data, object items, object out,
+                   object completed):
+    """Join a message with one edit of its own and those of a list; None when the twin must do it.
+
+    `completed`, when it is not None, takes the place of the topmost Via value.
+    """
+    cdef change edit[MOST_EDITS + 2]
     cdef pieces to
     cdef int count = 1, i
     cdef long pos = 0
@@ -584,16 +950,24 @@ cdef object splice(Index index, object raw, object ruri, long start, long end, o
         count = gather(edit, kept)
     if count < 0:
         return None
+    if completed is not None:
+        i = count
+        start, end = index.found.via.all.start, index.found.via.all.end
+        while i and (edit[i - 1].start > start or (edit[i - 1].start == start and edit[i - 1].end > end)):
+            edit[i] = edit[i - 1]
+            i -= 1
+        edit[i].start, edit[i].end, edit[i].data = start, end, <void *>completed
+        count += 1
     to.count = 0
     to.size = 0
     if ruri is not None:
-        add(&to, s, index.ruri_start)
+        add(&to, s, index.found.ruri.start)
         add(&to, <const char *>PyUnicode_1BYTE_DATA(ruri), PyUnicode_GET_LENGTH(ruri))
-        pos = index.ruri_end
+        pos = index.found.ruri.end
     start = pos
     for i in range(count):                  # nothing may be called before it is sure that the twin is not needed
-        if edit[i].start < start or edit[i].end < edit[i].start or edit[i].start >= index.body_start \
-                or edit[i].end > index.body_end:
+        if edit[i].start < start or edit[i].end < edit[i].start or edit[i].start >= index.found.body_start \
+                or edit[i].end > index.found.body_end:
             return None
         start = edit[i].end
     for i in range(count):
@@ -607,7 +981,7 @@ cdef object splice(Index index, object raw, object ruri, long start, long end, o
             kept.append(data)
         add(&to, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         pos = edit[i].end
-    add(&to, s + pos, index.body_end - pos)
+    add(&to, s + pos, index.found.body_end - pos)
     return join(&to)
 
 
@@ -633,3 +1007,211 @@ cdef int gather(change *edit, list items):
         edit[at] = new
         count += 1
     return count
+
+
+# --- knowing requests again (osip.core.sip.identity) -----------------------------------------------------------------
+
+cdef inline char *copy(char *to, const uint8_t *s, osip_span *span) noexcept:
+    memcpy(to, s + span.start, span.end - span.start)
+    return to + (span.end - span.start)
+
+
+def request_key(Reader reader, msg, int method_id):
+    """Return the key of a request whose branch has the cookie; None when the twin must make it."""
+    cdef Index index = reader.index_of(msg)
+    cdef char front[24]
+    cdef char port[24]
+    cdef int front_size, port_size
+    cdef const uint8_t *s
+    cdef osip_via *via
+    cdef object text
+    cdef char *to
+    if index is None or method_id <= 0:
+        return None
+    via = &index.found.via
+    s = <const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, reader.s_raw))
+    if not via.has_branch or via.branch.end - via.branch.start < 8 or memcmp(s + via.branch.start, b"z9hG4bK", 7) != 0:
+        return None
+    front_size = write_number(front, method_id)
+    if via.port < 0:
+        port_size = 4
+        memcpy(port, b"None", 4)
+    else:
+        port_size = write_number(port, via.port)
+    text = PyUnicode_New(front_size + port_size + 3 + (via.branch.end - via.branch.start)
+                         + (via.host.end - via.host.start), 127)
+    to = <char *>PyUnicode_1BYTE_DATA(text)
+    memcpy(to, front, front_size)
+    to[front_size] = 124
+    to = copy(to + front_size + 1, s, &via.branch)
+    to[0] = 124
+    to = copy(to + 1, s, &via.host)
+    to[0] = 58
+    memcpy(to + 1, port, port_size)
+    return text
+
+
+cdef inline void add_line(pieces *out, const uint8_t *s, osip_span *span) noexcept:
+    add(out, <const char *>s + span.start, span.end - span.start)
+    add(out, b"\n", 1)
+
+
+def loop_mark(Reader reader, msg, secret, came, int route):
+    """Return the mark of a request's way; None when the twin must make it."""
+    cdef Index index = reader.index_of(msg)
+    cdef pieces out
+    cdef char number[24]
+    cdef char text[16]
+    cdef const uint8_t *s
+    cdef const char *method
+    cdef object name
+    cdef Py_ssize_t i
+    cdef unsigned long long value
+    if index is None or not is_ascii(secret) or not is_ascii(came):
+        return None
+    s = <const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, reader.s_raw))
+    out.count = 0
+    out.size = 0
+    add(&out, <const char *>PyUnicode_1BYTE_DATA(secret), PyUnicode_GET_LENGTH(secret))
+    add(&out, b"\n", 1)
+    add_line(&out, s, &index.found.ruri)
+    for i in range(index.count):
+        if index.header[i].id == route:
+            add(&out, <const char *>s + index.header[i].value, index.header[i].end - index.header[i].value)
+            add(&out, b"\n", 1)
+    add_line(&out, s, &index.found.call_id)
+    add_line(&out, s, &index.found.from_tag)
+    add_line(&out, s, &index.found.to_tag)
+    add(&out, number, write_number(number, index.found.cseq))
+    add(&out, b"\n", 1)
+    name = reader.methods[index.found.method]
+    add(&out, <const char *>PyUnicode_1BYTE_DATA(name), PyUnicode_GET_LENGTH(name))
+    add(&out, b"\n", 1)
+    add(&out, <const char *>PyUnicode_1BYTE_DATA(came), PyUnicode_GET_LENGTH(came))
+    value = <unsigned long long>hash(join(&out)) & 0x7fffffffffff | 0x800000000000
+    text[0] = 46
+    for i in range(12):
+        text[12 - i] = b"0123456789abcdef"[value & 15]
+        value >>= 4
+    return osip_ascii(<const uint8_t *>text, 0, 13)
+
+
+def bears_mark(Reader reader, msg, mark):
+    """Say whether a Via of a message bears a mark of `loop_mark`; None when the twin must look."""
+    cdef Index index = reader.index_of(msg)
+    cdef const uint8_t *s
+    cdef const uint8_t *at
+    cdef const uint8_t *end
+    cdef const uint8_t *wanted
+    cdef Py_ssize_t size, i
+    if index is None or not is_ascii(mark) or not PyUnicode_GET_LENGTH(mark):
+        return None
+    s = <const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, reader.s_raw))
+    wanted, size = PyUnicode_1BYTE_DATA(mark), PyUnicode_GET_LENGTH(mark)
+    for i in range(index.count):
+        if index.header[i].id == OSIP_VIA:
+            at, end = s + index.header[i].value, s + index.header[i].end
+            while end - at >= size:
+                at = <const uint8_t *>memchr(at, wanted[0], end - at - size + 1)
+                if at == NULL:
+                    break
+                if memcmp(at, wanted, size) == 0:
+                    return True
+                at += 1
+    return False
+
+
+cdef inline bint is_plain(uint8_t c) noexcept:
+    return 48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122 or c == 46 or c == 45 or c == 95
+
+
+def only_route(Reader reader, msg, int route):
+    """Return (start, end, address, parameters) of the only Route when it is plain; (-1, -1, b"", "") when it is not.
+
+    None when the twin must look.
+    """
+    cdef Index index = reader.index_of(msg)
+    cdef Py_ssize_t i, found = -1
+    cdef const uint8_t *s
+    cdef uint32_t pos, end, name, size, start
+    if index is None:
+        return None
+    for i in range(index.count):
+        if index.header[i].id == route:
+            if found >= 0:
+                return -1, -1, b"", ""
+            found = i
+    if found < 0:
+        return -1, -1, b"", ""
+    s = <const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, reader.s_raw))
+    start, end = index.header[found].value, index.header[found].end
+    if end - start < 7 or memcmp(s + start, b"<sip:", 5) != 0 or s[end - 1] != 62:
+        return -1, -1, b"", ""
+    end -= 1
+    start += 5
+    pos = start
+    while pos < end and (is_plain(s[pos]) or s[pos] == 58 or s[pos] == 91 or s[pos] == 93):
+        pos += 1
+    if pos == start or (pos < end and s[pos] != 59):
+        return -1, -1, b"", ""
+    name = pos
+    while pos < end:
+        pos += 1
+        size = pos
+        while pos < end and (is_plain(s[pos]) or s[pos] == 43 or s[pos] == 42 or s[pos] == 37 or s[pos] == 33
+                             or s[pos] == 126 or s[pos] == 39):
+            pos += 1
+        if osip_same_in_any_case(s + size, pos - size, b"transport", 9) \
+                or osip_same_in_any_case(s + size, pos - size, b"r2", 2):
+            return -1, -1, b"", ""
+        while pos < end and (is_plain(s[pos]) or s[pos] == 43 or s[pos] == 42 or s[pos] == 37 or s[pos] == 33
+                             or s[pos] == 126 or s[pos] == 39 or s[pos] == 61):
+            pos += 1
+        if pos < end and s[pos] != 59:
+            return -1, -1, b"", ""
+    return index.header[found].start, after(index, found), PyBytes_FromStringAndSize(<const char *>s + start, name - start), \
+        osip_ascii(s, name + 1 if name < end else end, end)
+
+
+def like_invite(Reader reader, invite, bytes method, bytes to_line, bytes extra, int route):
+    """Build the ACK or CANCEL that belongs to an INVITE as it was sent; None when the twin must do it."""
+    cdef Index index = reader.index_of(invite)
+    cdef pieces out
+    cdef char number[24]
+    cdef const char *s
+    cdef osip_header *header
+    cdef Py_ssize_t i, sender = -1, call = -1, size = PyBytes_GET_SIZE(extra)
+    if index is None or not index.found.is_request or (size and (size < 2 or memcmp(
+            PyBytes_AS_STRING(extra) + size - 2, b"\r\n", 2) != 0)):
+        return None
+    s = PyBytes_AS_STRING(<object>osip_take(invite, reader.s_raw))
+    header = &index.header[index.found.top]
+    out.count = 0
+    out.size = 0
+    add(&out, PyBytes_AS_STRING(method), PyBytes_GET_SIZE(method))
+    add(&out, b" ", 1)
+    add(&out, s + index.found.ruri.start, index.found.ruri.end - index.found.ruri.start)
+    add(&out, b" SIP/2.0\r\nVia: ", 15)
+    add(&out, s + index.found.via.all.start, index.found.via.all.end - index.found.via.all.start)
+    add(&out, b"\r\nMax-Forwards: 70\r\n", 20)
+    for i in range(index.count):
+        header = &index.header[i]
+        if header.id == route:
+            add(&out, s + header.start, header.end + 2 - header.start)
+        elif header.id == OSIP_FROM:
+            sender = i
+        elif header.id == OSIP_CALL_ID:
+            call = i
+    header = &index.header[sender]
+    add(&out, s + header.start, header.end + 2 - header.start)
+    add(&out, PyBytes_AS_STRING(to_line), PyBytes_GET_SIZE(to_line))
+    header = &index.header[call]
+    add(&out, s + header.start, header.end + 2 - header.start)
+    add(&out, b"CSeq: ", 6)
+    add(&out, number, write_number(number, index.found.cseq))
+    add(&out, b" ", 1)
+    add(&out, PyBytes_AS_STRING(method), PyBytes_GET_SIZE(method))
+    add(&out, b"\r\n", 2)
+    add(&out, PyBytes_AS_STRING(extra), size)
+    add(&out, b"Content-Length: 0\r\n\r\n", 21)
+    return join(&out)

@@ -12,7 +12,7 @@
 
 enum {
     OSIP_MAX_HEAD = 65536, OSIP_MAX_HEADERS = 256, OSIP_MAX_URI = 4096, OSIP_MAX_DIGITS = 10, OSIP_SLOTS = 1024,
-    OSIP_LONGEST = 40, OSIP_METHODS = 32, OSIP_PARAMS = 32
+    OSIP_LONGEST = 40, OSIP_METHODS = 32, OSIP_PARAMS = 32, OSIP_QUICK = 256, OSIP_QUICK_LONGEST = 24
 };
 /* Header ids that the scanner itself asks for; the reader checks them against names.py when it is made. */
 enum { OSIP_VIA = 1, OSIP_FROM = 2, OSIP_TO = 3, OSIP_CALL_ID = 4, OSIP_CSEQ = 5, OSIP_MAX_FORWARDS = 7,
@@ -21,8 +21,10 @@ enum { OSIP_VIA = 1, OSIP_FROM = 2, OSIP_TO = 3, OSIP_CALL_ID = 4, OSIP_CSEQ = 5
 typedef struct { uint32_t start, end; } osip_span;
 typedef struct { uint16_t start, value, end; uint8_t id; } osip_header;
 
-/* Header names in lower case, open addressing; methods in a row. */
+/* Header names in lower case, open addressing; usual spellings, one to a slot and not all; methods in a row. */
 typedef struct {
+    char quick[OSIP_QUICK][OSIP_QUICK_LONGEST];
+    uint8_t quick_length[OSIP_QUICK], quick_id[OSIP_QUICK];
     char name[OSIP_SLOTS][OSIP_LONGEST];
     uint8_t length[OSIP_SLOTS], id[OSIP_SLOTS];
     char method[OSIP_METHODS][16];
@@ -44,25 +46,30 @@ typedef struct {
     uint8_t has_value[OSIP_PARAMS];
 } osip_uri;
 
+/* What is kept of a message as long as it lives. */
 typedef struct {
     int is_request, method, cseq_method;        /* indexes of osip_names.method */
-    int status, headers;
+    int status, headers, top;                   /* top: which header is the topmost Via */
     uint32_t head_start, head_end, body_start, body_end;
     osip_span ruri, reason, from_tag, to_tag, call_id;
     uint32_t cseq;
     int64_t length;             /* -1: none */
     int hops;                   /* -1: none */
     osip_via via;
+} osip_found;
+
+typedef struct {
+    osip_found found;
     osip_uri uri;
     osip_header header[OSIP_MAX_HEADERS];
-    uint8_t ids[OSIP_MAX_HEADERS];
 } osip_scan;
 
 static const char *const OSIP_TRANSPORTS[] = {"UDP", "TCP", "TLS", "SCTP", "WS", "WSS"};
 enum { OSIP_TRANSPORT_COUNT = 6 };
 
-/* 1: token, 2: host, 4: may stand in a parameter (printable, no quote, comma or blank), 8: may stand in a URI */
-enum { C_TOKEN = 1, C_HOST = 2, C_PARAM = 4, C_URI = 8 };
+/* 1: token, 2: host, 4: may stand in a parameter (printable, no quote, comma or blank), 8: may stand in a URI,
+   16: may stand before the <, 32: between < and >, 64: in a parameter behind the > */
+enum { C_TOKEN = 1, C_HOST = 2, C_PARAM = 4, C_URI = 8, C_NAME = 16, C_INSIDE = 32, C_BEHIND = 64 };
 static uint8_t osip_class[256];
 
 static inline void osip_fill_classes(void)
@@ -79,7 +86,13 @@ static inline void osip_fill_classes(void)
                 bits |= C_PARAM;
             if (c != '"' && c != '<' && c != '>')
                 bits |= C_URI;
+            if (bits & C_PARAM && c != '<' && c != '>' && c != ';')
+                bits |= C_BEHIND;
         }
+        if ((c >= 0x20 || c == '\t') && c != '"' && c != ',' && c != ';' && c != '>' && c != '<')
+            bits |= C_NAME;
+        if (c >= 0x20 && c != '<' && c != '"' && c != '>')
+            bits |= C_INSIDE;
         osip_class[c] = bits;
     }
 }
@@ -101,6 +114,24 @@ static inline int osip_same_in_any_case(const uint8_t *s, uint32_t size, const c
         if (osip_lower(s[i]) != (uint8_t)word[i])
             return 0;
     return 1;
+}
+
+static inline uint32_t osip_quick_at(const uint8_t *s, uint32_t size)
+{
+    return (s[0] * 5u + s[size - 1] * 11u + s[size / 2] * 3u + size * 7u) & (OSIP_QUICK - 1);
+}
+
+/* Add a usual spelling of a name, if its place is free. */
+static inline void osip_add_quick(osip_names *names, const char *name, uint32_t size, uint8_t id)
+{
+    if (!size || size > OSIP_QUICK_LONGEST)
+        return;
+    uint32_t at = osip_quick_at((const uint8_t *)name, size);
+    if (names->quick_length[at])
+        return;
+    memcpy(names->quick[at], name, size);
+    names->quick_length[at] = (uint8_t)size;
+    names->quick_id[at] = id;
 }
 
 /* Add a lower-case name; 0 when it does not fit. */
@@ -164,7 +195,7 @@ static inline int osip_read_via(const uint8_t *s, uint32_t pos, uint32_t end, os
     while (pos < end && s[pos] >= 'A' && s[pos] <= 'Z')
         pos++;
     via->transport = -1;
-    for (int i = 0; i < OSIP_TRANSPORT_COUNT; i++)
+    for (int i = 0; i < OSIP_TRANSPORT_COUNT && via->transport < 0; i++)
         if (osip_same(s + at, pos - at, OSIP_TRANSPORTS[i], (uint32_t)strlen(OSIP_TRANSPORTS[i])))
             via->transport = i;
     if (via->transport < 0 || pos >= end || s[pos++] != ' ')
@@ -313,16 +344,14 @@ static inline int osip_read_tag(const uint8_t *s, uint32_t pos, uint32_t end, os
         if (pos >= end || s[pos] != '<')
             return 0;
     } else {
-        for (; pos < end && s[pos] != '<'; pos++)
-            if (s[pos] == '"' || s[pos] == ',' || s[pos] == ';' || s[pos] == '>' || (s[pos] < 0x20 && s[pos] != '\t'))
-                return 0;
+        while (pos < end && osip_class[s[pos]] & C_NAME)
+            pos++;
     }
-    if (pos >= end)
+    if (pos >= end || s[pos] != '<')
         return 0;
-    for (uri = ++pos; pos < end && s[pos] != '>'; pos++)
-        if (s[pos] < 0x20 || s[pos] == '<' || s[pos] == '"')
-            return 0;
-    if (pos >= end || pos == uri)
+    for (uri = ++pos; pos < end && osip_class[s[pos]] & C_INSIDE; pos++)
+        ;
+    if (pos >= end || s[pos] != '>' || pos == uri)
         return 0;
     pos++;
     while (pos < end) {
@@ -330,12 +359,11 @@ static inline int osip_read_tag(const uint8_t *s, uint32_t pos, uint32_t end, os
         if (s[pos] != ';')
             return 0;
         name = ++pos;
-        for (; pos < end && s[pos] != ';'; pos++) {
-            if (!(osip_class[s[pos]] & C_PARAM) || s[pos] == '<' || s[pos] == '>')
-                return 0;
+        for (; pos < end && osip_class[s[pos]] & C_BEHIND; pos++)
             if (s[pos] == '=' && !equals)
                 equals = pos;
-        }
+        if (pos < end && s[pos] != ';')
+            return 0;
         if ((equals ? equals : pos) - name == 3 && osip_same_in_any_case(s + name, 3, "tag", 3)) {
             if (memcmp(s + name, "tag", 3) != 0 || !equals || equals + 1 == pos)
                 return 0;
@@ -352,21 +380,21 @@ static inline int osip_start_line(const uint8_t *s, uint32_t end, const osip_nam
 {
     const uint8_t *blank;
     if (end >= 12 && memcmp(s, "SIP/2.0 ", 8) == 0) {
-        out->is_request = 0;
-        out->status = (int)osip_digits(s, 8, 11, 3);
-        out->reason.start = 12;
-        out->reason.end = end;
-        return out->status >= 100 && out->status <= 699 && s[11] == ' ';
+        out->found.is_request = 0;
+        out->found.status = (int)osip_digits(s, 8, 11, 3);
+        out->found.reason.start = 12;
+        out->found.reason.end = end;
+        return out->found.status >= 100 && out->found.status <= 699 && s[11] == ' ';
     }
-    out->is_request = 1;
+    out->found.is_request = 1;
     blank = memchr(s, ' ', end);
     if (!blank || end < 12 || memcmp(s + end - 8, " SIP/2.0", 8) != 0)
         return 0;
-    out->method = osip_method(names, s, (uint32_t)(blank - s));
-    out->ruri.start = (uint32_t)(blank - s) + 1;
-    out->ruri.end = end - 8;
-    return out->method >= 0 && out->ruri.end > out->ruri.start
-        && osip_read_uri(s, out->ruri.start, out->ruri.end, &out->uri);
+    out->found.method = osip_method(names, s, (uint32_t)(blank - s));
+    out->found.ruri.start = (uint32_t)(blank - s) + 1;
+    out->found.ruri.end = end - 8;
+    return out->found.method >= 0 && out->found.ruri.end > out->found.ruri.start
+        && osip_read_uri(s, out->found.ruri.start, out->found.ruri.end, &out->uri);
 }
 
 /* Index the header lines from `pos` on; sets head_end, body_start and the place of each header that may stand once. */
@@ -374,7 +402,7 @@ static inline int osip_index(const uint8_t *s, uint32_t pos, uint32_t size, cons
                              int place[16])
 {
     uint32_t most = size < OSIP_MAX_HEAD ? size : OSIP_MAX_HEAD;
-    out->headers = 0;
+    out->found.headers = 0;
     for (;;) {
         uint32_t start = pos, hash = 2166136261u, at, name;
         uint8_t lower[OSIP_LONGEST];
@@ -383,21 +411,35 @@ static inline int osip_index(const uint8_t *s, uint32_t pos, uint32_t size, cons
             return 0;
         uint32_t end = (uint32_t)(line - s) - 1;
         if (end == start) {
-            out->head_end = start - 2;
-            out->body_start = start + 2;
-            return out->headers > 0;
+            out->found.head_end = start - 2;
+            out->found.body_start = start + 2;
+            return out->found.headers > 0;
         }
-        for (; pos < end && osip_class[s[pos]] & C_TOKEN; pos++) {
-            if (pos - start < OSIP_LONGEST) {
-                lower[pos - start] = osip_lower(s[pos]);
-                hash = osip_hash(hash, lower[pos - start]);
-            }
-        }
-        name = pos - start;
-        if (!name || pos >= end || s[pos] != ':' || out->headers == OSIP_MAX_HEADERS)
+        if (out->found.headers == OSIP_MAX_HEADERS)
             return 0;
         uint8_t id = 0;
-        if (name <= OSIP_LONGEST)
+        for (at = start; at < end && s[at] != ':'; at++)
+            ;
+        name = at - start;
+        if (name && at < end) {
+            uint32_t slot = osip_quick_at(s + start, name);
+            if (names->quick_length[slot] == name && memcmp(names->quick[slot], s + start, name) == 0) {
+                id = names->quick_id[slot];
+                pos = at;
+            }
+        }
+        if (!id) {
+            for (; pos < end && osip_class[s[pos]] & C_TOKEN; pos++) {
+                if (pos - start < OSIP_LONGEST) {
+                    lower[pos - start] = osip_lower(s[pos]);
+                    hash = osip_hash(hash, lower[pos - start]);
+                }
+            }
+            name = pos - start;
+            if (!name || pos >= end || s[pos] != ':')
+                return 0;
+        }
+        if (!id && name <= OSIP_LONGEST)
             for (at = (hash ^ hash >> 15) & (OSIP_SLOTS - 1); names->length[at]; at = (at + 1) & (OSIP_SLOTS - 1))
                 if (names->length[at] == name && memcmp(names->name[at], lower, name) == 0) {
                     id = names->id[at];
@@ -407,13 +449,14 @@ static inline int osip_index(const uint8_t *s, uint32_t pos, uint32_t size, cons
             ;
         if (id && id < 16) {
             if (place[id] < 0)
-                place[id] = out->headers;
+                place[id] = out->found.headers;
             else if (id == OSIP_FROM || id == OSIP_TO || id == OSIP_CALL_ID || id == OSIP_CSEQ
                      || id == OSIP_MAX_FORWARDS || id == OSIP_CONTENT_LENGTH)
                 return 0;
         }
-        osip_header *header = &out->header[out->headers];
-        header->id = out->ids[out->headers++] = id;
+        osip_header *header = &out->header[out->found.headers];
+        out->found.headers++;
+        header->id = id;
         header->start = (uint16_t)start;
         header->value = (uint16_t)pos;
         header->end = (uint16_t)end;
@@ -430,14 +473,15 @@ static inline int osip_values(const uint8_t *s, uint32_t size, const osip_names 
     if (place[OSIP_VIA] < 0 || place[OSIP_FROM] < 0 || place[OSIP_TO] < 0 || place[OSIP_CALL_ID] < 0
         || place[OSIP_CSEQ] < 0)
         return 0;
+    out->found.top = place[OSIP_VIA];
     header = &out->header[place[OSIP_VIA]];
-    if (!osip_read_via(s, header->value, header->end, &out->via))
+    if (!osip_read_via(s, header->value, header->end, &out->found.via))
         return 0;
     header = &out->header[place[OSIP_FROM]];
-    if (!osip_read_tag(s, header->value, header->end, &out->from_tag))
+    if (!osip_read_tag(s, header->value, header->end, &out->found.from_tag))
         return 0;
     header = &out->header[place[OSIP_TO]];
-    if (!osip_read_tag(s, header->value, header->end, &out->to_tag))
+    if (!osip_read_tag(s, header->value, header->end, &out->found.to_tag))
         return 0;
     header = &out->header[place[OSIP_CALL_ID]];
     if (header->value == header->end)
@@ -445,34 +489,34 @@ static inline int osip_values(const uint8_t *s, uint32_t size, const osip_names 
     for (pos = header->value; pos < header->end; pos++)
         if (s[pos] <= 0x20 || s[pos] >= 0x7f)
             return 0;
-    out->call_id.start = header->value;
-    out->call_id.end = header->end;
+    out->found.call_id.start = header->value;
+    out->found.call_id.end = header->end;
     header = &out->header[place[OSIP_CSEQ]];
     for (pos = header->value; pos < header->end && s[pos] != ' '; pos++)
         ;
     number = osip_digits(s, header->value, pos, OSIP_MAX_DIGITS);
     if (number < 0 || number >= 2147483648LL || pos >= header->end)
         return 0;
-    out->cseq = (uint32_t)number;
-    out->cseq_method = osip_method(names, s + pos + 1, header->end - pos - 1u);
-    if (out->cseq_method < 0 || (out->is_request && out->cseq_method != out->method))
+    out->found.cseq = (uint32_t)number;
+    out->found.cseq_method = osip_method(names, s + pos + 1, header->end - pos - 1u);
+    if (out->found.cseq_method < 0 || (out->found.is_request && out->found.cseq_method != out->found.method))
         return 0;
-    out->method = out->cseq_method;
-    out->hops = -1;
+    out->found.method = out->found.cseq_method;
+    out->found.hops = -1;
     if (place[OSIP_MAX_FORWARDS] >= 0) {
         header = &out->header[place[OSIP_MAX_FORWARDS]];
-        out->hops = (int)osip_digits(s, header->value, header->end, 3);
-        if (out->hops < 0 || out->hops > 255)
+        out->found.hops = (int)osip_digits(s, header->value, header->end, 3);
+        if (out->found.hops < 0 || out->found.hops > 255)
             return 0;
     }
-    out->length = -1;
-    out->body_end = size;
+    out->found.length = -1;
+    out->found.body_end = size;
     if (place[OSIP_CONTENT_LENGTH] >= 0) {
         header = &out->header[place[OSIP_CONTENT_LENGTH]];
-        out->length = osip_digits(s, header->value, header->end, OSIP_MAX_DIGITS);
-        if (out->length < 0 || out->length > (int64_t)(size - out->body_start))
+        out->found.length = osip_digits(s, header->value, header->end, OSIP_MAX_DIGITS);
+        if (out->found.length < 0 || out->found.length > (int64_t)(size - out->found.body_start))
             return 0;
-        out->body_end = out->body_start + (uint32_t)out->length;
+        out->found.body_end = out->found.body_start + (uint32_t)out->found.length;
     }
     return 1;
 }
@@ -489,9 +533,9 @@ static inline int osip_read(const uint8_t *s, size_t length, const osip_names *n
     if (!line || line == s || line[-1] != '\r')
         return 0;
     memset(place, -1, sizeof place);
-    out->head_start = (uint32_t)(line - s) + 1;
-    return osip_start_line(s, out->head_start - 2, names, out)
-        && osip_index(s, out->head_start, size, names, out, place)
+    out->found.head_start = (uint32_t)(line - s) + 1;
+    return osip_start_line(s, out->found.head_start - 2, names, out)
+        && osip_index(s, out->found.head_start, size, names, out, place)
         && osip_values(s, size, names, out, place);
 }
 

@@ -44,12 +44,13 @@ cdef extern from "scan.h" nogil:
         osip_span *value
         uint8_t *has_value
 
-    ctypedef struct osip_scan:
+    ctypedef struct osip_found:
         int is_request
         int method
         int cseq_method
         int status
         int headers
+        int top
         uint32_t head_start
         uint32_t head_end
         uint32_t body_start
@@ -63,17 +64,21 @@ cdef extern from "scan.h" nogil:
         int64_t length
         int hops
         osip_via via
+
+    ctypedef struct osip_scan:
+        osip_found found
         osip_uri uri
         osip_header *header
-        uint8_t *ids
 
     const char **OSIP_TRANSPORTS
     void osip_fill_classes()
+    void osip_add_quick(osip_names *, const char *, uint32_t, uint8_t)
     int osip_add_name(osip_names *, const char *, uint32_t, uint8_t)
     int osip_add_method(osip_names *, const char *, uint32_t, uint8_t)
     int osip_read_via(const uint8_t *, uint32_t, uint32_t, osip_via *)
     int osip_read_uri(const uint8_t *, uint32_t, uint32_t, osip_uri *)
     int osip_read(const uint8_t *, size_t, const osip_names *, osip_scan *)
+    int64_t osip_digits(const uint8_t *, uint32_t, uint32_t, uint32_t)
     int osip_same_in_any_case(const uint8_t *, uint32_t, const char *, uint32_t)
 
 
@@ -83,3 +88,12 @@ cdef extern from "slot.h":
     void *osip_take(object, Py_ssize_t)
     object osip_new(object)
     object osip_ascii(const uint8_t *, uint32_t, uint32_t)
+
+
+cdef extern from "digest.h" nogil:
+    ctypedef struct osip_md5:
+        pass
+
+    void osip_md5_begin(osip_md5 *)
+    void osip_md5_add(osip_md5 *, const void *, size_t)
+    void osip_md5_hex(osip_md5 *, char *)

@@ -42,41 +42,43 @@ class Declaration:
 
 
 class _Marked(Declaration):
-    """A declaration on a method: on the instance, the attribute is the bound method."""
+    """A declaration on a method: on the instance, the attribute is the bound method, or the `plain` function."""
 
-    def __init__(self, func: Callable[..., Any]) -> None:
-        self.func = func
+    def __init__(self, func: Callable[..., Any], plain: Callable[..., Any] | None = None) -> None:
+        self.func, self.plain = func, plain
         self.__doc__ = func.__doc__
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         if instance is None:
             return self
-        return self.func.__get__(instance, owner)
+        return self.plain or self.func.__get__(instance, owner)
 
 
 class FunctionDecl(_Marked):
     def __init__(self, func: Callable[..., Any], routes: Route, name: str, aliases: tuple[str, ...],
-                 deferred: str) -> None:
-        super().__init__(func)
-        self.routes, self.name, self.aliases, self.deferred = routes, name, aliases, deferred
+                 deferred: str, waits: str, plain: Callable[..., Any] | None) -> None:
+        super().__init__(func, plain)
+        self.routes, self.name, self.aliases, self.deferred, self.waits = routes, name, aliases, deferred, waits
 
     def spec(self, module: str) -> FunctionSpec:
         args, returns = args_of(self.func, skip=2)
         variadic = any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(self.func).parameters.values())
         return FunctionSpec(self.name or self.attr, module, self.attr, self.routes, args, returns,
                             inspect.iscoroutinefunction(self.func), _doc(self.func), self.aliases, variadic,
-                            self.deferred)
+                            self.deferred, self.waits)
 
 
 def function(routes: Route | str = Route.ANY, *, name: str = "", aliases: tuple[str, ...] = (),
-             deferred: str = "") -> Any:
+             deferred: str = "", waits: str = "", plain: Callable[..., Any] | None = None) -> Any:
     """Export a method `(self, ctx, args...)` to scripts; `routes` is a mask or its letters.
 
     The annotations give the kinds of the arguments, `async def` says that it may wait. A result above 0 is true, below
     0 false, 0 ends the script; `-> bool` and `-> None` are cheaper. `deferred` names another method with the same
-    parameters, which `async()` and `launch()` call in its place.
+    parameters, which `async()` and `launch()` call in its place. `waits` names an attribute of the module, set by
+    `mod_init`: while it is true a plain method may give a coroutine instead of its result. `plain` is a function
+    `(ctx, args...)` that does the work: scripts call it without the instance, and the method is only its declaration.
     """
-    return lambda func: FunctionDecl(func, Route.of(routes), name, aliases, deferred)
+    return lambda func: FunctionDecl(func, Route.of(routes), name, aliases, deferred, waits, plain)
 
 
 class ParamDecl(Declaration):
@@ -110,8 +112,8 @@ def param(default: Any = None, *, kind: Any = None, ge: int | None = None, le: i
 
 
 class PvarDecl(_Marked):
-    def __init__(self, func: Callable[..., Any], name: str, **options: Any) -> None:
-        super().__init__(func)
+    def __init__(self, func: Callable[..., Any], name: str, plain: Callable[..., Any] | None, **options: Any) -> None:
+        super().__init__(func, plain)
         self.name, self.options, self.setter_attr = name, options, ""
 
     def setter(self, func: Callable[..., Any]) -> Any:
@@ -133,14 +135,16 @@ class PvarSetter(_Marked):
 
 
 def pvar(name: str, *, type: str = "s", key: str = "", key_parse: Callable[[str], Any] | None = None,
-         index: bool = False, aliases: tuple[str, ...] = (), nullable: bool = True, ask: str = "") -> Any:
+         index: bool = False, aliases: tuple[str, ...] = (), nullable: bool = True, ask: str = "",
+         plain: Callable[..., Any] | None = None) -> Any:
     """Export a pseudo-variable: a method `(self, ctx, [key], [index])` returning str, int or None.
 
     `key` is "optional" or "required" when `$name(key)` is meant; `key_parse` converts a key, once when constant. With
     `index` the method gets None, an int, "*" (or, when assigning, "append"). `ask` names a method of the same parameters
     that gives a coroutine, or 1 when there is nothing to wait for; it is awaited before a statement that reads the variable.
+    `plain` is a function `(ctx, [key], [index])` that reads it: the method is then only its declaration.
     """
-    return lambda func: PvarDecl(func, name, type=type, key=key, key_parse=key_parse, index=index, aliases=aliases,
+    return lambda func: PvarDecl(func, name, plain, type=type, key=key, key_parse=key_parse, index=index, aliases=aliases,
                                  nullable=nullable, ask=ask)
 
 
@@ -236,9 +240,26 @@ class StatDecl(Declaration):
         return StatSpec(self.name or self.attr, module, self.attr, self.kind, self.doc)
 
 
-def stat(doc: str, *, name: str = "", kind: StatKind = StatKind.COUNTER) -> Any:
-    """Declare a statistic; on the instance it is an int to count up (`self.exhausted += 1`)."""
-    return StatDecl(doc, name, kind)
+class HeldStatDecl(StatDecl):
+    """A statistic that another object of the instance counts."""
+
+    def __init__(self, doc: str, name: str, kind: StatKind, holder: str) -> None:
+        super().__init__(doc, name, kind)
+        self.holder = holder
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        return self if instance is None else getattr(getattr(instance, self.holder), self.attr)
+
+    def __set__(self, instance: object, value: int) -> None:
+        setattr(getattr(instance, self.holder), self.attr, value)
+
+
+def stat(doc: str, *, name: str = "", kind: StatKind = StatKind.COUNTER, holder: str = "") -> Any:
+    """Declare a statistic; on the instance it is an int to count up (`self.exhausted += 1`).
+
+    With `holder`, the name of an attribute that is there before `Module.__init__` runs, that object has the int.
+    """
+    return HeldStatDecl(doc, name, kind, holder) if holder else StatDecl(doc, name, kind)
 
 
 class GaugeDecl(_Marked):
@@ -274,17 +295,20 @@ def timer(every: float | str, on: Scope = Scope.EACH) -> Any:
 
 
 class HookDecl(_Marked):
-    def __init__(self, func: Callable[..., Any], point: Hook, order: int) -> None:
+    def __init__(self, func: Callable[..., Any], point: Hook, order: int, methods: tuple[int, ...]) -> None:
         super().__init__(func)
-        self.point, self.order = point, order
+        self.point, self.order, self.methods = point, order, methods
 
     def spec(self, module: str) -> HookSpec:
-        return HookSpec(module, self.attr, self.point, self.order)
+        return HookSpec(module, self.attr, self.point, self.order, self.methods)
 
 
-def hook(point: Hook, order: int = 50) -> Any:
-    """Take part at a fixed point of dispatch; lower orders run first."""
-    return lambda func: HookDecl(func, point, order)
+def hook(point: Hook, order: int = 50, methods: tuple[int, ...] = ()) -> Any:
+    """Take part at a fixed point of dispatch; lower orders run first.
+
+    With `methods` (ids as `M_ACK`) a hook of requests sees those only, and costs the others nothing.
+    """
+    return lambda func: HookDecl(func, point, order, methods)
 
 
 class Slot(Declaration):

@@ -67,6 +67,10 @@ class Registry:
     def function(self, name: str) -> FunctionSpec | None:
         return self._functions.get(name)
 
+    def may_wait(self, spec: FunctionSpec) -> bool:
+        """Say whether a call of a function may have to be awaited, with the parameters that its module has."""
+        return spec.is_async or bool(spec.waits and getattr(self.instances.get(spec.module), spec.waits, False))
+
     def pvar(self, name: str) -> PvarSpec | None:
         return self._pvars.get(name)
 
@@ -107,6 +111,10 @@ class Registry:
             if spec.module == module and spec.attr == name:
                 return value
         return next((spec.default for spec in self.classes[module].spec.params if spec.attr == name), None)
+
+    def is_set(self, module: str, name: str) -> bool:
+        """Say whether the script sets a parameter."""
+        return any((spec.module, spec.attr) == (module, name) for spec, _ in self._params)
 
     def configured(self, spec: ParamSpec) -> Any:
         """Return what the script sets a parameter to: its value, the list of its values, or the default."""

@@ -58,6 +58,7 @@ class FunctionSpec:
     aliases: tuple[str, ...] = ()
     variadic: bool = False
     deferred: str = ""                  # the method that async() and launch() call; "" is `attr`
+    waits: str = ""                     # attribute of the module that says whether a call may have to be awaited
 
     @property
     def required(self) -> int:
@@ -177,6 +178,7 @@ class HookSpec:
     attr: str
     hook: Hook
     order: int
+    methods: tuple[int, ...] = ()       # of requests, by id; () for all
 
 
 @dataclass(frozen=True, slots=True)

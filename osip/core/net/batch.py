@@ -11,14 +11,14 @@ import errno
 import os
 import socket
 import sys
-from typing import Any
+from typing import Any, Final
 
 from osip.core.net.endpoint import Dest, LocalSocket, Source
+from osip.core.net.port import BATCH, CACHE, SHORTEST, UdpPort
 from osip.core.net.transport import Complaint, Receiver
-from osip.core.net.udp import BATCH, CACHE, SHORTEST, UdpPort
 
 GATHERED = 32               # datagrams that wait for the end of a batch at most
-LONGEST = 60000             # what is longer goes alone, since the system may find it too long
+LONGEST: Final = 60000             # what is longer goes alone, since the system may find it too long
 _WAIT = frozenset((errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS, errno.EINTR))
 
 
@@ -34,7 +34,7 @@ class Gathering:
 
 class BatchPort(UdpPort):
     """One UDP socket, read and written in batches."""
-    __slots__ = ("_gathering", "_items", "_packed")
+    __slots__ = ("_gathering", "_items", "_packed", "_most")
 
     def __init__(self, local: LocalSocket, sock: socket.socket, loop: asyncio.AbstractEventLoop, receiver: Receiver,
                  complain: Complaint, limit: int, gathering: Gathering) -> None:
@@ -42,10 +42,12 @@ class BatchPort(UdpPort):
         self._gathering = gathering
         self._items: list[tuple[bytes, bytes, int, Dest]] = []
         self._packed: dict[str, bytes] = {}     # hosts that took a datagram before
+        self._most = GATHERED
 
     def on_readable(self) -> None:
         """Hand over up to 64 datagrams; what one of them raises never costs the others."""
         receiver, gathering, sources = self._receiver, self._gathering, self._sources
+        receive = receiver.receive
         receiver.batch_start()
         gathering.is_open = True
         try:
@@ -58,7 +60,7 @@ class BatchPort(UdpPort):
                     source = self._source_of(address)
                 self.received += 1
                 try:
-                    receiver.receive(raw, source)
+                    receive(raw, source)
                 except Exception as error:
                     self.failures += 1
                     self._complain("receive_failed", "socket=%s source=%s:%d", self.local.text, source.host,
@@ -95,11 +97,13 @@ class BatchPort(UdpPort):
         """Send one datagram, or keep it for the end of the batch; False when it was refused."""
         if self._gathering.is_open:
             packed = self._packed.get(dest.host)
-            if packed is not None and not self._queue and len(data) < LONGEST and 0 < dest.port < 65536:
-                if not self._items:
+            port = dest.port
+            if packed is not None and not self._queue and len(data) < LONGEST and 0 < port < 65536:
+                items = self._items
+                if not items:
                     self._gathering.ports.append(self)
-                self._items.append((data, packed, dest.port, dest))
-                if len(self._items) >= GATHERED:
+                items.append((data, packed, port, dest))
+                if len(items) >= self._most:
                     self.flush()
                 return True
         if self._items:

@@ -71,10 +71,11 @@ class LocalSocket:
 
 class Source:
     """Where a message came from: our socket, the peer's address, and the connection id on streams (0 on UDP)."""
-    __slots__ = ("socket", "host", "port", "conn")
+    __slots__ = ("socket", "host", "port", "conn", "text")
 
     def __init__(self, socket: LocalSocket, host: str, port: int, conn: int = 0) -> None:
         self.socket, self.host, self.port, self.conn = socket, host, port, conn
+        self.text = f"{host}:{port} {socket.text}"
 
 
 class CapturedSource(Source):

@@ -71,7 +71,7 @@ class Resolver:
         self._random = random or random_module.Random()
         self._hosts = read_hosts() if hosts is None else dict(hosts)
         self._search = tuple(search) if search is not None else read_search() if hosts is None else ()
-        self._literals: dict[tuple[str, Any], tuple[str, str, int]] = {}
+        self.literals: dict[tuple[str, Any], tuple[str, str, int]] = {}
         self._cache: dict[Question, tuple[float, tuple[Any, ...]]] = {}
         self._running: dict[Question, asyncio.Task[tuple[Any, ...]]] = {}
         self._complain = Complaint(logging.getLogger("osip.resolve"), clock=clock)
@@ -86,7 +86,7 @@ class Resolver:
         `hint` is the socket or protocol to use where the URI leaves the choice.
         """
         if uri.__class__ is str:
-            known = self._literals.get((uri, hint))     # type: ignore[arg-type]
+            known = self.literals.get((uri, hint))     # type: ignore[arg-type]
             if known is not None:
                 return [Dest(*known)]
         wanted = self._wanted(uri, hint)
@@ -94,9 +94,9 @@ class Resolver:
             dest = Dest(wanted.proto or self._default_proto(wanted), wanted.host, wanted.port)
             dest.port = dest.port or DEFAULT_PORTS[dest.proto]
             if uri.__class__ is str:
-                if len(self._literals) >= LITERALS:
-                    self._literals.clear()
-                self._literals[uri, hint] = (dest.proto, dest.host, dest.port)      # type: ignore[index]
+                if len(self.literals) >= LITERALS:
+                    self.literals.clear()
+                self.literals[uri, hint] = (dest.proto, dest.host, dest.port)      # type: ignore[index]
             return [dest]
         plan = self._plan(wanted)
         try:

@@ -31,6 +31,7 @@ _log = logging.getLogger("osip.core")
 
 MASK = (1 << WORKER_BITS) - 1
 CATCH_UP_SECONDS = 30.0
+EARLY = 10_000                                  # messages for a worker that starts; peers repeat the rest
 _SIP, _SEND, _UNSENT, _STREAMS, _STREAM = "sip", "sip.send", "sip.unsent", "streams", "stream"
 _IN_USE = "socket.in_use"
 _WITH_PARTS = (b"N", b"M")
@@ -44,9 +45,11 @@ class CrewWorker(Worker):
         self.mesh = MeshBus(workers)
         env.workers = workers
         super().__init__(env, registry, local, bus=self.mesh)
+        self.receive, self.sender.elsewhere = self._sort, self._send_elsewhere
         self.groups: dict[LocalSocket, Group] = {}
         self.offered: dict[str, Group] = {}             # for sockets that a reload brings, by name
         self.handed = self.taken = 0                    # messages given to and got from other workers
+        self._early: list[tuple[int, str, int, int, bytes]] | None = None     # handed over while it starts
         self._line: Line | None = None
         self._own_branch = ""
         self._unsteered: set[LocalSocket] = set()
@@ -84,6 +87,18 @@ class CrewWorker(Worker):
         log.set_up(env.config)
         for listener in env.on_reload:          # what hangs on the handlers of the log
             listener()
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve; what others hand over waits until the sockets are open, as nothing could leave before."""
+        self._early = early = []
+
+        def open_up() -> None:
+            ready()
+            self._early = None
+            for value in early:
+                self._on_sip(value)
+
+        await super().run(open_up)
 
     async def _join(self) -> None:
         """Learn what the others know, before the first message comes."""
@@ -175,7 +190,7 @@ class CrewWorker(Worker):
 
     # --- receiving --------------------------------------------------------------------------------------------------
 
-    def receive(self, raw: bytes, source: Source) -> None:
+    def _sort(self, raw: bytes, source: Source) -> None:
         """Handle one message, or hand it to the worker that owns its call."""
         # The kernel has placed datagrams by a plain "Call-ID:" line. Where the head has the compact form it may have
         # seen one in the body; only a NOTIFY or MESSAGE carries such a thing.
@@ -197,6 +212,10 @@ class CrewWorker(Worker):
         return True
 
     def _on_sip(self, value: tuple[int, str, int, int, bytes]) -> None:
+        if self._early is not None:
+            if len(self._early) < EARLY:
+                self._early.append(value)
+            return
         index, host, port, conn, raw = value
         self.taken += 1
         self.dispatch.receive(raw, Source(self.env.known_sockets[index], host, port, conn))
@@ -213,13 +232,10 @@ class CrewWorker(Worker):
 
     # --- sending ----------------------------------------------------------------------------------------------------
 
-    def send(self, data: bytes, dest: Dest) -> bool:
-        """Hand a message to the network, by the worker that has the connection for it."""
-        if dest.proto in RELIABLE:
-            number = self._holder(dest)
-            if number >= 0 and self.mesh.tell(number, _SEND, (self.number, data, *self._packed(dest))):
-                return True
-        return super().send(data, dest)
+    def _send_elsewhere(self, data: bytes, dest: Dest) -> bool:
+        """Let the worker that has the connection send; False when that is nobody else."""
+        number = self._holder(dest)
+        return number >= 0 and self.mesh.tell(number, _SEND, (self.number, data, *self._packed(dest)))
 
     def is_connected(self, proto: str, host: str, port: int, conn: int) -> bool:
         """Say whether a stream connection of this id to a peer is there, in any worker."""
@@ -256,7 +272,7 @@ class CrewWorker(Worker):
         sender, data, *packed = value
         dest = self._dest(*packed)
         dest_conn_is_mine = not dest.conn or dest.conn & MASK == self.number
-        if not dest_conn_is_mine or not super().send(data, dest):
+        if not dest_conn_is_mine or not self.sender.send_here(data, dest):
             self.mesh.tell(sender, _UNSENT, (data, *packed))
 
     # --- connections of other workers -------------------------------------------------------------------------------

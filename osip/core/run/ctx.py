@@ -24,12 +24,14 @@ class Target:
 
     `uri` is None while the R-URI is as received; `q` is 0..1000 or -1.
     """
-    __slots__ = ("uri", "du", "path", "q", "socket", "bflags", "attrs")
+    __slots__ = ("uri", "du", "path", "q", "socket", "bflags", "attrs", "parsed", "parsed_text")
 
     def __init__(self, uri: str | None = None, du: str | None = None, path: str | None = None, q: int = -1,
                  socket: LocalSocket | None = None, bflags: int = 0) -> None:
         self.uri, self.du, self.path, self.q, self.socket, self.bflags = uri, du, path, q, socket, bflags
         self.attrs: dict[str, Any] | None = None
+        self.parsed: Any = None                         # the `uri` that a script looked at last
+        self.parsed_text: str | None = None
 
     def copy(self) -> Target:
         """Return an independent copy."""
@@ -123,7 +125,7 @@ class Ctx:
         """Append a branch; False when the set is full."""
         if self.targets is None:
             self.targets = []
-        if len(self.targets) >= self.env.config.max_branches - 1:
+        if len(self.targets) >= self.env.quick.max_branches - 1:
             return False
         self.targets.append(target)
         return True

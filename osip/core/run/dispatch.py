@@ -8,7 +8,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from osip.core.errors import ParseError
 from osip.core.exports.registry import Registry
@@ -17,7 +17,7 @@ from osip.core.run import forward, reply
 from osip.core.run.ctx import ERROR, ONREPLY, Ctx
 from osip.core.run.place import place_in
 from osip.core.sip.message import check, parse
-from osip.core.sip.names import M_ACK, M_CANCEL, M_INVITE
+from osip.core.sip.names import M_ACK, M_CANCEL, M_INVITE, METHOD_IDS
 
 if TYPE_CHECKING:
     from osip.core.net.endpoint import LocalSocket, Source
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from osip.core.run.program import Program, RouteFn
 
 _log = logging.getLogger("osip.core")
+_PARSE: Final[Any] = parse
 
 COUNTERS = ("rcv_requests", "rcv_replies", "fwd_requests", "fwd_replies", "drop_requests", "drop_replies",
             "err_requests", "err_replies", "bad_URIs_rcvd", "bad_msg_hdr", "slow_messages")
@@ -76,12 +77,14 @@ class Dispatch:
         self.leaving: set[LocalSocket] = set()      # sockets that take nothing new: they will be closed
         for name in COUNTERS:
             setattr(self, name, 0)
-        self._request_hooks = hooks(registry, Hook.REQUEST)
+        # By method id.
+        self._request_hooks = [hooks(registry, Hook.REQUEST, number) for number in range(max(METHOD_IDS.values()) + 1)]
         self._response_hooks = hooks(registry, Hook.RESPONSE)
         self._known_hooks = hooks(registry, Hook.KNOWN)
         self._end_hooks = hooks(registry, Hook.SCRIPT_END)
         self._bad_quota, self._failure_quota = Quota(BAD_LINES), Quota(FAILURE_LINES)
-        self._threshold = env.config.exec_msg_threshold
+        env.quick.read(env.config)
+        self._threshold = env.quick.exec_msg_threshold
         self.number = 0                 # of the message: `$mi`
         # With several workers: (branch, raw, source) -> True when a response went to the worker that its Via names.
         self.elsewhere: Callable[[str, bytes, Source], bool] | None = None
@@ -95,7 +98,8 @@ class Dispatch:
 
     def refresh(self) -> None:
         """Look at the settings again, after a reload."""
-        self._threshold = self.env.config.exec_msg_threshold
+        self.env.quick.read(self.env.config)
+        self._threshold = self.env.quick.exec_msg_threshold
 
     # --- in ---------------------------------------------------------------------------------------------------------
 
@@ -120,8 +124,8 @@ class Dispatch:
 
     def _receive(self, raw: bytes, source: Source) -> None:
         try:
-            msg = parse(raw)
-            fault = check(msg)
+            msg = _PARSE(raw)
+            fault = None if msg.checked else check(msg)
         except ParseError as error:
             self._bad(raw, source, error)
             return
@@ -137,7 +141,7 @@ class Dispatch:
         if self.tap is not None:
             self.tap(msg, source)
         ctx = Ctx(self.env, msg, source)
-        for taken in self._request_hooks:
+        for taken in self._request_hooks[msg.method_id]:
             if taken(ctx):
                 return
         if (self.draining or self.leaving) and self._is_refused(msg, source):
@@ -166,7 +170,7 @@ class Dispatch:
             self.tap(msg, source)
         env = self.env
         ctx = Ctx(env, msg, source, ONREPLY)
-        if env.config.check_via and not env.is_myself(msg.via1.host, msg.via1.port or 5060):
+        if env.quick.check_via and not env.is_myself(msg.via1.host, msg.via1.port or 5060):
             self.drop_replies += 1
             return
         program = self.program
@@ -181,7 +185,7 @@ class Dispatch:
         self._forward_response(ctx)
 
     def _forward_response(self, ctx: Ctx) -> None:
-        if self.env.config.disable_stateless_fwd:
+        if not self.env.quick.stateless_fwd:
             self.drop_replies += 1
         elif forward.send_response(ctx):
             self.fwd_replies += 1
@@ -277,10 +281,11 @@ class Dispatch:
                 self.drop_requests += 1
 
 
-def hooks(registry: Registry, point: Hook) -> tuple[Callable[..., Any], ...]:
-    """Return the bound methods of all modules for one hook, in order."""
+def hooks(registry: Registry, point: Hook, method: int = -1) -> tuple[Callable[..., Any], ...]:
+    """Return the bound methods of all modules for one hook, in order; with a method's id those that want to see it."""
     found = [(spec.order, getattr(instance, spec.attr)) for instance in registry.instances.values()
-             for spec in instance.spec.hooks if spec.hook is point]
+             for spec in instance.spec.hooks
+             if spec.hook is point and (method < 0 or not spec.methods or method in spec.methods)]
     return tuple(method for _, method in sorted(found, key=lambda pair: pair[0]))
 
 

@@ -12,6 +12,7 @@ from osip.core.errors import OsipError
 from osip.core.net.egress import Egress
 from osip.core.net.endpoint import Source
 from osip.core.run.config import Config
+from osip.core.run.quick import Quick
 from osip.core.run.share import SharedVars
 from osip.core.run.steer import owner_of
 from osip.core.run.timers import Timers
@@ -80,7 +81,8 @@ class Ids:
     """Make unlikely-to-repeat ids; with a seed they are the same in every run, for tests."""
 
     def __init__(self, seed: bytes | None = None, worker: int = 0, workers: int = 1) -> None:
-        self._count, self._worker, self._workers = 0, worker, workers
+        self._worker, self._workers = worker, workers
+        self._count = 0
         self._is_seeded = seed is not None
         self._prefix = (seed or os.urandom(6)).hex()
         self.branch_start = f"z9hG4bK.w{worker}.{self._prefix}"
@@ -89,12 +91,12 @@ class Ids:
     def next(self) -> str:
         """Return a new id, unique on this machine and hard to guess from outside."""
         self._count += 1
-        return f"{self._prefix}{self._count:x}"
+        return self._prefix + str(self._count)
 
     def branch(self) -> str:
         """Return a Via branch; the worker's digit stands first, for steering (performance.md rule 10)."""
         self._count += 1
-        return f"{self.branch_start}{self._count:x}"
+        return self.branch_start + str(self._count)
 
     def call_id(self) -> str:
         """Return a Call-ID for a request of our own, such that its answers are steered to this worker."""
@@ -118,6 +120,7 @@ class Env:
 
     def __init__(self, config: Config | None = None, registry: Registry | None = None) -> None:
         self.config: Any = config or Config()
+        self.quick = Quick(self.config)         # the settings that each message asks for
         self.registry = registry
         self.modules: dict[str, Any] = registry.instances if registry else {}
         self.now = 0.0
@@ -145,6 +148,7 @@ class Env:
         self.mi: Commands = None            # type: ignore[assignment]
         self.send: Callable[[bytes, Dest], bool] = _not_started
         self.resolve: Callable[..., list[Dest] | None] = _not_started
+        self.literals: dict[Any, Any] = {}      # (URI, socket or None) -> (protocol, host, port): needs no `resolve`
         self.resolve_wait: Callable[..., Awaitable[list[Dest]]] = _not_started
         self.egress = Egress(lambda: self.now)              # (ip) -> our address towards it, for `mhomed`
         self.is_myself: Callable[..., bool] = _not_started

@@ -1,9 +1,8 @@
 """Send messages on: next hop, the request as it leaves, responses by their Via (RFC 3261 16.6, 16.7, 16.11)."""
 from __future__ import annotations
 
-from hashlib import md5
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from osip.core.errors import OsipError
 from osip.core.net.endpoint import DEFAULT_PORTS, RELIABLE, SECURE, Dest, LocalSocket, is_ip
@@ -12,10 +11,14 @@ from osip.core.run.ctx import FORCE_RPORT, LOCAL_RPORT, Ctx, Target
 from osip.core.sip.address import parse_name_addr, split_commas
 from osip.core.sip.build import build_forward, build_forward_reply
 from osip.core.sip.edits import Edits, merge
-from osip.core.sip.message import Response
+from osip.core.sip.mark import mark_copy
+from osip.core.sip.message import READER, Response
 
 if TYPE_CHECKING:
     from osip.core.run.env import Env
+
+
+_ANSWER_ROUTE: Final[Any] = None if READER is None else READER.answer_route
 
 
 class Outgoing:
@@ -45,7 +48,11 @@ def next_hops(ctx: Ctx, target: Target) -> list[Dest] | None:
     ParseError for a URI that is none, OsipError for one that cannot be reached.
     """
     env = ctx.env
-    found = env.resolve(next_uri(ctx, target), target.socket)
+    uri = next_uri(ctx, target)
+    known = env.literals.get((uri, target.socket))
+    if known is not None:
+        return _with_sockets(ctx, target, [Dest(known[0], known[1], known[2])], True)
+    found = env.resolve(uri, target.socket)
     return None if found is None else _with_sockets(ctx, target, found)
 
 
@@ -55,21 +62,22 @@ async def next_hops_wait(ctx: Ctx, target: Target) -> list[Dest]:
     return _with_sockets(ctx, target, found)
 
 
-def _with_sockets(ctx: Ctx, target: Target, found: list[Dest]) -> list[Dest]:
+def _with_sockets(ctx: Ctx, target: Target, found: list[Dest], are_ours: bool = False) -> list[Dest]:
     near = socket_for(ctx, target)
     out = []
     # A flow of a registered phone (`;ob`) is there or it is not: nobody listens at the other end.
     reuse = bool(target.bflags & ctx.env.no_new_conn) or (target.du is not None and target.du.endswith(";ob"))
     for dest in found:
-        # The resolver's values are shared with its cache: take copies.
+        # The resolver's values are shared with its cache: unless these are ours take copies.
         socket = None
-        if target.socket is None and ctx.env.config.mhomed:
+        if target.socket is None and ctx.env.quick.mhomed:
             socket = towards(ctx.env, dest)
         if socket is None:
             socket = near if near is not None and not near.members and near.proto == dest.proto \
                 and near.is_ipv6 == (":" in dest.host) else ctx.env.pick_socket(dest.proto, ":" in dest.host, near)
         if socket is not None:
-            hop = Dest(dest.proto, dest.host, dest.port, socket, dest.conn)
+            hop = dest if are_ours else Dest(dest.proto, dest.host, dest.port, socket, dest.conn)
+            hop.socket = socket
             hop.only_reuse = reuse
             if dest.proto in SECURE:
                 hop.name = dest.name
@@ -104,22 +112,24 @@ def build(ctx: Ctx, target: Target, dest: Dest, branch_id: str, edits: Edits | N
     msg, source = ctx.msg, ctx.source
     socket = dest.socket
     assert socket is not None
-    if ctx.edits is None:
-        work = edits.copy() if edits is not None else Edits(msg)
-    else:
-        work = ctx.edits.copy() if edits is None else merge(ctx.edits, edits)
-    if source is not None and not work_has_via(work):
-        # A browser's Via names no port that could be answered, and it asks for no rport (RFC 7118 section 5).
-        work.set_received(source.host, source.port,
-                          bool(ctx.via_flags & FORCE_RPORT) or source.socket.proto in ("ws", "wss"))
+    work = ctx.edits
+    if edits is not None:
+        work = edits if work is None else merge(work, edits)
     if target.path:
+        work = Edits(msg) if work is None else work.copy()
         work.insert_hf("Route: " + target.path)
     out = Outgoing(ctx, dest, target)
-    if source is not None and source.conn:
-        branch_id += homing.mark(ctx.env, source)
-    if "224" <= dest.host[:3] < "24" or dest.host[:2].lower() == "ff":
+    first = dest.host[:1]
+    if first in "2fF" and ("224" <= dest.host[:3] < "24" or dest.host[:2].lower() == "ff"):
         branch_id += group_params(ctx.env, dest.host)
-    return build_forward(msg, target.uri, via_line(ctx, socket, branch_id), work, out)   # type: ignore[arg-type]
+    if source is None:
+        return build_forward(msg, target.uri, via_line(ctx, socket, branch_id), work, out)      # type: ignore[arg-type]
+    if source.conn:
+        branch_id += homing.mark(ctx.env, source)
+    # A browser's Via names no port that could be answered, and it asks for no rport (RFC 7118 section 5).
+    force_rport = bool(ctx.via_flags & FORCE_RPORT) or source.socket.proto in ("ws", "wss")
+    return build_forward(msg, target.uri, via_line(ctx, socket, branch_id), work, out,          # type: ignore[arg-type]
+                         source.host, source.port, force_rport)
 
 
 def group_params(env: Env, host: str) -> str:
@@ -129,17 +139,6 @@ def group_params(env: Env, host: str) -> str:
     hops = env.config.mcast_ttl
     # Without the parameter the system sends to the own network only.
     return f";maddr=[{host}]" if ":" in host else f";maddr={host};ttl={hops if hops >= 0 else 1}"
-
-
-def work_has_via(edits: Edits) -> bool:
-    """Say whether the top Via has been completed already."""
-    if not edits.items:
-        return False
-    first, last = edits.msg.via1_span
-    for start, end, _ in edits.items:
-        if start == first and end == last:
-            return True
-    return False
 
 
 def via_line(ctx: Ctx, socket: LocalSocket, branch_id: str) -> bytes:
@@ -154,13 +153,7 @@ def via_line(ctx: Ctx, socket: LocalSocket, branch_id: str) -> bytes:
 
 def stateless_branch(ctx: Ctx) -> str:
     """Return the branch of a stateless copy: the same for every copy of a request, its CANCEL and its ACK (16.11)."""
-    msg = ctx.msg
-    key = msg.via1_branch
-    if key.startswith("z9hG4bK"):
-        key += msg.via1.sent_by
-    else:               # RFC 2543: what stays the same from INVITE to CANCEL and ACK
-        key = f"{msg.via1}|{msg.from_tag}|{msg.call_id}|{msg.cseq}|{msg.ruri}"      # type: ignore[union-attr]
-    return "z9hG4bK.s" + md5(key.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+    return "z9hG4bK.s" + mark_copy(ctx.msg)          # type: ignore[arg-type]
 
 
 def send_stateless(ctx: Ctx, dests: list[Dest]) -> bool:
@@ -178,7 +171,7 @@ def send_stateless(ctx: Ctx, dests: list[Dest]) -> bool:
 
 def is_too_long(env: Env, dest: Dest, data: bytes) -> bool:
     """Say whether a request is too long for a datagram (RFC 3261 section 18.1.1); `udp_mtu` 0 sets no limit."""
-    limit = env.config.udp_mtu
+    limit = env.quick.udp_mtu
     return bool(limit) and dest.proto == "udp" and len(data) > limit
 
 
@@ -238,6 +231,10 @@ def send_response(ctx: Ctx) -> bool:
     """Forward a response without state (16.7 without a response context): its top Via must be ours."""
     msg = ctx.msg
     env = ctx.env
+    if _ANSWER_ROUTE is not None:
+        found = _ANSWER_ROUTE(msg)
+        if found is not None:
+            return _send_by_route(ctx, found)
     via = msg.via1
     if not env.is_myself(via.host, via.port or 0):
         return False
@@ -249,4 +246,18 @@ def send_response(ctx: Ctx) -> bool:
         return env.homing.send(build_response(ctx), vias[1], ctx.source.socket if ctx.source else None)
     if where.socket is None:
         where.socket = env.pick_socket(where.proto, ":" in where.host, ctx.source.socket if ctx.source else None)
+    return env.send(build_response(ctx), where)
+
+
+def _send_by_route(ctx: Ctx, route: tuple[str, int, str, int, str]) -> bool:
+    """Forward a response by UDP to where the accelerator found that it goes."""
+    own_host, own_port, host, port, name = route
+    env = ctx.env
+    if not env.is_myself(own_host, own_port):
+        return False
+    near = ctx.source.socket if ctx.source is not None else None
+    where = Dest("udp", host, port, near if near is not None and near.proto == "udp" else None)
+    where.name = name
+    if where.socket is None:
+        where.socket = env.pick_socket("udp", False, near)
     return env.send(build_response(ctx), where)

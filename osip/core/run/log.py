@@ -36,7 +36,8 @@ _SECRET = re.compile(
     r"|(?<=://)([^/\s:@]*):([^@\s]+)(?=@)"
     r"|((?:Authorization\s*:\s*(?:Basic|Bearer))|\bBearer)\s+([\w.~+/=-]{6,})"
     r"|\b(inline):[A-Za-z0-9+/=]{16,}")
-_HINTS = ("=", ":", "earer")
+_HINTS = ("response", "nonce", "pass", "secret", "ha1", "api", "token", "ice-pwd", "://", "auth", "bearer", "inline:")
+"""What a line must hold, in small letters, for one of the secrets to be in it: the expression itself is slow."""
 _CONTROL = re.compile(r"(\x1b\[[0-9;]*m)|\r?\n|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -55,7 +56,14 @@ def redact(text: str) -> str:
         if match[8]:
             return f"{match[8]} ***"
         return "inline:***" if match[10] else f"{match[6]}:***"
-    return _SECRET.sub(hide, text) if any(hint in text for hint in _HINTS) else text
+    if text.isascii():
+        small = text.lower()
+        for hint in _HINTS:
+            if hint in small:
+                break
+        else:
+            return text
+    return _SECRET.sub(hide, text)
 
 
 def safe(text: str) -> str:
@@ -63,6 +71,9 @@ def safe(text: str) -> str:
 
     Bytes that are no UTF-8 are shown too. Colours that a script asked for stay.
     """
+    if text.isascii() and text.isprintable():
+        return text
+
     def show(match: re.Match[str]) -> str:
         return match[1] or ("\n\t" if match[0].endswith("\n") else f"\\x{ord(match[0]):02x}")
     text = _CONTROL.sub(show, text.rstrip("\r\n"))
@@ -121,6 +132,8 @@ class Origin(NamedTuple):
 LONGEST_ID = 128
 _PLAIN = re.compile(r"[!-Z^-~]{1,%d}" % LONGEST_ID).fullmatch
 _DEEPEST = 100
+_LOGGING = vars(logging)
+_SOURCE = logging._srcfile      # what `logging` itself is: how it tells its callers from its own functions
 
 
 def origin_of(record: logging.LogRecord) -> Origin:
@@ -132,30 +145,28 @@ def origin_of(record: logging.LogRecord) -> Origin:
 
 
 def _find_origin() -> Origin:
-    top = frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
+    holders: list[FrameType] = []                       # what works with a context, outside routes
     for _ in range(_DEEPEST):
-        files = frame.f_globals.get(FILES)
+        if frame is None:
+            break
+        space = frame.f_globals
+        if space is _LOGGING:
+            frame = frame.f_back
+            continue
+        files = space.get(FILES)
         if files is not None:                           # a route of the script: it has its context
             ctx = frame.f_locals.get("ctx")
             where = place(frame.f_code.co_filename, frame.f_lineno, files)
             return Origin(ctx if isinstance(ctx, Ctx) else None, *where)
-        if frame.f_back is None:
-            break
-        frame = frame.f_back
-    return Origin(_find_ctx(top))
-
-
-def _find_ctx(frame: FrameType | None) -> Ctx | None:
-    """Return the context that a module works with, outside routes."""
-    for _ in range(_DEEPEST):
-        if frame is None:
-            break
         if "ctx" in frame.f_code.co_varnames:
-            value = frame.f_locals.get("ctx")
-            if isinstance(value, Ctx):
-                return value
+            holders.append(frame)
         frame = frame.f_back
-    return None
+    for holder in holders:
+        ctx = holder.f_locals.get("ctx")
+        if isinstance(ctx, Ctx):
+            return Origin(ctx)
+    return Origin()
 
 
 # --- forms of lines --------------------------------------------------------------------------------------------------
@@ -170,6 +181,12 @@ class Lines(logging.Formatter):
         self._longest = longest
         self._prefix = f"{prefix}:" if prefix else ""
         self._secrets = sorted((secret for secret in secrets if len(secret) >= MIN_SECRET), key=len, reverse=True)
+        self._stamp = -1, ""                            # of the last line: many are of the same second
+
+    def _time(self, second: int) -> str:
+        if self._stamp[0] != second:
+            self._stamp = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(second))
+        return self._stamp[1]
 
     def clean(self, text: str) -> str:
         """Blank out what looks secret and what the script's values say is."""
@@ -178,7 +195,7 @@ class Lines(logging.Formatter):
         return redact(text)
 
     def format(self, record: logging.LogRecord) -> str:
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(record.created))
+        stamp = self._time(int(record.created))
         text = self.clean(safe(record.getMessage()))
         about = origin_of(record)
         call = f" call_id={id}" if (id := about.call_id) else ""
@@ -281,10 +298,17 @@ def script_level(level: int) -> int:
     return next((number for number in (-3, -2, -1, 1, 2, 3) if level >= _PYTHON[number]), 4)
 
 
+def show_functions(wanted: bool) -> None:
+    """Let records know which function wrote them: a walk over the stack for each line, which only E_CORE_LOG needs."""
+    logging._srcfile = _SOURCE if wanted else None
+
+
 def set_up(config: Config) -> logging.Logger:
     """Point the logger `osip` at what the script asks for; return it. Call again after a reload."""
     logging.addLevelName(ALERT, "ALERT")
     logging.addLevelName(NOTICE, "NOTICE")
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False      # no form of lines shows them
+    show_functions(bool(config.log_event_enabled))
     logger = logging.getLogger("osip")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)

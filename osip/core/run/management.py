@@ -39,6 +39,7 @@ class CoreCommands(Module):
         config = self.env.config
         self.env.log.removeHandler(self._told)
         if config.log_event_enabled:
+            log.show_functions(True)
             self._told.setLevel(python_level(config.log_event_level_filter or config.log_level))
             self.env.log.addHandler(self._told)
 

@@ -3,7 +3,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from osip.core.sip.names import H_MAX_FORWARDS, H_PROXY_REQUIRE, H_ROUTE, M_ACK, M_CANCEL
+from osip.core.sip.edits import value_place
+from osip.core.sip.identity import bears_mark, loop_mark
+from osip.core.sip.names import H_MAX_FORWARDS, H_PROXY_REQUIRE, M_ACK, M_CANCEL
 
 if TYPE_CHECKING:
     from osip.core.run.ctx import Ctx
@@ -15,7 +17,7 @@ def unsupported(ctx: Ctx) -> str:
     A script that takes the header away answers for it itself. ACK and CANCEL are never refused for it.
     """
     msg = ctx.msg
-    if msg.ids.find(H_PROXY_REQUIRE) < 0 or msg.method_id in (M_ACK, M_CANCEL):
+    if not value_place(msg, H_PROXY_REQUIRE) or msg.method_id in (M_ACK, M_CANCEL):
         return ""
     known = {tag.strip().lower() for tag in ctx.env.config.supported_proxy_tags.split(",")}
     lacking: dict[str, None] = {}
@@ -36,35 +38,28 @@ def loop_part(ctx: Ctx) -> str:
     that: a request that comes back another way is a spiral until it comes that way twice. "" when not wanted.
     """
     env = ctx.env
-    if not env.config.loop_detect:
+    if not env.quick.loop_detect:
         return ""
-    msg, source = ctx.msg, ctx.source
-    routes: str | list[str] = ""
-    if msg.ids.find(H_ROUTE) >= 0:
-        routes = "\n".join(msg.get_all(H_ROUTE))
-    came = (source.host, source.port, source.socket.text) if source is not None else ""
-    # Python's hash of text is keyed by process, and forked workers share the key.
-    value = hash((env.tag_secret, msg.ruri, routes, msg.call_id, msg.from_tag, msg.to_tag, msg.cseq,    # type: ignore
-                  msg.method, came))
-    return f".{value & 0xffffffffffff:012x}"
+    source = ctx.source
+    return loop_mark(ctx.msg, env.tag_secret, source.text if source is not None else "")
 
 
 def is_loop(ctx: Ctx, part: str) -> bool:
     """Say whether a request has been here before, just as it is: one of its Vias bears its own loop part (16.3 step 4)."""
-    return bool(part) and ctx.msg.raw.find(part.encode(), 0, ctx.msg.body_start) >= 0
+    return part != "" and bears_mark(ctx.msg, part)
 
 
 def count_hop(ctx: Ctx) -> bool:
     """Count Max-Forwards down when the script did not (16.6 step 3); False when the request may go no further."""
     msg = ctx.msg
     edits = ctx.edits
-    at = msg.ids.find(H_MAX_FORWARDS)
-    if at < 0:
+    place = value_place(msg, H_MAX_FORWARDS)
+    if not place:
         if edits is None or not any(data.__class__ is bytes and data[:13].lower() == b"max-forwards:"   # type: ignore
                                     for _, _, data in edits.items):
             ctx.edit.set_max_forwards(70)
         return True
-    start = msg.headers[at][2]
+    start: int = place[0]
     if edits is not None:
         for edit in edits.items:
             if edit[0] <= start < edit[1]:

@@ -1,15 +1,13 @@
 """Answer requests: what a local reply looks like and where it goes (RFC 3261 sections 8.2.6 and 18.2.2, RFC 3581)."""
 from __future__ import annotations
 
-import sys
-from hashlib import md5
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from osip import __version__
-from osip.core.errors import ParseError
 from osip.core.net.endpoint import DEFAULT_PORTS, Dest, is_ip
 from osip.core.run.ctx import FORCE_RPORT, REPLY_TO_VIA, Ctx
 from osip.core.sip.build import build_reply
+from osip.core.sip.mark import mark_identity
+from osip.core.sip.message import READER
 from osip.core.sip.names import reason_phrase
 
 if TYPE_CHECKING:
@@ -20,16 +18,7 @@ if TYPE_CHECKING:
 REASON_OF_BAD: Final = {400: "Bad Request", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
                         416: "Unsupported URI Scheme", 482: "Loop Detected", 505: "Version Not Supported",
                         513: "Message Too Large"}
-SERVER: Final = f"osip ({__version__} ({sys.platform}))".encode()
-
-
-def server_value(env: Env) -> bytes:
-    """Return the value of the Server header that replies carry; empty for none."""
-    config = env.config
-    if not config.server_signature:
-        return b""
-    line = config.server_header
-    return line.partition(":")[2].strip().encode() if line else SERVER
+_ANSWER_PORT: Final[Any] = None if READER is None else READER.answer_port
 
 
 def build(ctx: Ctx, status: int, reason: str, to_tag: str = "", headers: bytes = b"", body: bytes = b"") -> bytes:
@@ -43,24 +32,31 @@ def build(ctx: Ctx, status: int, reason: str, to_tag: str = "", headers: bytes =
         reason = reason_phrase(status)
     env, source = ctx.env, ctx.source
     if source is None:
-        return build_reply(ctx.msg, status, reason, to_tag, headers, body, server_value(env))
-    if env.config.sip_warning and status >= 300:
+        return build_reply(ctx.msg, status, reason, to_tag, headers, body, env.quick.server)
+    if status >= 300 and env.quick.sip_warning:
         where = source.socket.sent_by
         headers += f'Warning: 392 {where} "Noisy feedback tells: pid={env.pid} req_src_ip={source.host}"\r\n'.encode()
-    return build_reply(ctx.msg, status, reason, to_tag, headers, body, server_value(env), source.host, source.port,
+    return build_reply(ctx.msg, status, reason, to_tag, headers, body, env.quick.server, source.host, source.port,
                        bool(ctx.via_flags & FORCE_RPORT))
 
 
 def dest(env: Env, request: Request, source: Source, via_flags: int = 0) -> Dest:
     """Say where replies to a request go: the connection it came on, else by the top Via's received and rport."""
     socket = source.socket
+    if not socket.reliable and not via_flags and not env.quick.reply_to_via and _ANSWER_PORT is not None:
+        wanted = _ANSWER_PORT(request)
+        if wanted is not None:
+            port: int = wanted
+            if port < 0:
+                return Dest(socket.proto, source.host, source.port, socket)
+            return Dest(socket.proto, source.host, port or DEFAULT_PORTS[socket.proto], socket)
     via = request.via1
     if socket.reliable:
         # The port counts only when the connection is gone and a new one must be made (18.2.2).
         where = Dest(socket.proto, source.host, via.port or DEFAULT_PORTS[socket.proto], socket, source.conn)
         where.name = via.host           # for TLS: whose certificate a new connection must find there
         return where
-    if (via_flags & REPLY_TO_VIA or env.config.reply_to_via) and is_ip(via.host):   # a name would have to be asked for
+    if (via_flags & REPLY_TO_VIA or env.quick.reply_to_via) and is_ip(via.host):   # a name would have to be asked for
         return Dest(socket.proto, via.host, via.port or DEFAULT_PORTS[socket.proto], socket)
     if via.rport is not None or via_flags & FORCE_RPORT:
         return Dest(socket.proto, source.host, source.port, socket)
@@ -69,11 +65,7 @@ def dest(env: Env, request: Request, source: Source, via_flags: int = 0) -> Dest
 
 def totag(env: Env, request: Request) -> str:
     """Return the To tag of stateless replies: the same for every copy of a request, so that its ACK is known again."""
-    try:
-        text = f"{env.tag_secret}{request.call_id}{request.from_tag}{request.cseq}{request.via1_branch}"
-    except ParseError:                  # a message that is answered because it is bad
-        text = env.tag_secret + request.raw.decode("utf-8", "surrogateescape")
-    return md5(text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest() + ".osip"
+    return mark_identity(request, env.tag_secret) + ".osip"
 
 
 def send_stateless(ctx: Ctx, status: int, reason: str, headers: bytes = b"", body: bytes = b"") -> int:

@@ -34,6 +34,8 @@ class RowWriter:
         self._statements: dict[tuple[str, ...], Any] = {}
         self._prepared: set[str] = set()
         self._task: asyncio.Task[None] | None = None
+        self._insert: asyncio.Task[None] | None = None      # the one under way, of `_count` rows
+        self._count = 0
         self._many = asyncio.Event()            # query_buffer_size rows are there
         self.written = self.lost = 0
 
@@ -63,8 +65,9 @@ class RowWriter:
         await self._gather()
         while self._rows:
             table, batch = self._next()
+            self._insert, self._count = asyncio.create_task(self._write(table, batch)), len(batch)
             try:
-                await self._write(table, batch)
+                await asyncio.shield(self._insert)
             except StoreError as error:
                 failed += 1
                 self._complain(f"{self._name}_sql", "table=%s waiting=%d reason=%s", table, len(self._rows), error)
@@ -74,6 +77,7 @@ class RowWriter:
                 await self._one_by_one(table, batch, error)
             failed = 0
             self._drop(len(batch))
+            self._insert = None
 
     async def _gather(self) -> None:
         if self._env.config.query_buffer_size > 1:
@@ -146,6 +150,8 @@ class RowWriter:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._insert is not None and not (await asyncio.gather(self._insert, return_exceptions=True))[0]:
+            self._drop(self._count)             # it was stored while we were told to stop: not once more
         while self._rows:
             table, batch = self._next()
             try:

@@ -34,7 +34,7 @@ STEADY = 10.0               # seconds after which a worker counts as one that ru
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
 START_SECONDS = 60.0
 RELOAD_SECONDS = 30.0
-LEAVE_SECONDS = 5.0         # between the order to leave and SIGKILL
+LEAVE_SECONDS = 60.0        # between the order to leave and SIGKILL: a store may have much to write
 _WATCH = 0.5
 
 

@@ -13,10 +13,10 @@ from osip.core.errors import OsipError
 from osip.core.exports.registry import Registry
 from osip.core.exports.spec import Hook, Scope, StatKind
 from osip.core.mi.commands import Commands
-from osip.core.net.endpoint import Dest, LocalSocket
+from osip.core.net.endpoint import LocalSocket
 from osip.core.net.listen import own_names
 from osip.core.net.resolve import Resolver
-from osip.core.run import forward, reply
+from osip.core.run import reply
 from osip.core.run.bus import Bus, LocalBus
 from osip.core.run.ctx import STARTUP, TIMER, Ctx
 from osip.core.run.dispatch import Dispatch, hooks
@@ -25,13 +25,15 @@ from osip.core.run.events import Events
 from osip.core.run.group import transports_of
 from osip.core.run.health import Health
 from osip.core.run.homing import Homing
+from osip.core.run.myself import Myself
+from osip.core.run.sender import Sender
 from osip.core.run.stats import Stats
 from osip.core.run.timers import TICK
 from osip.core.store.cache import Caches
 from osip.core.store.sql import Stores
 
 if TYPE_CHECKING:
-    from osip.core.net.endpoint import Source
+    from osip.core.net.endpoint import Dest, Source
     from osip.core.run.program import Program
 
 _log = logging.getLogger("osip.core")
@@ -80,7 +82,11 @@ class Worker:
         self.dispatch = Dispatch(env, self.registry)
         env.caches = Caches(lambda: env.now, env.bus if env.workers > 1 else None)
         env.cache, env.stores = env.caches.cache, self.stores
+        self.receive: Callable[[bytes, Source], None] = self.dispatch.receive     # handles one message; never raises
+        self.sender = Sender(env, self.transports)
+        self.send: Callable[[bytes, Dest], bool] = self.sender.send
         env.send, env.run_route = self.send, self.dispatch.run_route
+        self.is_myself: Callable[..., bool] = Myself(env).is_myself
         env.is_myself, env.find_socket, env.pick_socket = self.is_myself, self.find_socket, self.pick_socket
         env.is_connected = self.is_connected
         env.reply = lambda ctx, code, reason: reply.send_stateless(ctx, code, reason)
@@ -114,6 +120,7 @@ class Worker:
         self.env.now = time.monotonic()
         resolver = Resolver(self.env.config, self.transports_known())
         self.env.resolve, self.env.resolve_wait = resolver.now, resolver.ask
+        self.env.literals = resolver.literals
         resolver.on_slow = lambda question, took: self.env.events.raise_event(
             "E_CORE_THRESHOLD", {"source": "dns query", "time": took, "extra": question})
         self.env.stats.register("dns", "dns_total_queries", lambda: resolver.queries, StatKind.COUNTER)
@@ -257,10 +264,6 @@ class Worker:
         """A transport has input: read the clock once for the batch."""
         self.env.now = time.monotonic()
 
-    def receive(self, raw: bytes, source: Source) -> None:
-        """Handle one message; never raises."""
-        self.dispatch.receive(raw, source)
-
     def batch_end(self) -> None:
         """The batch is done: what was gathered leaves."""
         for transport in self.transports.values():
@@ -273,20 +276,6 @@ class Worker:
         self.env.homing.again(data, dest)
 
     # --- sending ---------------------------------------------------------------------------------------------------
-
-    def send(self, data: bytes, dest: Dest) -> bool:
-        """Hand a message to the network; False when it could not be sent."""
-        transport = self.transports.get(dest.proto)
-        if transport is None or (dest.only_reuse and hasattr(transport, "reaches") and not transport.reaches(dest)):
-            return False
-        if dest.socket is None or dest.socket.proto != dest.proto:
-            near = dest.socket
-            if near is None and self.env.config.mhomed:
-                near = forward.towards(self.env, dest)
-            dest.socket = self.pick_socket(dest.proto, ":" in dest.host, near)
-            if dest.socket is None:
-                return False
-        return bool(transport.send(data, dest))
 
     def is_connected(self, proto: str, host: str, port: int, conn: int) -> bool:
         """Say whether a stream connection of this id to a peer is there."""
@@ -311,21 +300,6 @@ class Worker:
                     and port in (0, socket.port, socket.adv_port):
                 return socket
         return None
-
-    def is_myself(self, host: str, port: int = 0, proto: str = "") -> bool:
-        """Say whether a host (and port, 0 = any) is one of our sockets, advertised names or aliases."""
-        host = host.strip("[]").lower()
-        for socket in self.env.sockets:
-            if host in (socket.host, socket.adv_host.lower()) and port in (0, socket.port, socket.adv_port) \
-                    and (not proto or proto == socket.proto):
-                return True
-        for a_proto, a_host, a_port, subdomains in self.env.config.aliases:
-            name = a_host.strip("[]").lower()
-            if (host == name or (subdomains and host.endswith("." + name))) \
-                    and (not port or a_port is None or port == a_port) \
-                    and (not proto or a_proto is None or proto == a_proto):
-                return True
-        return False
 
     # --- time ------------------------------------------------------------------------------------------------------
 

@@ -59,6 +59,9 @@ def parse_auth(text: str) -> Auth:
     rest = text[pos:].strip()
     if rest and scheme.lower() != "digest" and _TOKEN68.fullmatch(rest):
         return Auth(scheme, token=rest)
+    quick = _plain_params(rest)
+    if quick is not None:
+        return Auth(scheme, quick)
     params: dict[str, str] = {}
     size = len(text.rstrip())
     while pos < size:
@@ -71,6 +74,26 @@ def parse_auth(text: str) -> Auth:
         params[name] = unquote(found.group(2))
         pos = found.end()
     return Auth(scheme, params)
+
+
+def _plain_params(text: str) -> dict[str, str] | None:
+    """Read parameters whose values hold no comma, quote or escape; None when there is anything else among them."""
+    if "\\" in text or not text.isascii():
+        return None
+    params: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        name, value = name.strip().lower(), value.strip()
+        if not equals or not name.isalnum() or name in params:
+            return None
+        if value.startswith('"'):
+            if len(value) < 2 or value.find('"', 1) != len(value) - 1:
+                return None
+            value = value[1:-1]
+        elif not value.isprintable() or '"' in value or " " in value:
+            return None
+        params[name] = value
+    return params
 
 
 def build_auth(scheme: str, params: Mapping[str, str], token: str = "") -> str:

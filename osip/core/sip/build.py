@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from osip.core.accel import LEAF
 from osip.core.errors import ParseError
 from osip.core.sip.edits import Edit, Edits, Replacement, encode, header_lines, message_parts
 from osip.core.sip.message import READER, Message, Request, Response, parse
@@ -26,7 +27,11 @@ from osip.core.sip.via import complete_via
 _COPIED: Final = frozenset((H_VIA, H_FROM, H_TO, H_CALL_ID, H_CSEQ))
 _COPIED_ROUTED: Final = _COPIED | {H_RECORD_ROUTE}
 _COPIED_TRYING: Final = _COPIED | {H_TIMESTAMP}
+_LIKE_INVITE: Final[Any] = None if LEAF is None else LEAF.like_invite
 _MAX_FORWARDS: Final = b"Max-Forwards: 70\r\n"
+_BUILD_REPLY: Final[Any] = None if READER is None else READER.build_reply
+_BUILD_FORWARD: Final[Any] = None if READER is None else READER.build_forward
+_BUILD_FORWARD_REPLY: Final[Any] = None if READER is None else READER.build_forward_reply
 
 
 def build_reply(req: Request, status: int, reason: str, to_tag: str = "", extra: bytes = b"", body: bytes = b"",
@@ -37,8 +42,8 @@ def build_reply(req: Request, status: int, reason: str, to_tag: str = "", extra:
     `server` the value of a Server header. With `received`, the address the request came from, the top Via gets
     `received` and `rport` by the rules of section 18.2.1 and RFC 3581.
     """
-    if READER is not None:
-        built: bytes | None = READER.build_reply(req, status, reason, to_tag, extra, body, server, received, rport,
+    if _BUILD_REPLY is not None:
+        built: bytes | None = _BUILD_REPLY(req, status, reason, to_tag, extra, body, server, received, rport,
                                                  force_rport)
         if built is not None:
             return built
@@ -93,7 +98,10 @@ def _has_to_tag(req: Request) -> bool:
 def _line(msg: Message, number: int) -> bytes:
     """Return the first header line of an id with its CRLF; empty when there is none."""
     at = msg.ids.find(number)
-    return b"" if at < 0 else msg.raw[msg.headers[at][1]:msg.headers[at][3]] + b"\r\n"
+    if at < 0:
+        return b""
+    _, start, _, end = msg.headers[at]
+    return msg.raw[start:end] + b"\r\n"
 
 
 def _lines(msg: Message, number: int) -> bytes:
@@ -103,6 +111,10 @@ def _lines(msg: Message, number: int) -> bytes:
 
 def _like_invite(invite: Request, method: bytes, to_line: bytes, extra: bytes) -> bytes:
     """Build a request that belongs to an INVITE's client transaction: same target, Via, route and CSeq number."""
+    if _LIKE_INVITE is not None:
+        built: bytes | None = _LIKE_INVITE(READER, invite, method, to_line, header_lines(extra), H_ROUTE)
+        if built is not None:
+            return built
     raw = invite.raw
     first, last = invite.via1_span
     return b"".join((
@@ -131,16 +143,21 @@ def build_cancel(invite_sent: bytes | Request, reason_hdr: bytes = b"") -> bytes
 
 
 def build_forward(req: Request, ruri: str | None, via: Replacement, edits: Edits | None = None,
-                  out: Any = None) -> bytes:
+                  out: Any = None, received: str = "", rport: int = 0, force_rport: bool = False) -> bytes:
     """Build the request to send on: request-URI rewritten, a Via line put on top, edits spliced (section 16.6).
 
     `ruri` None keeps the request-URI. Max-Forwards is left to the edits. A missing Content-Length is added, since the
-    next hop may be a stream.
+    next hop may be a stream. With `received`, the address the request came from, the Via that was on top gets
+    `received` and `rport`, unless an edit has replaced it.
     """
-    if READER is not None:
-        built: bytes | None = READER.build_forward(req, ruri, via, None if edits is None else edits.items, out)
+    if _BUILD_FORWARD is not None:
+        built: bytes | None = _BUILD_FORWARD(req, ruri, via, None if edits is None else edits.items, out, received, rport,
+                                             force_rport)
         if built is not None:
             return built
+    if received and not _replaces_via(req, edits):
+        edits = Edits(req) if edits is None else edits.copy()
+        edits.set_received(received, rport, force_rport)
     raw = req.raw
     line = via if isinstance(via, bytes) else via(out)
     if line[:4] == b"SIP/":
@@ -156,10 +173,21 @@ def build_forward(req: Request, ruri: str | None, via: Replacement, edits: Edits
     return b"".join(parts)
 
 
+def _replaces_via(req: Request, edits: Edits | None) -> bool:
+    """Say whether the topmost Via value has been replaced already."""
+    if edits is None or not edits.items:
+        return False
+    first, last = req.via1_span
+    for start, end, _ in edits.items:
+        if start == first and end == last:
+            return True
+    return False
+
+
 def build_forward_reply(resp: Response, edits: Edits | None = None, out: Any = None) -> bytes:
     """Build the response to pass on: the topmost Via value taken off, edits spliced (section 16.7)."""
-    if READER is not None:
-        built: bytes | None = READER.build_forward_reply(resp, None if edits is None else edits.items, out)
+    if _BUILD_FORWARD_REPLY is not None:
+        built: bytes | None = _BUILD_FORWARD_REPLY(resp, None if edits is None else edits.items, out)
         if built is not None:
             return built
     start, end = resp.via1_cut

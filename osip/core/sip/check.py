@@ -24,7 +24,7 @@ def check(msg: Message, deep: bool = False) -> ParseError | None:
     if msg.checked and not deep:
         return None
     try:
-        return _check(msg, deep)
+        return _check_deeply(msg) if msg.checked else _check(msg, deep)
     except ParseError as error:
         return error
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any, Final
 
-from osip.core.sip.message import Message
+from osip.core.sip.message import READER, Message
 from osip.core.sip.names import H_CONTENT_LENGTH, H_CONTENT_TYPE, H_MAX_FORWARDS
 from osip.core.sip.via import complete_via
 
@@ -17,11 +17,23 @@ Replacement = bytes | Callable[[Any], bytes]
 Edit = tuple[int, int, Replacement]
 
 _PLACE: Final = itemgetter(0, 1)
+_VALUE_PLACE: Final[Any] = None if READER is None else READER.place
+_NUMBERS: Final = tuple([b"%d" % number for number in range(256)])
 
 
 def encode(text: str | bytes) -> bytes:
     """Encode text the way messages are decoded; bytes pass through."""
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
+
+
+def value_place(msg: Message, number: int) -> Any:
+    """Return the place (start, end) of the value of the first header of an id; something false when there is none."""
+    if _VALUE_PLACE is not None:
+        found = _VALUE_PLACE(msg, number)
+        if found is not None:
+            return found
+    at = msg.ids.find(number)
+    return msg.headers[at][2:] if at >= 0 else ()
 
 
 def header_lines(text: str | bytes) -> bytes:
@@ -69,18 +81,19 @@ class Edits:
 
     def override(self, start: int, end: int, data: Replacement) -> None:
         """Replace raw[start:end] and whatever earlier edits did strictly inside it."""
-        if self.items:
-            self.items = [edit for edit in self.items
-                          if edit[0] < start or edit[1] > end or (edit[0] == edit[1] and edit[0] in (start, end))]
+        for first, last, _ in self.items:
+            if first >= start and last <= end and not (first == last and (first == start or first == end)):
+                self.items = [edit for edit in self.items
+                              if edit[0] < start or edit[1] > end or (edit[0] == edit[1] and edit[0] in (start, end))]
+                break
         self.items.append((start, end, data))
 
     def set_max_forwards(self, hops: int) -> None:
         """Set Max-Forwards, adding the header when there is none."""
         msg = self.msg
-        at = msg.ids.find(H_MAX_FORWARDS)
-        if at >= 0:
-            _, _, start, end = msg.headers[at]
-            self.override(start, end, b"%d" % hops)
+        place = value_place(msg, H_MAX_FORWARDS)
+        if place:
+            self.override(place[0], place[1], _NUMBERS[hops] if 0 <= hops < 256 else b"%d" % hops)
             return
         line = b"Max-Forwards: %d\r\n" % hops
         for number, edit in enumerate(self.items):
@@ -107,7 +120,10 @@ class Edits:
 
     def remove_header_at(self, at: int) -> bool:
         """Remove the header line at an index; tell whether it was still there."""
-        start, end = self.msg.headers[at][1], self.msg.line_end(at)
+        return self.drop(self.msg.headers[at][1], self.msg.line_end(at))
+
+    def drop(self, start: int, end: int) -> bool:
+        """Remove raw[start:end] and what was laid over it; tell whether it was still there."""
         if self.is_removed(start, end):
             return False
         self.override(start, end, b"")
@@ -115,7 +131,10 @@ class Edits:
 
     def is_removed(self, start: int, end: int) -> bool:
         """Tell whether an earlier edit already takes raw[start:end] away."""
-        return any([edit[0] <= start and edit[1] >= end and edit[2] == b"" for edit in self.items])
+        for first, last, data in self.items:
+            if first <= start and last >= end and data == b"":
+                return True
+        return False
 
     def set_value(self, at: int, text: str | bytes) -> None:
         """Replace the value of the header at an index."""

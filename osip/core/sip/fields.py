@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from osip.core.accel import LEAF
 from osip.core.errors import ParseError
 from osip.core.sip import names
 from osip.core.sip.address import NameAddr, parse_expires, parse_name_addr, split_commas
-from osip.core.sip.bounds import MAX_DIGITS, MAX_VALUES
+from osip.core.sip.bounds import MAX_DIGITS, MAX_SECONDS, MAX_VALUES
 from osip.core.sip.cseq import parse_cseq
 from osip.core.sip.index import scan
 from osip.core.sip.params import unfold
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from osip.core.sip.message import Message
 
 _COMMA_OUTSIDE_QUOTES: Final = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*")*', re.DOTALL)
+_HEADER_VALUE: Final[Any] = None if LEAF is None else LEAF.header_value
 _GAP: Final = re.compile(rb",(?:[ \t]|\r?\n[ \t])*")
 
 
@@ -48,8 +50,35 @@ def _name_values(number: int, error: ParseError) -> ParseError:
     return ParseError(f"bad {names.canonical_name(number)} header", error.code, error.offset)
 
 
+def _value(msg: Any, at: int) -> str:
+    """Return what `Message.value` does; a call from here to there costs more than the work."""
+    _, _, start, end = msg.headers[at]
+    raw: bytes = msg.raw
+    text = raw[start:end].decode("utf-8", "surrogateescape").strip(" \t\r\n")
+    return unfold(text) if "\n" in text else text
+
+
+def value_of(msg: Any, number: int) -> str | None:
+    """Return the first value of a header by id, None when it is absent: `Message.get` for code that is compiled."""
+    if _HEADER_VALUE is not None:
+        found = _HEADER_VALUE(msg.raw, msg.headers, number, False)
+        if found is not NotImplemented:
+            return found                # type: ignore[no-any-return]
+    at = msg.ids.find(number)
+    return None if at < 0 else _value(msg, at)
+
+
+def _expires(msg: Any) -> int | None:
+    text = value_of(msg, names.H_EXPIRES)
+    if text is not None and len(text) < MAX_DIGITS and text.isdigit() and text.isascii():
+        return min(int(text), MAX_SECONDS)
+    return parse_expires(text)
+
+
 def _address(msg: Message, number: int) -> NameAddr:
-    text = msg.value(_first(msg, number))
+    text = value_of(msg, number)
+    if text is None:
+        raise ParseError(f"missing {names.canonical_name(number)}")
     try:
         return parse_name_addr(text)
     except ParseError as error:
@@ -70,7 +99,7 @@ def _elements(msg: Message, number: int) -> list[str]:
     out: list[str] = []
     at = msg.ids.find(number)
     while at >= 0:
-        out += split_commas(msg.value(at))
+        out += split_commas(_value(msg, at))
         at = msg.ids.find(number, at + 1)
     if len(out) > MAX_VALUES:
         raise ParseError(f"too many {names.canonical_name(number)} values")
@@ -182,15 +211,20 @@ def _vias(msg: Message) -> list[Via]:
 
 
 def _contacts(msg: Message) -> list[NameAddr]:
-    if msg.ids.find(names.H_CONTACT) < 0:
+    text = NotImplemented if _HEADER_VALUE is None else _HEADER_VALUE(msg.raw, msg.headers, names.H_CONTACT, True)
+    if text is None or (text is NotImplemented and msg.ids.find(names.H_CONTACT) < 0):
         msg.contact_star = False
         return []
-    values = _elements(msg, names.H_CONTACT)
+    values = [text] if text is not NotImplemented and "," not in text else _elements(msg, names.H_CONTACT)
     msg.contact_star = values == ["*"]
     if msg.contact_star:
         return []
     try:
-        return [parse_name_addr(text) for text in values]
+        found = [parse_name_addr(text) for text in values]
+        for one in found:
+            if not one.params_text:
+                one.expires, one.q = None, -1       # known at once: to find it out on first use costs more
+        return found
     except ParseError as error:
         raise _name_values(names.H_CONTACT, error) from None
 
@@ -262,7 +296,7 @@ COMPUTE: Final[Mapping[str, Callable[[Any], Any]]] = {
     "routes": lambda msg: _addresses(msg, names.H_ROUTE),
     "record_routes": lambda msg: _addresses(msg, names.H_RECORD_ROUTE),
     "paths": lambda msg: _addresses(msg, names.H_PATH),
-    "expires": lambda msg: parse_expires(msg.get(names.H_EXPIRES)),
+    "expires": _expires,
     "content_length": lambda msg: _number(msg, names.H_CONTENT_LENGTH),
     "content_type": _content_type,
     "body": lambda msg: msg.raw[msg.body_start:msg.body_end],

@@ -30,7 +30,8 @@ class Message:
     """Hold the bytes of one message and read values out of them on first use.
 
     A slot stays empty until its attribute is read; `__getattr__` then computes it with `fields.COMPUTE` and fills it.
-    So a value costs nothing until it is wanted and a plain slot read afterwards. A header value that cannot be read
+    So a value costs nothing until it is wanted and a plain slot read afterwards. The accelerator puts attributes of its
+    own over the slots, which do the same. A header value that cannot be read
     raises ParseError from its attribute.
 
     Lines: `headers` lists (header id, start, value start, end) and `ids` the header ids as bytes. `head_start` and
@@ -271,6 +272,5 @@ def _partial(raw: bytes, line: bytes, head_start: int, head_end: int, body_start
 
 
 READER: Final = None if LEAF is None else LEAF.Reader(
-    Request, Response, VIA_READER, URI_READER,
-    {name: number for name, number in HEADER_IDS.items() if name == name.lower()}, METHOD_IDS, _parse)
+    Request, Response, VIA_READER, URI_READER, HEADER_IDS, METHOD_IDS, _parse, COMPUTE)
 parse: Final[Callable[[bytes], Request | Response]] = _parse if READER is None else READER.parse

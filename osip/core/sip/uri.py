@@ -17,6 +17,7 @@ _SIP: Final = re.compile(
     r"(;[^?\s<>\"]*)?(?:\?([^\s<>\"]*))?")
 _ANY: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):([^\s<>\"]+)")
 _TEL: Final = re.compile(r"\+?[0-9A-Fa-f*#().\-]+")
+_PLAIN: Final = re.compile(r"sip:([A-Za-z0-9._\-]+)@([A-Za-z0-9._\-]+)")
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 # Escaped or not makes a difference for these only (RFC 3261 section 19.1.4, RFC 2396 section 2.2).
 _RESERVED: Final = frozenset(";/?:@&=+$,%")
@@ -171,6 +172,18 @@ def _parse_other(text: str) -> Uri:
 
 URI_READER: Final = None if LEAF is None else LEAF.UriReader(Uri, _parse_uri)
 parse_uri: Final[Callable[[str], Uri]] = _parse_uri if URI_READER is None else URI_READER.parse
+
+
+def _plain_address(text: str) -> tuple[str, str] | None:
+    """Return user and host, in lower case, of a URI that is no more than `sip:user@host`; None for any other text.
+
+    Plain are letters, digits, full stops, hyphens and underscores: nothing that could be escaped.
+    """
+    found = _PLAIN.fullmatch(text) if len(text) < 512 else None
+    return None if found is None else (found.group(1), found.group(2).lower())
+
+
+plain_address: Final[Callable[[str], tuple[str, str] | None]] = _plain_address if LEAF is None else LEAF.plain_address
 
 
 def unescape_user(text: str) -> str:

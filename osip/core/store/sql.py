@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 DEADLINE = 5.0
 """Seconds that a query may take, connecting included."""
+COLLISIONS = 5
+"""How often a transaction is tried that the database gives up in favour of others (deadlock, serialization)."""
 DEFAULT_URL = "sqlite:///osip.db"
 _ASYNC = {"sqlite": "sqlite+aiosqlite", "mysql": "mysql+asyncmy", "mariadb": "mysql+asyncmy",
           "postgres": "postgresql+asyncpg", "postgresql": "postgresql+asyncpg", "pgsql": "postgresql+asyncpg"}
@@ -69,6 +72,8 @@ class Sql:
         self._tuning = tuning or Tuning(deadline)
         self._is_lost = False
         self._translated = translate(url)
+        self._is_file = self._translated.startswith("sqlite")
+        self._running: set[asyncio.Task[Any]] = set()       # queries under way
         self._engine: Any = None
         self._threads: ThreadPoolExecutor | None = None
 
@@ -101,6 +106,8 @@ class Sql:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=self._tuning.deadline)
         if self._engine is not None:
             engine, self._engine = self._engine, None
             if self._threads is None:
@@ -133,6 +140,19 @@ class Sql:
                 self._tuning.slow(hide(self.url), took, " ".join(str(statement).split())[:200])
 
     async def _run(self, work: Any) -> Any:
+        """Do work in a transaction, and again when the database gave it up for another one that was in its way."""
+        from sqlalchemy.exc import DBAPIError
+
+        for left in reversed(range(COLLISIONS)):
+            try:
+                return await self._once(work)
+            except DBAPIError as error:
+                if not left or not _is_collision(error.orig):
+                    raise
+            await asyncio.sleep(random.uniform(0.0, 0.05))      # the other one comes to its end
+        raise AssertionError("the last try returns or raises")
+
+    async def _once(self, work: Any) -> Any:
         engine = self._open()
         if self._threads is not None:
             def in_thread() -> Any:
@@ -146,8 +166,7 @@ class Sql:
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
-            async with asyncio.timeout(self._tuning.deadline):
-                result = await query
+            result = await self._whole(query)
         except TimeoutError:
             self._note(True)
             raise StoreLost(f"database {hide(self.url)} did not answer within {self._tuning.deadline:g} seconds") from None
@@ -158,6 +177,32 @@ class Sql:
             raise (StoreLost if is_lost else StoreError)(f"database {hide(self.url)}: {str(cause).strip()}") from error
         self._note(False)
         return result
+
+    async def _whole(self, query: Any) -> Any:
+        """Await a query in a task of its own: who asks may be given up at any moment, as a retransmission is.
+
+        A query that is cut off would lose its connection, and keep an SQLite file locked.
+        """
+        task = asyncio.get_running_loop().create_task(query)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=self._tuning.deadline)
+        except asyncio.CancelledError:
+            if not self._is_file:
+                task.cancel()
+            await asyncio.wait({task}, timeout=self._tuning.deadline)
+            raise
+        if not done:
+            if not self._is_file:
+                task.cancel()
+            raise TimeoutError
+        return task.result()
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()            # who asked has gone, or has been told
 
     def _note(self, is_lost: bool) -> None:
         if is_lost is not self._is_lost:
@@ -171,8 +216,8 @@ class Sql:
         import sqlalchemy
         from sqlalchemy.ext.asyncio import create_async_engine
 
-        options: dict[str, Any] = {"pool_pre_ping": True}
-        if not self._translated.startswith("sqlite"):
+        options: dict[str, Any] = {"pool_pre_ping": not self._is_file}         # a file does not go away
+        if not self._is_file:
             options |= {"pool_size": self._pool, "max_overflow": 0, "pool_recycle": 1800}
         if self._tuning.connect:
             options["connect_args"] = dict(self._tuning.connect)
@@ -198,6 +243,12 @@ class Sql:
         for statement in self._tuning.at_start:
             cursor.execute(statement)
         cursor.close()
+
+
+def _is_collision(cause: Any) -> bool:
+    """Say whether a transaction was rolled back because of others: MySQL 1213, SQLSTATE 40001 and 40P01."""
+    code = cause.args[0] if cause.args else None
+    return code == 1213 or getattr(cause, "sqlstate", None) in ("40001", "40P01")
 
 
 def _is_lost(error: BaseException, cause: BaseException) -> bool:
@@ -242,7 +293,7 @@ class Stores:
         make = self._makers.get(scheme)
         if make is not None:
             return make(url)
-        if scheme in ("virtual", "text", "flatstore"):
+        if scheme in ("virtual", "text", "flatstore", "cachedb"):
             raise StoreError(f'"{hide(url)}": load the module db_{scheme}')
         return Sql(url, self._config.db_max_async_connections, tuning=self._tunings.get(scheme))
 

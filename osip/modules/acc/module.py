@@ -147,6 +147,12 @@ class Acc(Module):
         self._bits = {name: bit(str(getattr(self, name))) if getattr(self, name) not in (None, -1) else 0
                       for name in (*(f"{kind}{flag}" for kind in ("log", "evi", "db") for flag in ("_flag", "_missed_flag")),
                                    "cdr_flag", "failed_transaction_flag")}
+        self._flag_kinds = {ending: tuple((kind, found) for kind in ("log", "evi", "db") if (found := self._bits[kind + ending]))
+                          for ending in ("_flag", "_missed_flag")}
+        self._is_bare = {kind: not (self._fields[kind] or self._leg_fields[kind] or self._old_extra[kind] or any(self._old_legs))
+                         for kind in TYPES}             # records of these kinds have no fields of their own
+        self._watched = (ON_FINAL | ON_FAILURE | (ON_REPLY if self.early_media else 0)
+                         | (ON_CANCEL if self.report_cancels else 0))
         if any(self._bits.values()):
             self.tm.on_created.append(self._created)
         self._complain = Complaint(_log, clock=lambda: self.env.now)
@@ -226,7 +232,7 @@ class Acc(Module):
     def _account(self, ctx: Ctx) -> Account | None:
         """Return what is armed for a message, or in an onreply route for its transaction."""
         account: Account | None = ctx[self.account]
-        if account is None:
+        if account is None and ctx.tx is not None:
             slots = getattr(ctx.tx, "slots", None)
             account = slots.get(self.account) if slots else None
         return account
@@ -237,7 +243,7 @@ class Acc(Module):
             account = ctx[self.account] = Account()
         if not account.watched:
             account.watched = True
-            self.tm.watch(ctx, ON_REPLY | ON_FINAL | ON_FAILURE | ON_CANCEL, partial(self._happened, account))
+            self.tm.watch(ctx, self._watched, partial(self._happened, account))
         return account
 
     def _created(self, tx: Any, ctx: Ctx) -> None:
@@ -278,17 +284,16 @@ class Acc(Module):
 
     def _happened(self, account: Account, tx: Any, what: int, status: int, subject: Any) -> None:
         # A CANCEL is told by the INVITE that it ends; its own transaction says nothing new.
-        if tx.request is None or tx.method_id == M_CANCEL:
+        if tx.request is None or tx.method_id == M_CANCEL or (what == ON_REPLY and status != 183):
             return
         ctx = tx.make_ctx(1)
         ctx[self.account] = account     # the transaction has it only once the script relayed
         if what == ON_CANCEL:
-            if self.report_cancels:
-                self._write(ctx, tx, account.types | self._by_flag(tx, "_flag"), "request cancelled",
-                            self._record(tx.request, None, "200", "canceling", ctx))
+            self._write(ctx, tx, account.types | self._by_flag(tx, "_flag"), "request cancelled",
+                        self._record(tx.request, None, "200", "canceling", ctx))
         elif what == ON_FAILURE:
             self._missed(tx, ctx, account, status, subject)
-        elif what == ON_FINAL or (what == ON_REPLY and status == 183 and self.early_media):
+        else:
             self._answered(tx, ctx, account, status, subject.msg if isinstance(subject, Ctx) else subject)
 
     def _answered(self, tx: Any, ctx: Ctx, account: Account, status: int, reply: Message | None) -> None:
@@ -313,8 +318,9 @@ class Acc(Module):
         self._write(ctx, tx, types, "call missed", record, True)
 
     def _by_flag(self, tx: Any, ending: str) -> frozenset[str]:
-        return frozenset(kind for kind in ("log", "evi", "db") if tx.flags & self._bits[kind + ending]
-                         and (kind != "db" or self.book is not None))
+        kinds = self._flag_kinds[ending]
+        return frozenset(kind for kind, bit in kinds if tx.flags & bit
+                         and (kind != "db" or self.book is not None)) if kinds else NOTHING
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
@@ -392,13 +398,17 @@ class Acc(Module):
         return self.db_table_missed_calls if missed else account.table if account and account.table else self.db_table_acc
 
     def _write_log(self, what: str, record: dict[str, str], extra: dict[str, str], times: dict[str, int] | None = None) -> None:
-        names = {"callid": "call_id", "sip_code": "code", "sip_reason": "reason"}
-        fields = [f"timestamp={int(self.env.wall())}"]
-        fields += [f"{name}={value}" for name, value in (times or {}).items()]
-        fields += [f"{names.get(name, name)}={value}" for name, value in record.items()]
-        fields += [f"{name}={value}" for name, value in extra.items()]
-        line = _CONTROL.sub(" ", ";".join(fields))      # a value from the network starts no line of its own
-        _log.log(python_level(self.log_level), "ACC: %s: %s", what, line)
+        level = python_level(self.log_level)
+        if not _log.isEnabledFor(level):
+            return
+        more = "".join([f"{name}={value};" for name, value in times.items()]) if times else ""
+        line = (f"timestamp={int(self.env.wall())};{more}method={record['method']};from_tag={record['from_tag']};"
+                f"to_tag={record['to_tag']};call_id={record['callid']};code={record['sip_code']};reason={record['sip_reason']}")
+        for name, value in extra.items():
+            line += f";{name}={value}"
+        if not line.isprintable():
+            line = _CONTROL.sub(" ", line)              # a value from the network starts no line of its own
+        _log.log(level, "ACC: %s: %s", what, line)
 
     def _raise(self, ctx: Ctx, missed: bool, record: dict[str, str], times: dict[str, int]) -> None:
         values: dict[str, Any] = {**record, "time": int(self.env.wall()), **self._extra(ctx, "evi")}
@@ -408,6 +418,8 @@ class Acc(Module):
             self.acc_event(**values)
 
     def _extra(self, ctx: Ctx, kind: str, with_legs: bool = True) -> dict[str, str]:
+        if self._is_bare[kind]:
+            return {}
         account = self._account(ctx)
         out: dict[str, str] = {}
         for tag, name in self._fields[kind]:
@@ -420,6 +432,8 @@ class Acc(Module):
 
     def _legs(self, ctx: Ctx, kind: str) -> list[dict[str, str]]:
         """Return the fields of each leg, by the names that they have in records of a kind."""
+        if self._is_bare[kind]:
+            return []
         account = self._account(ctx)
         legs = [{name: leg.get(tag, "") for tag, name in self._leg_fields[kind]}
                 for leg in (account.legs if account is not None else ())] if self._leg_fields[kind] else []

@@ -42,12 +42,16 @@ class Offer:
         return not self.qops or qop.lower() in self.qops or (not qop and "auth" in self.qops)
 
 
+_OFFERS: Final = tuple([Offer.of(bits) for bits in range(1 << len(ALGORITHMS) + len(QOPS))])
+
+
 class Nonces:
     """The nonces of one server. `key` is known to all workers, `lifetime` is in seconds."""
-    __slots__ = ("_key", "_used", "lifetime")
+    __slots__ = ("_keyed", "_used", "lifetime")
 
     def __init__(self, key: bytes, lifetime: int) -> None:
-        self._key, self.lifetime = hashlib.sha256(key).digest(), lifetime
+        self._keyed = hashlib.blake2b(digest_size=16, key=hashlib.sha256(key).digest())
+        self.lifetime = lifetime
         self._used: dict[str, bytes] = {}
 
     def make(self, now: float, offer: Offer) -> str:
@@ -60,7 +64,7 @@ class Nonces:
         body = nonce[:_BODY]
         if len(nonce) != _SIZE or not nonce.isascii() or not hmac.compare_digest(nonce[_BODY:], self._seal(body)):
             return None
-        return Offer.of(int(body[-2:], 16))
+        return _OFFERS[int(body[-2:], 16) % len(_OFFERS)]
 
     def is_fresh(self, nonce: str, now: float) -> bool:
         """Say whether a nonce of ours has not expired."""
@@ -87,7 +91,9 @@ class Nonces:
         return len(self._used)
 
     def _seal(self, body: str) -> str:
-        return hashlib.blake2b(body.encode(), digest_size=16, key=self._key).hexdigest()
+        sealed = self._keyed.copy()
+        sealed.update(body.encode())
+        return sealed.hexdigest()
 
 
 def fingerprint(raw: bytes) -> bytes:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from osip.api import Ctx, ParseError, Uri, find_credentials, parse_uri
 from osip.modules.dispatcher import algorithm
@@ -12,7 +12,7 @@ from osip.modules.dispatcher.state import ACTIVE, Destination, Group, Partition
 if TYPE_CHECKING:
     from osip.modules.dispatcher.module import Dispatcher
 
-_HASHED = {1: "from", 2: "to", 3: "ruri"}
+_HASHED: Final = {1: "from", 2: "to", 3: "ruri"}
 
 
 def order(ds: Dispatcher, ctx: Ctx, group: Group, number: int, flags: SelectFlags) -> list[Destination]:

@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from osip.api import DEFAULT_PORTS, LocalSocket, ParseError, parse_uri
 
-ACTIVE, INACTIVE, PROBING = 0, 1, 2
+ACTIVE: Final = 0
+INACTIVE: Final = 1
+PROBING: Final = 2
 WORDS = ("Active", "Inactive", "Probing")
 STATE_OF = {"a": ACTIVE, "active": ACTIVE, "0": ACTIVE, "i": INACTIVE, "inactive": INACTIVE, "1": INACTIVE,
             "p": PROBING, "probing": PROBING, "2": PROBING}

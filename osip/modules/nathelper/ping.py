@@ -1,9 +1,10 @@
 """Keep NAT bindings of registered contacts open: a few bytes, or a SIP request whose answers are counted."""
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from osip.api import (Ctx, Dest, LocalSocket, OsipError, ParseError, build_request, parse_name_addr,
+from osip.api import (Ctx, Dest, LocalSocket, OsipError, ParseError, StoreError, build_request, parse_name_addr,
                       split_commas)
 
 if TYPE_CHECKING:
@@ -43,13 +44,33 @@ class Pinger:
         self.expire()
         parts, self._turn = nh.natping_partitions, self._turn + 1
         workers, number = getattr(nh.env, "workers", 1), getattr(nh.env, "number", 0)
-        now = nh.env.now
-        for domain in list(nh.usrloc.domains.values()):
-            for contact in domain.all():
-                if contact.id % workers != number or contact.id // workers % parts != self._turn % parts:
+        now, turn = nh.env.now, self._turn % parts
+
+        own_only = nh.usrloc.pinging_mode == "ownership"
+
+        def ping_some(domain: Any, contacts: Iterable[Any]) -> None:
+            for contact in contacts:
+                if own_only and contact.socket is None:         # it registered at another server
+                    continue
+                if contact.id % workers != number or contact.id // workers % parts != turn:
                     continue
                 if contact.is_valid(now) and (not nh.ping_nated_only or contact.cflags & nh.usrloc.nat_flag):
                     self.ping(domain, contact)
+        if nh.usrloc.keeps_nothing:
+            nh.env.spawn(self._ping_stored(ping_some), "nathelper pings")
+            return
+        for domain in list(nh.usrloc.domains.values()):
+            ping_some(domain, domain.all())
+
+    async def _ping_stored(self, ping_some: Callable[[Any, Iterable[Any]], None]) -> None:
+        """Ping contacts that are in SQL only: those that registered at this server, the others are not ours to ping."""
+        usrloc = self._nh.usrloc
+        try:
+            for domain in list(usrloc.domains.values()):
+                async for page in usrloc.keeper.pages(domain.name):
+                    ping_some(domain, [contact for contact in page if contact.socket is not None])
+        except StoreError as error:
+            self._nh.env.log.warning("nathelper: contacts are not pinged, they cannot be read: %s", error)
 
     def ping(self, domain: Any, contact: Any) -> None:
         """Ping one contact, at once or when its name is resolved."""
@@ -152,5 +173,5 @@ class Pinger:
         self.lost.pop(contact.id, None)
         nh.env.log.info("nathelper: contact removed, it does not answer pings aor=%s uri=%s lost=%d", contact.aor,
                         contact.uri, lost)
-        asked.domain.delete(contact)
+        nh.usrloc.discard(contact)
 

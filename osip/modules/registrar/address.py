@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from osip.api import M_REGISTER, Ctx, ParseError, Uri, parse_name_addr, parse_uri, unescape_user
+from osip.api import M_REGISTER, Ctx, ParseError, Uri, parse_name_addr, parse_uri, plain_address, unescape_user
+from osip.modules.registrar.rule import Rules
 
 if TYPE_CHECKING:
     from osip.modules.registrar.module import Registrar
@@ -27,21 +28,30 @@ def parse_any(text: str) -> Uri:
 
 def key_of(reg: Registrar, uri: Uri) -> str:
     """Return the key of a URI: user@domain or user, as usrloc's use_domain says; Refusal when it is too long."""
-    user = unescape_user(uri.user)
-    host = uri.host.lower()
-    prefix = reg.realm_prefix
+    return _key(reg, unescape_user(uri.user), uri.host.lower())
+
+
+def key_of_uri(reg: Registrar, text: str) -> str:
+    """Return the key of a URI that is still text; ParseError when it is malformed."""
+    plain = plain_address(text)
+    return key_of(reg, parse_uri(text)) if plain is None else _key(reg, plain[0], plain[1])
+
+
+def _key(reg: Registrar, user: str, host: str) -> str:
+    rules: Rules = reg.rules
+    prefix = rules.realm_prefix
     if prefix and host.startswith(prefix):
         host = host[len(prefix):]
-    if len(user) > reg.max_username_len:
+    if len(user) > rules.max_username_len:
         raise Refusal(400, "Username Too Long")
-    if len(host) > reg.max_domain_len:
+    if len(host) > rules.max_domain_len:
         raise Refusal(400, "Domain Too Long")
-    if not reg.case_sensitive:
+    if not rules.case_sensitive:
         user = user.lower()
-    if not reg.usrloc.use_domain:
+    if not rules.use_domain:
         return user
     aor = f"{user}@{host}" if user else host
-    if len(aor) > reg.max_aor_len:
+    if len(aor) > rules.max_aor_len:
         raise Refusal(400, "Address Of Record Too Long")
     return aor
 

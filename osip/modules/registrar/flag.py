@@ -19,6 +19,16 @@ _LOOKUP_WORDS = {"no-branches": "no_branches", "to-branches-only": "to_branches"
 _LOOKUP_LETTERS = {"b": "no_branches", "B": "to_branches", "r": "branch", "m": "methods", "g": "everywhere",
                    "Y": "sort_latency"}
 _AGENT = re.compile(r"(ua-filtering=|u)/((?:[^/\\]|\\.)*)/")
+_INERT = {"ownership_tag": "without the module clusterer there are no other nodes",
+          "global": "usrloc's working_mode_preset is not federation-cachedb-cluster: all contacts are known here",
+          "socket-header": "mid_registrar has no sock_hdr_name"}
+
+
+def tell_inert(reg: Any, what: str) -> None:
+    """Say once that a flag or an argument of the script has no effect."""
+    if what not in reg.told:
+        reg.told.add(what)
+        reg.env.log.info("%s: %s has no effect: %s", reg.name, what, _INERT[what])
 
 
 class SaveFlags:

@@ -3,8 +3,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from osip.api import Ctx, NameAddr, ParseError, Source, bracket, parse_name_addr, parse_uri, split_commas
+from osip.api import H_SUPPORTED, Ctx, NameAddr, ParseError, Source, bracket, parse_name_addr, parse_uri, split_commas
 from osip.modules.registrar.address import Refusal
+from osip.modules.registrar.rule import Rules
 
 if TYPE_CHECKING:
     from osip.modules.registrar.module import Registrar
@@ -39,12 +40,12 @@ def received(ctx: Ctx, address: NameAddr, key: str, path: str | None) -> str | N
 
 def _is_invalid(address: NameAddr) -> bool:
     """Say whether a Contact names a host that cannot exist, as browsers do (RFC 7118 section 5, RFC 2606)."""
-    return address.uri.host.lower().endswith(".invalid")
+    return ".invalid" in address.uri_text.lower() and address.uri.host.lower().endswith(".invalid")
 
 
 def told(reg: Registrar, address: NameAddr) -> str | None:
     """Return what another server wrote into the Contact about the source (nathelper's add_rcv_param)."""
-    text = address.param(reg.received_param) if reg.received_param and address.params_text else None
+    text = address.param(reg.received_param) if address.params_text and reg.received_param else None
     if not text:
         return None
     try:
@@ -59,8 +60,10 @@ class Outbound:
 
     def __init__(self, reg: Registrar, ctx: Ctx, path: str | None) -> None:
         msg: Any = ctx.msg
-        mode = reg.outbound_mode
-        self.is_asked = mode != OFF and any(option.lower() == "outbound" for option in msg.supported)
+        rules: Rules = reg.rules
+        mode = rules.outbound_mode
+        self.is_asked = mode != OFF and H_SUPPORTED in msg.ids and any(
+            [option.lower() == "outbound" for option in msg.supported])
         self.is_used = False
         # On UDP a phone would keep the flow open with STUN, which does not listen here.
         self.is_direct = (self.is_asked and len(msg.vias) == 1 and ctx.source is not None

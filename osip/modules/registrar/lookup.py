@@ -4,36 +4,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from osip.api import Ctx, ParseError, Target, parse_name_addr, parse_uri, split_commas
-from osip.modules.registrar.address import Refusal, key_of, parse_any
+from osip.modules.registrar.address import Refusal, key_of, key_of_uri, parse_any
 from osip.modules.registrar.flag import LookupFlags
 from osip.modules.registrar.flow import instance_of, one_of_each
 from osip.modules.registrar.gruu import resolve
+from osip.modules.registrar.rule import Rules
 
 if TYPE_CHECKING:
     from osip.modules.registrar.module import Registrar
 
-FOUND, NONE, UNFIT, INTERNAL = 1, -1, -2, -3
+FOUND, PUSHED, ABSORBED, NONE, UNFIT, INTERNAL = 1, 2, 0, -1, -2, -3
 
 
 def lookup(reg: Registrar, ctx: Ctx, table: str, flags: LookupFlags, aor: str | None) -> int:
-    """Do what `lookup` says: 1 found, -1 nobody there, -2 nobody who fits, -3 the URI is unusable."""
+    """Do what `lookup` says: 1 found, 2 all are being woken, -1 nobody there, -2 nobody who fits, -3 unusable URI."""
+    rules: Rules = reg.rules
+    gruu: tuple[str, str, str] | None = None
     try:
-        uri = parse_any(aor) if aor is not None else parse_uri(ctx.ruri or "")
-        gruu = resolve(reg, uri)
-        key = gruu[0] if gruu is not None and gruu[0] else key_of(reg, uri)
+        if aor is None and rules.disable_gruu:
+            key = key_of_uri(reg, ctx.ruri or "")
+        else:
+            uri = parse_any(aor) if aor is not None else parse_uri(ctx.ruri or "")
+            gruu = resolve(reg, uri)
+            key = gruu[0] if gruu is not None and gruu[0] else key_of(reg, uri)
     except (ParseError, Refusal) as error:
         reg.env.log.info("lookup of a bad URI uri=%s error=%s", aor or ctx.ruri, error)
         return INTERNAL
-    domain = reg.usrloc.domain(table)
+    domain = rules.tables.get(table) or reg.usrloc.domain(table)
     code, contacts = _fitting(reg, ctx, domain, key, flags)
     if gruu is not None:
         contacts = _of_device(contacts, gruu[1], gruu[2])
         code = code if contacts else NONE
+    woken = 0
+    if reg.push is not None:
+        contacts, woken = reg.push.wake(ctx, contacts[:1] if flags.no_branches else contacts)
+        if woken < 0:
+            return ABSORBED
     expanded = _expand(reg, ctx, domain, flags) if flags.branch else False
     if contacts:
         _use(reg, ctx, contacts, flags)
         return FOUND
-    return FOUND if expanded else code
+    return FOUND if expanded else PUSHED if woken else code
 
 
 def _of_device(contacts: list[Any], instance: str, call_id: str) -> list[Any]:
@@ -44,7 +55,8 @@ def _of_device(contacts: list[Any], instance: str, call_id: str) -> list[Any]:
 
 def _fitting(reg: Registrar, ctx: Ctx, domain: Any, key: str, flags: LookupFlags) -> tuple[int, list[Any]]:
     """Return (code, contacts) of an AoR after the filters, best first."""
-    valid = domain.valid(key, reg.env.now)
+    rules: Rules = reg.rules
+    valid = domain.valid(key, rules.env.now)
     if not valid:
         return NONE, []
     fit = valid
@@ -57,7 +69,7 @@ def _fitting(reg: Registrar, ctx: Ctx, domain: Any, key: str, flags: LookupFlags
         fit = [c for c in fit if c.latency <= flags.max_latency]
     if flags.sort_latency:
         fit = sorted(fit, key=lambda c: (-c.q, c.latency or 1 << 60))
-    return (FOUND if fit else UNFIT), one_of_each(fit) if reg.outbound_mode else fit
+    return (FOUND if fit else UNFIT), one_of_each(fit) if len(fit) > 1 and rules.outbound_mode else fit
 
 
 def _use(reg: Registrar, ctx: Ctx, contacts: list[Any], flags: LookupFlags) -> None:
@@ -79,16 +91,18 @@ def _use(reg: Registrar, ctx: Ctx, contacts: list[Any], flags: LookupFlags) -> N
 def fill(reg: Registrar, ctx: Ctx, target: Target, contact: Any) -> None:
     """Point a target at a contact: its URI, the way to it, q, socket and branch flags."""
     target.uri = contact.uri
-    target.path = contact.path
-    if contact.path:
-        target.du = parse_name_addr(split_commas(contact.path)[0]).uri_text
+    path = contact.path
+    target.path = path
+    if path:
+        target.du = parse_name_addr(split_commas(path)[0]).uri_text
     else:
         target.du = contact.received
     target.q = contact.q
     target.socket = contact.socket
     target.bflags = contact.cflags
-    if reg.attr_avp and contact.attr is not None:
-        ctx.avp(reg.attr_avp).append(contact.attr)
+    rules: Rules = reg.rules
+    if rules.attr_avp and contact.attr is not None:
+        ctx.avp(rules.attr_avp).append(contact.attr)
 
 
 def _expand(reg: Registrar, ctx: Ctx, domain: Any, flags: LookupFlags) -> bool:
@@ -100,6 +114,12 @@ def _expand(reg: Registrar, ctx: Ctx, domain: Any, flags: LookupFlags) -> bool:
         try:
             key = key_of(reg, parse_uri(branch.uri or ctx.ruri or ""))
             contacts = _fitting(reg, ctx, domain, key, flags)[1]
+            if reg.push is not None and contacts:
+                contacts, woken = reg.push.wake(ctx, contacts)
+                if woken:
+                    found = bool(contacts) or found
+                    if not contacts:
+                        continue
         except (ParseError, Refusal):
             pass                                # a branch that is no AoR of ours stays what it is
         if not contacts:

@@ -5,15 +5,16 @@ from typing import Annotated
 
 from osip.api import (Ctx, Module, ModuleError, Parse, Static, Var, avp_name, function, gauge, needs, param,
                       stat)
-from osip.modules.registrar import binding
-from osip.modules.registrar.flag import LookupFlags, SaveFlags, parse_lookup, parse_save
+from osip.modules.registrar import binding, remote
+from osip.modules.registrar.flag import LookupFlags, SaveFlags, parse_lookup, parse_save, tell_inert
 from osip.modules.registrar.lookup import lookup
+from osip.modules.registrar.push import PushParams
+from osip.modules.registrar.rule import Rules
 from osip.modules.registrar.save import save
 
 Save = Annotated[SaveFlags, Parse(parse_save)]
 Lookup = Annotated[LookupFlags, Parse(parse_lookup)]
 PLAIN_SAVE, PLAIN_LOOKUP = SaveFlags(), LookupFlags()
-_PUSH = "push notifications are not there yet"
 
 
 def avp_or_none(text: str) -> str:
@@ -21,7 +22,7 @@ def avp_or_none(text: str) -> str:
     return avp_name(text) if text.strip() else ""
 
 
-class Registrar(Module):
+class Registrar(PushParams, Module):
     """Save, look up, remove and ask for registrations."""
 
     default_expires = param(3600, ge=0, live=True, doc="Seconds of a contact that asks for no time.")
@@ -58,28 +59,27 @@ class Registrar(Module):
     flow_timer = param(0, ge=0, live=True,
                        doc="Seconds in the Flow-Timer of 200 replies to such phones, which then keep the flow open; "
                            "0 for no header.")
-    pn_enable = param(0, ge=0, le=1, doc="Push notifications (RFC 8599).")
-    pn_providers = param("", doc="Push services.")
-    pn_ct_match_params = param("pn-provider, pn-prid, pn-param", doc="Contact parameters that identify a device.")
-    pn_pnsreg_interval = param(130, doc="Seconds advertised as +sip.pnsreg.")
-    pn_trigger_interval = param(120, doc="Seconds before its end at which a device is woken.")
-    pn_skip_pn_interval = param(0, doc="Seconds after a refresh without a new push.")
-    pn_refresh_timeout = param(6, doc="Seconds to wait for a device that was woken.")
-    pn_enable_purr = param(0, ge=0, le=1, doc="Push within dialogs.")
     usrloc = needs("usrloc")
     signaling = needs("signaling")
+    tm = needs("tm", optional=True)
 
     accepted_regs = stat("REGISTER requests that were accepted.")
     rejected_regs = stat("REGISTER requests that were refused.")
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: set[str] = set()             # what was said once
+
     def mod_init(self) -> None:
-        """Refuse what is not there yet."""
-        if self.pn_enable:
-            raise ModuleError(f"registrar: {_PUSH}; leave pn_enable at 0")
+        """Check what must fit together; get ready to wake phones."""
         if self.max_expires and self.max_expires < self.min_expires:
             raise ModuleError(f"registrar: max_expires {self.max_expires} is below min_expires {self.min_expires}")
+        self.waits = bool(self.usrloc.keeps_nothing)
+        self.asks = self.waits or self.usrloc.mode.store == "federation"
         flag = str(self.tcp_persistent_flag)
         self.tcp_flag = self.env.message_flags.bit(flag) if flag else 0
+        self.rules = Rules(self)
+        self.open_push()
 
     @gauge("max_expires")
     def shown_max_expires(self) -> int:
@@ -98,30 +98,44 @@ class Registrar(Module):
 
     # --- registering and looking up ---------------------------------------------------------------------------------
 
-    @function(routes="QR")
+    @function(routes="QR", waits="waits")
     def save(self, ctx: Ctx, domain: Static, flags: Save = PLAIN_SAVE, aor: str | None = None,
              ownership_tag: str | None = None) -> int:
         """Process the REGISTER and answer it; -1 when it was refused (answered, too, unless no-reply)."""
+        if ownership_tag:
+            tell_inert(self, "ownership_tag")
+        if self.waits:
+            return remote.save_stored(self, ctx, domain, flags, aor)        # type: ignore[return-value]
         return save(self, ctx, domain, flags, aor)
 
-    @function(routes="QRF")
+    @function(routes="QRF", waits="asks")
     def lookup(self, ctx: Ctx, domain: Static, flags: Lookup = PLAIN_LOOKUP, aor: str | None = None) -> int:
         """Send the request to the contacts of its R-URI: the best becomes the R-URI, the others branches.
 
-        1 found, -1 nobody is there, -2 somebody is but nobody fits, -3 the R-URI is unusable.
+        1 found, 2 all who are there sleep and are being woken: do not relay, that happens when they have registered;
+        -1 nobody is there, -2 somebody is but nobody fits, -3 the R-URI is unusable.
         """
+        if self.asks and (self.waits or flags.everywhere):
+            find = remote.lookup_stored if self.waits else remote.lookup_global
+            return find(self, ctx, domain, flags, aor)                      # type: ignore[return-value]
+        if flags.everywhere:
+            tell_inert(self, "global")
         return lookup(self, ctx, domain, flags, aor)
 
-    @function(routes="QRF")
+    @function(routes="QRF", waits="waits")
     def remove(self, ctx: Ctx, domain: Static, aor: str, contact: str | None = None, next_hop: str | None = None,
                sip_instance: str | None = None, bflag: str | None = None) -> int:
         """Remove the contacts of an AoR that match everything given; -1 when there was none."""
-        return binding.remove(self, domain, aor, contact, next_hop, sip_instance, bflag)
+        return remote.with_aor(self, ctx, domain, aor, lambda: binding.remove(      # type: ignore[no-any-return]
+            self, domain, aor, contact, next_hop, sip_instance, bflag))
 
-    @function(routes="*")
+    @function(routes="*", waits="waits")
     def remove_ip_port(self, ctx: Ctx, IP: str, Port: int, domain: Static, AOR: str | None = None) -> int:
         """Remove all contacts at an address; -1 when there was none."""
-        return binding.remove_ip_port(self, IP, Port, domain, AOR)
+        if self.waits and AOR is None:
+            return remote.remove_at(self, IP, Port, domain)                 # type: ignore[return-value]
+        return remote.with_aor(self, ctx, domain, AOR, lambda: binding.remove_ip_port(  # type: ignore[no-any-return]
+            self, IP, Port, domain, AOR))
 
     @function(routes="QFRBL")
     def add_sock_hdr(self, ctx: Ctx, hdr_name: str) -> bool:
@@ -133,19 +147,22 @@ class Registrar(Module):
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
-    @function(routes="QFRBL", aliases=("registered",))
+    @function(routes="QFRBL", aliases=("registered",), waits="waits")
     def is_registered(self, ctx: Ctx, domain: Static, AOR: str | None = None) -> int:
         """Say whether an AoR (of a REGISTER its To, else From) has a contact."""
-        return 1 if binding.contacts(self, ctx, domain, AOR) else -1
+        return remote.with_aor(self, ctx, domain, AOR, lambda: 1 if binding.contacts(  # type: ignore[no-any-return]
+            self, ctx, domain, AOR) else -1)
 
-    @function(routes="QFRBL")
+    @function(routes="QFRBL", waits="waits")
     def is_contact_registered(self, ctx: Ctx, domain: Static, AOR: str | None = None, contact: str | None = None,
                               callid: str | None = None) -> int:
         """Say whether an AoR has this contact, one with this Call-ID, or both in one."""
-        return binding.is_contact(self, ctx, domain, AOR, contact, callid)
+        return remote.with_aor(self, ctx, domain, AOR, lambda: binding.is_contact(  # type: ignore[no-any-return]
+            self, ctx, domain, AOR, contact, callid))
 
-    @function(routes="QFRBL")
+    @function(routes="QFRBL", waits="waits")
     def is_ip_registered(self, ctx: Ctx, domain: Static, AOR: str | None, IPvar: Var, PORTvar: Var | None = None
                          ) -> int:
         """Say whether a contact of an AoR came from an address (and port) in the variables."""
-        return binding.is_ip(self, ctx, domain, AOR, IPvar, PORTvar)
+        return remote.with_aor(self, ctx, domain, AOR, lambda: binding.is_ip(       # type: ignore[no-any-return]
+            self, ctx, domain, AOR, IPvar, PORTvar))

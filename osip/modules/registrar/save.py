@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from osip.api import (H_ALLOW, H_PATH, H_USER_AGENT, Ctx, LocalSocket, NameAddr, ParseError, parse_endpoint,
-                      parse_name_addr, parse_uri, split_commas, unescape_user)
-from osip.modules.registrar.address import Refusal, key_of, parse_any
+                      parse_name_addr, parse_uri, split_commas, unescape_user, value_of)
+from osip.modules.registrar.address import Refusal, key_of, key_of_uri, parse_any
 from osip.modules.registrar.flag import SaveFlags
 from osip.modules.registrar.flow import Outbound, is_only_way, received, told
 from osip.modules.registrar.gruu import params, wanted
+from osip.modules.registrar.rule import Rules
 
 if TYPE_CHECKING:
     from osip.modules.registrar.module import Registrar
@@ -21,14 +22,14 @@ MAX_LIFE = 0x7FFFFFFF
 
 def save(reg: Registrar, ctx: Ctx, table: str, flags: SaveFlags, aor: str | None) -> int:
     """Do what `save` says: 1 when all went well, -1 after a refusal, which has been answered already."""
-    domain = reg.usrloc.domain(table)
+    rules: Rules = reg.rules
+    domain = rules.tables.get(table) or reg.usrloc.domain(table)
     touched: list[Any] | None = None
     try:
         msg: Any = ctx.msg
         path = _path(ctx, flags)
         outbound = Outbound(reg, ctx, path)
-        uri = parse_any(aor) if aor is not None else msg.to.uri
-        key = key_of(reg, uri)
+        key = key_of(reg, parse_any(aor)) if aor is not None else key_of_uri(reg, msg.to.uri_text)
         if msg.contact_star:
             _clear(reg, ctx, domain, key)
         elif msg.contacts:
@@ -38,12 +39,15 @@ def save(reg: Registrar, ctx: Ctx, table: str, flags: SaveFlags, aor: str | None
     except ParseError as error:
         return _refuse(reg, ctx, flags, Refusal(400, f"Bad Request: {error.reason}"))
     reg.accepted_regs += 1
-    if touched and (is_only_way(ctx) or outbound.is_used or (reg.tcp_flag and ctx.flags & reg.tcp_flag)):
+    if touched and (is_only_way(ctx) or outbound.is_used or ctx.flags & rules.tcp_flag):
         _hold_connection(ctx, max(contact.expires for contact in touched))
     if not flags.no_reply:
-        contacts = touched if flags.only_request and touched is not None else domain.valid(key, reg.env.now)
-        headers = _lines(reg, contacts, wanted(reg, ctx)) + _path_echo(ctx, flags, path) + outbound.reply_lines(reg)
-        keeper = reg.usrloc.keeper
+        contacts = touched if flags.only_request and touched is not None else domain.valid(key, rules.env.now)
+        gruu_host = "" if rules.disable_gruu else wanted(reg, ctx)
+        headers = _lines(reg, contacts, gruu_host) + _path_echo(ctx, flags, path) + outbound.reply_lines(reg)
+        if reg.push is not None:
+            headers += reg.push.reply_lines(msg, touched or [])
+        keeper = rules.usrloc.keeper
         # A store that is written at once comes before the answer; a phone that only asks need not wait.
         if keeper is None or not (touched or msg.contacts or msg.contact_star) or not keeper.after(
                 _later(reg, ctx, headers)):
@@ -94,18 +98,20 @@ def _refuse(reg: Registrar, ctx: Ctx, flags: SaveFlags, refusal: Refusal) -> int
 def _lines(reg: Registrar, contacts: list[Any], gruu_host: str) -> bytes:
     if not contacts:
         return b""
-    now, received_param = reg.env.now, reg.received_param
-    values = []
+    rules: Rules = reg.rules
+    now, received_param = rules.env.now, rules.received_param
+    lines = ""
     for contact in contacts:
-        left = MAX_LIFE if contact.expires == 0.0 else int(contact.expires - now + 0.5)
+        expires: float = contact.expires
+        left = MAX_LIFE if expires == 0.0 else int(expires - now + 0.5)
         value = f"<{contact.uri}>" if contact.q < 0 else f"<{contact.uri}>;q={contact.q / 1000:g}"
         value += f";expires={left}"
         if contact.received and received_param:
             value += f';{received_param}="{contact.received}"'
         if gruu_host:
             value += params(reg, contact, gruu_host)
-        values.append(value)
-    return f"Contact: {', '.join(values)}\r\n".encode("utf-8", "surrogateescape")
+        lines = f"{lines}, {value}" if lines else "Contact: " + value
+    return (lines + "\r\n").encode("utf-8", "surrogateescape")
 
 
 def _path(ctx: Ctx, flags: SaveFlags) -> str | None:
@@ -147,12 +153,15 @@ def _clear(reg: Registrar, ctx: Ctx, domain: Any, key: str) -> None:
 
 def _bind(reg: Registrar, ctx: Ctx, domain: Any, key: str, draft: _Draft, flags: SaveFlags) -> list[Any]:
     """Check every Contact of the request, then apply them all; return the contacts that it named and that live."""
-    now = reg.env.now
+    rules: Rules = reg.rules
+    now = rules.env.now
     record = domain.get(key)
     if record is not None:
-        for old in [c for c in record.contacts if not c.is_valid(now)]:
-            domain.delete(old)
-        record = domain.get(key)
+        gone = record.gone(now)
+        if gone:
+            for old in gone:
+                domain.delete(old)
+            record = domain.get(key)
     plan: list[tuple[Any, Any]] = []            # (known contact or None, new state or None to remove it)
     repeated: list[Any] = []
     for address in ctx.msg.contacts:
@@ -166,7 +175,7 @@ def _bind(reg: Registrar, ctx: Ctx, domain: Any, key: str, draft: _Draft, flags:
             if known is not None:
                 plan.append((known, None))
         else:
-            plan.append((known, draft.contact(address, now + life, flow)))
+            plan.append((known, draft.contact(address, now + life, flow, known)))
     dropped = _over_limit(reg, record, plan, flags)
     touched = _apply(reg, ctx, domain, key, plan)
     # Last, so that an AoR whose contacts are all replaced never goes away in between.
@@ -176,6 +185,7 @@ def _bind(reg: Registrar, ctx: Ctx, domain: Any, key: str, draft: _Draft, flags:
 
 
 def _apply(reg: Registrar, ctx: Ctx, domain: Any, key: str, plan: list[tuple[Any, Any]]) -> list[Any]:
+    rules: Rules = reg.rules
     touched = []
     for known, fresh in plan:
         if fresh is None:
@@ -191,8 +201,8 @@ def _apply(reg: Registrar, ctx: Ctx, domain: Any, key: str, plan: list[tuple[Any
         else:
             domain.update(known, fresh)
             touched.append(known)
-            if reg.mcontact_avp:
-                ctx.avp(reg.mcontact_avp).append(fresh.uri)
+            if rules.mcontact_avp:
+                ctx.avp(rules.mcontact_avp).append(fresh.uri)
     return touched
 
 
@@ -201,7 +211,12 @@ def _known(reg: Registrar, record: Any, address: NameAddr, draft: _Draft, flags:
         return None
     if flow:
         return next((c for c in record.contacts if c.instance == flow), None)
-    mode = reg.usrloc.matching_mode if flags.matching is None else flags.matching
+    if reg.push is not None:
+        device = reg.push.find(record, address.uri)
+        if device is not None:
+            return device
+    rules: Rules = reg.rules
+    mode: Any = rules.matching_mode if flags.matching is None else flags.matching
     if mode == 0:
         return record.find(address.uri_text)
     if mode == 1:
@@ -218,9 +233,10 @@ def _is_repeat(reg: Registrar, known: Any, draft: _Draft) -> bool:
         return False
     if draft.cseq < known.cseq:
         raise Refusal(400, "Invalid CSeq Number")
-    if reg.env.now < known.modified + reg.usrloc.cseq_delay:
+    rules: Rules = reg.rules
+    if rules.env.now < known.modified + rules.cseq_delay:
         return True
-    if not reg.allow_dup_cseq:
+    if not rules.allow_dup_cseq:
         raise Refusal(400, "Invalid CSeq Number")
     return False
 
@@ -232,18 +248,23 @@ def _life(reg: Registrar, draft: _Draft, address: NameAddr, flags: SaveFlags) ->
         asked = draft.expires
     if asked == 0:
         return 0
-    if reg.expires_max_deviation:
-        asked += random.randint(-reg.expires_max_deviation, reg.expires_max_deviation)
-    least = reg.min_expires if flags.min_expires is None else flags.min_expires
-    most = reg.max_expires if flags.max_expires is None else flags.max_expires
-    if most:
-        asked = min(asked, most)
-    return max(asked, least, 1)
+    rules: Rules = reg.rules
+    if rules.expires_max_deviation:
+        asked += random.randint(-rules.expires_max_deviation, rules.expires_max_deviation)
+    least: int = rules.min_expires if flags.min_expires is None else flags.min_expires
+    most: int = rules.max_expires if flags.max_expires is None else flags.max_expires
+    life: int = asked
+    if 0 < most < life:
+        life = most
+    if life < least:
+        life = least
+    return life if life > 0 else 1
 
 
 def _over_limit(reg: Registrar, record: Any, plan: list[tuple[Any, Any]], flags: SaveFlags) -> list[Any]:
     """Return the contacts that must go for the limit; Refusal when it may not be enforced that way."""
-    limit = reg.max_contacts if flags.max_contacts is None else flags.max_contacts
+    rules: Rules = reg.rules
+    limit = rules.max_contacts if flags.max_contacts is None else flags.max_contacts
     if not limit:
         return []
     named = {id(known) for known, _ in plan}
@@ -265,19 +286,19 @@ class _Draft:
 
     def __init__(self, reg: Registrar, ctx: Ctx, flags: SaveFlags, path: str | None, outbound: Outbound) -> None:
         msg: Any = ctx.msg
+        rules: Rules = reg.rules
         self.reg, self.ctx, self.path, self.outbound = reg, ctx, path, outbound
         self.call_id, self.cseq = msg.call_id, msg.cseq
         expires = msg.expires
-        self.expires = reg.default_expires if expires is None else expires
-        self.agent = (msg.get(H_USER_AGENT) or "")[:255]
-        self.received = _newest(ctx, reg.received_avp)
-        self.attr = _newest(ctx, reg.attr_avp)
+        self.expires = rules.default_expires if expires is None else expires
+        self.agent = (value_of(msg, H_USER_AGENT) or "")[:255]
+        self.received = _newest(ctx, rules.received_avp)
+        self.attr = _newest(ctx, rules.attr_avp)
         self.cflags, self.flags, self.memory = ctx.target.bflags, ctx.flags, flags.memory
         self.socket = _socket(reg, ctx, flags)
         self.methods = -1
-        allow = msg.get_all(H_ALLOW)
-        if allow:
-            self.methods = reg.usrloc.method_mask(",".join(allow))
+        if H_ALLOW in msg.ids:
+            self.methods = reg.usrloc.method_mask(",".join(msg.get_all(H_ALLOW)))
         if flags.path_received and path:
             received = parse_name_addr(split_commas(path)[0]).uri.param("received")
             if received:
@@ -285,22 +306,29 @@ class _Draft:
                 self.received = received if received.lower().startswith("sip") else f"sip:{received}"
                 self.cflags |= reg.usrloc.nat_flag
 
-    def contact(self, address: NameAddr, expires: float, flow: str = "") -> Any:
-        """Make the contact of one Contact value; `flow` is its key when it is bound by outbound."""
+    def contact(self, address: NameAddr, expires: float, flow: str = "", known: Any = None) -> Any:
+        """Make the contact of one Contact value; `flow` is its key when it is bound by outbound.
+
+        A URI that stands in the contact that is `known` was checked when that was made.
+        """
         reg = self.reg
+        rules: Rules = reg.rules
         uri = address.uri_text
-        if len(uri) > reg.max_contact_len:
-            raise Refusal(400, "Contact Too Long")
-        if not (address.uri.is_sip or address.uri.scheme == "tel"):
-            raise Refusal(400, "Bad Contact")
+        if known is None or known.uri != uri:
+            if len(uri) > rules.max_contact_len:
+                raise Refusal(400, "Contact Too Long")
+            if parse_uri(uri).scheme not in ("sip", "sips", "tel"):
+                raise Refusal(400, "Bad Contact")
+        if reg.push is not None:
+            reg.push.check(address.uri)
         q = address.q if address.params_text else -1
         methods = address.param("methods") if address.params_text else None
         mask = reg.usrloc.method_mask(methods) if methods else self.methods if self.methods >= 0 else ALL_METHODS
         way = self.received or told(reg, address) or received(self.ctx, address, flow, self.path)
-        return reg.usrloc.new_contact(
-            uri, expires, reg.default_q if q < 0 else q, self.call_id, self.cseq, self.agent, way, self.path,
+        return rules.usrloc.new_contact(
+            uri, expires, rules.default_q if q < 0 else q, self.call_id, self.cseq, self.agent, way, self.path,
             self.socket, self.cflags, self.flags, mask,
-            flow or (address.param("+sip.instance") if address.params_text else None), self.attr, reg.env.now,
+            flow or (address.param("+sip.instance") if address.params_text else None), self.attr, rules.env.now,
             self.memory)
 
 

@@ -1,67 +1,52 @@
 """Follow a Route set: take our own values off, find the next hop (RFC 3261 sections 16.4 and 16.6 step 6)."""
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from osip.api import DEFAULT_PORTS, H_ROUTE, Ctx, NameAddr, ParseError, Uri, parse_name_addr, parse_uri, split_commas
+from osip.api import (DEFAULT_PORTS, H_ROUTE, Ctx, NameAddr, ParseError, Uri, only_route, parse_name_addr, parse_uri,
+                      split_commas, value_place)
 
-MOST_OWN = 256
-"""Addresses of Routes that are remembered as ours or not."""
+if TYPE_CHECKING:
+    from osip.modules.rr.router import Router
 
 
-def loose_route(rr: Any, ctx: Ctx) -> int:
+def loose_route(rr: Router, ctx: Ctx) -> int:
     """Do what the script function of this name does."""
-    msg = ctx.msg
-    at = msg.ids.find(H_ROUTE)
-    if at < 0:
-        return -1
+    msg: Any = ctx.msg
     try:
+        start, end, address, params = only_route(msg)
+        if start < 0 and not value_place(msg, H_ROUTE):
+            return -1
         uri: Uri = msg.uri if ctx.target.uri is None else parse_uri(ctx.target.uri)
-        if msg.to_tag and _is_recorded(rr, uri):
-            code = _after_strict(rr, ctx, Routes(ctx, at), uri)
-        elif (params := _only_ours(rr, msg, at)) is not None:
-            ctx.edit.remove_header_at(at)
+        in_dialog = bool(msg.to_tag)
+        if in_dialog and _is_recorded(rr, uri):
+            code = _after_strict(rr, ctx, Routes(ctx), uri)
+        elif start >= 0 and rr.is_own(address):         # one plain value of ours, as nearly always
+            ctx.edit.drop(start, end)
             rr.state(ctx).route = params
-            code = 1 if msg.to_tag else -1
+            code = 1 if in_dialog else -1
         else:
-            code = _after_loose(rr, ctx, Routes(ctx, at))
+            code = _after_loose(rr, ctx, Routes(ctx))
     except ParseError:
         return -1
     if rr.watchers:
-        params = rr.route_params(ctx)
-        if params is not None:
+        told = rr.route_params(ctx)
+        if told is not None:
             for watcher in rr.watchers:
-                watcher(ctx, params)
+                watcher(ctx, told)
     return code
 
 
-def _only_ours(rr: Any, msg: Any, at: int) -> str | None:
-    """Return the parameters of the only Route value when it is one of ours, as nearly always; None to look closer."""
-    if msg.ids.find(H_ROUTE, at + 1) >= 0:
-        return None
-    value: str = msg.value(at)
-    if value[:5] != "<sip:" or value.find(">") != len(value) - 1 or "," in value or "?" in value or "@" in value:
-        return None
-    address, _, params = value[5:-1].partition(";")
-    lowered = params.lower()
-    if "transport" in lowered or "r2=" in lowered:
-        return None
-    own = rr.own.get(address)
-    if own is None:
-        if len(rr.own) >= MOST_OWN:
-            rr.own.clear()
-        own = rr.own[address] = rr.is_ours(parse_uri("sip:" + address))
-    return params if own else None
-
-
-def _is_recorded(rr: Any, uri: Uri) -> bool:
+def _is_recorded(rr: Router, uri: Uri) -> bool:
     # A strict router upstream put our Record-Route into the R-URI (RFC 3261 section 16.4). A user of ours at our
     # own address is no such value, so one with a user must carry the mark of a Record-Route.
+    if uri.user and not uri.params:
+        return False
     return uri.is_sip and (not uri.user or (bool(uri.params) and (uri.has_param("lr") or uri.has_param("ftag")))) \
         and bool(rr.is_ours(uri))
 
 
-def _after_strict(rr: Any, ctx: Ctx, routes: Routes, uri: Uri) -> int:
+def _after_strict(rr: Router, ctx: Ctx, routes: Routes, uri: Uri) -> int:
     _consumed(rr, ctx, uri)
     if uri.has_param("r2") and routes.left() and rr.is_ours(routes.first().uri):
         _take_second(rr, ctx, routes)
@@ -82,7 +67,7 @@ def _after_strict(rr: Any, ctx: Ctx, routes: Routes, uri: Uri) -> int:
     return 1
 
 
-def _after_loose(rr: Any, ctx: Ctx, routes: Routes) -> int:
+def _after_loose(rr: Router, ctx: Ctx, routes: Routes) -> int:
     ours = False
     uri = routes.first().uri
     if rr.is_ours(uri):
@@ -109,7 +94,7 @@ def _after_loose(rr: Any, ctx: Ctx, routes: Routes) -> int:
     return 1
 
 
-def _take_second(rr: Any, ctx: Ctx, routes: Routes) -> None:
+def _take_second(rr: Router, ctx: Ctx, routes: Routes) -> None:
     """Take off the second header of a double Record-Route; the request leaves by the socket it names."""
     uri = routes.first().uri
     routes.take()
@@ -117,11 +102,11 @@ def _take_second(rr: Any, ctx: Ctx, routes: Routes) -> None:
     socket = rr.env.find_socket(proto, uri.host, uri.port or DEFAULT_PORTS.get(proto, 5060))
     if socket is not None:
         ctx.target.socket = socket
-    elif rr.enable_socket_mismatch_warning:
+    elif rr.complain is not None:
         rr.complain("rr:", "no socket for the second Route of a double one uri=%s", uri)
 
 
-def _consumed(rr: Any, ctx: Ctx, uri: Uri) -> None:
+def _consumed(rr: Router, ctx: Ctx, uri: Uri) -> None:
     text = str(uri).partition("?")[0].partition("@")
     params = (text[2] or text[0]).partition(";")[2]
     rr.state(ctx).route = params
@@ -131,8 +116,9 @@ class Routes:
     """The Route set of a request while it is worked on: values over all lines, as taken off or added."""
     __slots__ = ("ctx", "lines", "values", "taken", "dropped", "extra")
 
-    def __init__(self, ctx: Ctx, at: int) -> None:
+    def __init__(self, ctx: Ctx) -> None:
         msg = ctx.msg
+        at = msg.ids.find(H_ROUTE)
         self.ctx = ctx
         self.lines: list[tuple[int, int]] = []          # (header index, number of values)
         self.values: list[str] = []

@@ -2,14 +2,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
 
-from osip.api import DEFAULT_PORTS, Complaint, Ctx, Module, Route, Uri, find_param, function, param, pvar, slot
-from osip.modules.rr.follow import loose_route
-from osip.modules.rr.record import Recorded, write
-
-BRANCH = int(Route.BRANCH)
+from osip.api import Complaint, Ctx, Module, Route, Uri, find_param, function, param, pvar, slot
+from osip.modules.rr.record import Recorded
+from osip.modules.rr.router import Router
 
 
 class Rr(Module):
@@ -24,47 +20,33 @@ class Rr(Module):
     enable_socket_mismatch_warning = param(1, ge=0, le=1, doc="Warn when a double Route names no socket of ours.")
     recorded = slot(Recorded)
 
+    def __init__(self) -> None:
+        self.router = router = Router(self.recorded)
+        super().__init__()
+        self.watchers, self.tails, self.own = router.watchers, router.tails, router.own
+        # Scripts call what is compiled without a step in between.
+        self.record_route, self.loose_route = router.record_route, router.loose_route
+
     def mod_init(self) -> None:
-        """Start without listeners."""
+        """Take the parameters over."""
         self.complain = Complaint(self.env.log, clock=lambda: self.env.now)
-        # Called as (ctx, route parameters) when loose_route has consumed a Route of ours and set the next hop.
-        self.watchers: list[Callable[[Ctx, str], Any]] = []
-        # Called as (ctx) when a Record-Route is written; they return more parameters for it (`;name=value`) or "".
-        self.tails: list[Callable[[Ctx], str]] = []
-        self.own: dict[str, bool] = {}          # `host[:port]` of Routes seen lately: is it ours?
-        self.env.on_reload.append(self.own.clear)
+        self.router.begin(self)
 
     # --- recording -----------------------------------------------------------------------------------------------
 
     def state(self, ctx: Ctx) -> Recorded:
         """Return what is known of this request, made on first use; a branch route has its own."""
-        state: Recorded | None = ctx[self.recorded]
-        if state is None:
-            state = ctx[self.recorded] = Recorded(ctx.kind)
-        elif ctx.kind == BRANCH and state.kind != BRANCH:
-            state = ctx[self.recorded] = state.copy(BRANCH)
-        return state
+        return self.router.state(ctx)
 
     @function(routes="QBF")
     def record_route(self, ctx: Ctx, params: str | None = None) -> int:
         """Add our Record-Route, written when the request is sent; -1 the second time."""
-        return self._record(ctx, (), params)
+        return self.router.record_route(ctx, params)
 
     @function(routes="QBF")
     def record_route_preset(self, ctx: Ctx, string: str, string2: str | None = None) -> int:
         """Add a Record-Route with the given `host[:port][;params]`; with two, the outbound one comes first."""
-        return self._record(ctx, (string, string2) if string2 else (string,), None) if string else -1
-
-    def _record(self, ctx: Ctx, preset: tuple[str, ...], params: str | None) -> int:
-        state = self.state(ctx)
-        if state.done or not ctx.msg.is_request:
-            return -1
-        state.done = True
-        state.preset = preset
-        if params:
-            state.params.append(params if params[0] == ";" else ";" + params)
-        ctx.edit.insert_hf(self._finish)
-        return 1
+        return self.router.record(ctx, (string, string2) if string2 else (string,), None) if string else -1
 
     @function(routes="QBF")
     def add_rr_param(self, ctx: Ctx, param: str) -> int:
@@ -74,9 +56,6 @@ class Rr(Module):
         self.state(ctx).params.append(param if param[0] == ";" else ";" + param)
         return 1
 
-    def _finish(self, out: Any) -> bytes:
-        return write(self, out)
-
     # --- following -----------------------------------------------------------------------------------------------
 
     @function(routes=Route.REQUEST)
@@ -85,20 +64,15 @@ class Rr(Module):
 
         1 when there was a Route to follow; -1 without one, and for a request outside a dialog whose only Route was us.
         """
-        return loose_route(self, ctx)
+        return self.router.loose_route(ctx)
 
     def is_ours(self, uri: Uri) -> bool:
         """Say whether a URI is one that we put into a Record-Route or Path: it names us."""
-        if not uri.is_sip or (self.ignore_user is not None and uri.user == self.ignore_user):
-            return False
-        transport = (uri.param("transport") or ("tls" if uri.scheme == "sips" else "udp")).lower()
-        port = uri.port or DEFAULT_PORTS.get(transport, 5060)
-        return bool(self.env.is_myself(uri.host, port))
+        return self.router.is_ours(uri)
 
     def route_params(self, ctx: Ctx) -> str | None:
         """Return the parameters of the Route of ours that was consumed; None before loose_route."""
-        state: Recorded | None = ctx[self.recorded]
-        return state.route if state is not None else None
+        return self.router.route_params(ctx)
 
     @function(routes=Route.REQUEST)
     def check_route_param(self, ctx: Ctx, re: re.Pattern) -> int:

@@ -1,9 +1,12 @@
 """Write our Record-Route when a request leaves (RFC 3261 section 16.6 step 4)."""
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from osip.api import DEFAULT_PORTS, Ctx, ParseError, bracket, parse_uri
+from osip.api import DEFAULT_PORTS, Ctx, LocalSocket, ParseError, bracket, forward, parse_uri
+
+if TYPE_CHECKING:
+    from osip.modules.rr.router import Router
 
 
 class Recorded:
@@ -24,27 +27,32 @@ class Recorded:
         return new
 
 
-def write(rr: Any, out: Any) -> bytes:
+def write(rr: Router, out: forward.Outgoing) -> bytes:
     """Return the Record-Route lines of the copy that is about to leave: two when it changes sockets."""
-    ctx: Ctx = out.ctx
+    ctx = out.ctx
     state: Recorded = ctx[rr.recorded]
-    msg = ctx.msg
     came, left = out.socket_in, out.socket_out
+    assert came is not None and left is not None
     user = _user(ctx) if rr.add_username else ""
-    scheme = "sips" if (out.target.uri or msg.ruri)[:5].lower() == "sips:" else "sip"
-    tag = f";ftag={msg.from_tag}" if rr.append_fromtag and msg.from_tag else ""
+    uri: str = out.target.uri or ctx.msg.ruri           # type: ignore[union-attr]
+    scheme = "sip" if uri[3:4] == ":" or uri[:5].lower() != "sips:" else "sips"
+    from_tag: str = ctx.msg.from_tag if rr.append_fromtag else ""
+    tag = ";ftag=" + from_tag if from_tag else ""
     more = "".join([tail(ctx) for tail in rr.tails]) if rr.tails else ""
-    tail = f";lr{tag}{''.join(state.params)}{more}>\r\n"
-    double = bool(rr.enable_double_rr) and came is not left and \
+    added = "".join(state.params) if state.params else ""
+    tail = f";lr{tag}{added}{more}>\r\n"
+    double = rr.enable_double_rr and came is not left and \
         (came.proto != left.proto or came.adv_host != left.adv_host or came.adv_port != left.adv_port)
     if state.preset:
         double = len(state.preset) > 1
         hosts = list(state.preset)
     else:
-        hosts = [_address(ctx, left), _address(ctx, came)] if double else [_address(ctx, left)]
+        hosts = [_address(rr, ctx, left), _address(rr, ctx, came)] if double else [_address(rr, ctx, left)]
     mark = ";r2=on" if double else ""
-    return "".join([f"Record-Route: <{scheme}:{user}{host}{mark}{tail}" for host in hosts]).encode(
-        "utf-8", "surrogateescape")
+    lines = ""
+    for host in hosts:
+        lines += f"Record-Route: <{scheme}:{user}{host}{mark}{tail}"
+    return lines.encode("utf-8", "surrogateescape")
 
 
 def _user(ctx: Ctx) -> str:
@@ -55,8 +63,17 @@ def _user(ctx: Ctx) -> str:
     return f"{user}@" if user else ""
 
 
-def _address(ctx: Ctx, socket: Any) -> str:
+def _address(rr: Router, ctx: Ctx, socket: LocalSocket) -> str:
     """Return host, port and transport of a socket as they stand in a Record-Route."""
+    if ctx.adv_host or ctx.adv_port:
+        return _spell(ctx, socket)
+    shown = rr.shown.get(socket.via_start)
+    if shown is None:
+        shown = rr.shown[socket.via_start] = _spell(ctx, socket)
+    return shown
+
+
+def _spell(ctx: Ctx, socket: LocalSocket) -> str:
     host, port = ctx.adv_host or socket.adv_host, ctx.adv_port or socket.adv_port
     shown = "" if port == DEFAULT_PORTS.get(socket.proto) and host[:1].isdigit() else f":{port}"
     transport = "" if socket.proto == "udp" else f";transport={socket.proto}"

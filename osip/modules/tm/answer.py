@@ -1,7 +1,7 @@
 """Answer statefully: replies of our own, from scripts and from tm itself (RFC 3261 section 8.2.6)."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from osip.api import M_ACK, Ctx, Route, reply
 from osip.modules.tm import arrival, cancel
@@ -9,12 +9,13 @@ from osip.modules.tm.machine import TERMINATED
 from osip.modules.tm.transaction import ON_FINAL, Transaction
 
 if TYPE_CHECKING:
-    from osip.modules.tm.module import Tm
+    from osip.modules.tm.layer import Layer
 
-REQUEST, FAILURE = int(Route.REQUEST), int(Route.FAILURE)
+REQUEST: Final = int(Route.REQUEST)
+FAILURE: Final = int(Route.FAILURE)
 
 
-def t_reply(tm: Tm, ctx: Ctx, code: int, reason: str, body: str = "") -> int:
+def t_reply(tm: Layer, ctx: Ctx, code: int, reason: str, body: str = "") -> int:
     """Reply to the request of `ctx`, making its transaction if there is none; -1 when it has its final reply."""
     msg = ctx.msg
     if msg is None or not msg.is_request or msg.method_id == M_ACK or not 100 <= code <= 699:
@@ -28,7 +29,7 @@ def t_reply(tm: Tm, ctx: Ctx, code: int, reason: str, body: str = "") -> int:
     return 1 if send(tm, tx, ctx, code, reason, headers, body.encode("utf-8", "surrogateescape")) else -1
 
 
-def send(tm: Tm, tx: Transaction, ctx: Ctx, code: int, reason: str, headers: bytes = b"", body: bytes = b"",
+def send(tm: Layer, tx: Transaction, ctx: Ctx, code: int, reason: str, headers: bytes = b"", body: bytes = b"",
          tag: str = "") -> bool:
     """Build and send one reply through the transaction; a final one ends what is pending downstream."""
     if tm.local_reply_route:
@@ -49,7 +50,7 @@ def send(tm: Tm, tx: Transaction, ctx: Ctx, code: int, reason: str, headers: byt
     return True
 
 
-def reply_local(tm: Tm, tx: Transaction, code: int, reason: str, tag: str = "") -> bool:
+def reply_local(tm: Layer, tx: Transaction, code: int, reason: str, tag: str = "") -> bool:
     """Send a reply that tm decided on itself (408, 487, 200 to a CANCEL)."""
     if tx.request is None:
         return False

@@ -1,19 +1,17 @@
 """Find or make the server transaction of a request that arrives; answer copies (RFC 3261 section 17.2)."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from osip.api import M_ACK, M_INVITE, Ctx, Route, reply
+from osip.api import M_ACK, M_INVITE, Ctx, reply
 from osip.modules.tm.machine import ACK, REQUEST
 from osip.modules.tm.transaction import ON_ACK, Plan, Transaction
 
 if TYPE_CHECKING:
-    from osip.modules.tm.module import Tm
-
-REQUEST_ROUTE = int(Route.REQUEST)
+    from osip.modules.tm.layer import Layer
 
 
-def absorb(tm: Tm, tx: Transaction) -> None:
+def absorb(tx: Transaction) -> None:
     """Take a retransmission: the last response is sent again.
 
     RFC 4320 section 4.1 allows a 100 to a slow non-INVITE; as in OpenSIPS none is made, since many clients take it for
@@ -22,7 +20,7 @@ def absorb(tm: Tm, tx: Transaction) -> None:
     tx.input(REQUEST)
 
 
-def echo(tm: Tm, key: str) -> bool:
+def echo(tm: Layer, key: str) -> bool:
     """Answer a copy of a request whose transaction is over; False when there was none lately."""
     found = tm.echoes.entries.get(key)
     if found is None:
@@ -33,7 +31,7 @@ def echo(tm: Tm, key: str) -> bool:
     return True
 
 
-def create(tm: Tm, ctx: Ctx, key: str, trying: bool = True) -> Transaction:
+def create(tm: Layer, ctx: Ctx, key: str, trying: bool = True) -> Transaction:
     """Make the server transaction of a request; an INVITE gets its 100."""
     tx = Transaction(tm, key, ctx)
     plan: Plan | None = ctx[tm.plan]
@@ -42,7 +40,7 @@ def create(tm: Tm, ctx: Ctx, key: str, trying: bool = True) -> Transaction:
     tm.table.servers[key] = tx
     ctx.tx = tx
     if tm.enable_stats:
-        tm.uas_transactions += 1
+        tm.counts.uas_transactions += 1
     tx.begin()
     for listener in tm.on_created:
         listener(tx, ctx)
@@ -51,7 +49,7 @@ def create(tm: Tm, ctx: Ctx, key: str, trying: bool = True) -> Transaction:
     return tx
 
 
-def take(tm: Tm, ctx: Ctx) -> tuple[Transaction | None, int]:
+def take(tm: Layer, ctx: Ctx) -> tuple[Transaction | None, int]:
     """Find or make the transaction of a request in its request route.
 
     Returns it and whether it was made here (1), existed for this very request (0), or stopped the matter: (None, 0) a
@@ -60,7 +58,7 @@ def take(tm: Tm, ctx: Ctx) -> tuple[Transaction | None, int]:
     tx = ctx.tx
     if tx is not None:
         return tx, 0
-    msg = ctx.msg
+    msg: Any = ctx.msg
     key = tm.table.key(msg)
     found = tm.table.servers.get(key)
     if msg.method_id == M_ACK:
@@ -69,7 +67,7 @@ def take(tm: Tm, ctx: Ctx) -> tuple[Transaction | None, int]:
             return None, 0
         return None, -1
     if found is not None:
-        absorb(tm, found)
+        absorb(found)
         return None, 0
     if key in tm.echoes.entries and echo(tm, key):
         return None, 0

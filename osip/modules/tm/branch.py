@@ -1,31 +1,42 @@
 """Hold one client transaction of a relayed request, and choose among responses (RFC 3261 sections 16.7 and 17.1)."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from osip.api import (H_PROXY_AUTHENTICATE, H_WWW_AUTHENTICATE, M_INVITE, RELIABLE, Ctx, Dest, Edits, Response, Target,
                       build_ack)
 from osip.modules.tm.machine import DONE, INVITE_CLIENT, NEVER, NON_INVITE_CLIENT, REPORT, TERMINATED, Machine
+from osip.modules.tm.transaction import Transaction
 
 if TYPE_CHECKING:
+    from osip.modules.tm.layer import Layer
     from osip.modules.tm.transaction import RouteFn
 
-NOT_CANCELLED, CANCEL_WANTED, CANCEL_SENT = 0, 1, 2
+NOT_CANCELLED: Final = 0
+CANCEL_WANTED: Final = 1
+CANCEL_SENT: Final = 2
 
 
 class Branch(Machine):
     """One copy of a request on its way: where it went, and what came back.
 
-    `status` is the last code: below 200 the branch is pending. `local`: we made it up (timeout, send failure).
-    `dests` are further addresses of the same name; a branch that moved on to one is `superseded` by a new branch.
+    `tx` is a Transaction, which `server` is then too, or what stands for one: an Outbound. `tm` is there once the
+    branch is sent. `status` is the last code: below 200 the branch is pending. `local`: we made it up (timeout, send
+    failure). `dests` are further addresses of the same name; a branch that moved on to one is `superseded` by a new branch.
     """
-    __slots__ = ("tx", "index", "target", "dest", "dests", "id", "status", "reply", "edits", "local", "on_reply",
-                 "bavps", "cancel", "cancelling", "superseded", "failed", "work", "ack", "why", "started")
+    __slots__ = ("tx", "server", "tm", "index", "target", "dest", "dests", "id", "status", "reply", "edits", "local",
+                 "on_reply", "bavps", "cancel", "cancelling", "superseded", "failed", "work", "ack", "why", "started")
+    tm: Layer
 
     def __init__(self, tx: Any, index: int, target: Target) -> None:
-        invite = tx.method_id == M_INVITE
-        super().__init__(INVITE_CLIENT if invite else NON_INVITE_CLIENT, tx.times, False)
-        self.tx, self.index, self.target = tx, index, target
+        if isinstance(tx, Transaction):
+            super().__init__(INVITE_CLIENT if tx.method_id == M_INVITE else NON_INVITE_CLIENT, tx.times, False)
+            self.server: Transaction | None = tx
+        else:
+            super().__init__(INVITE_CLIENT if tx.method_id == M_INVITE else NON_INVITE_CLIENT, tx.times, False)
+            self.server = None
+        self.tx: Any = tx
+        self.index, self.target = index, target
         self.dest: Dest = None                          # type: ignore[assignment]  # set when it is sent
         self.dests: list[Dest] | tuple[()] = ()
         self.id = ""
@@ -41,14 +52,14 @@ class Branch(Machine):
         self.ack: bytes | None = None
         self.why: tuple[int, str] | None = None         # reply for a branch that never left
 
-    def aim(self, dest: Dest, id: str) -> None:
+    def aim(self, tm: Layer, dest: Dest, id: str) -> None:
         """Set where the branch goes and the Via branch it bears."""
-        self.dest, self.id = dest, id
-        self.reliable = dest.proto in RELIABLE
+        self.tm, self.dest, self.id = tm, dest, id
+        self.reliable = dest.proto != "udp" and dest.proto in RELIABLE
 
     def send(self, data: bytes) -> None:
         """Send the request."""
-        if not self.tx.tm.env.send(data, self.dest):
+        if not self.tm.env.send(data, self.dest):
             self.failed = True
 
     def send_ack(self, response: Response) -> None:
@@ -57,34 +68,36 @@ class Branch(Machine):
             if self.last is None:
                 return
             self.ack = with_headers(build_ack(self.last, response), self.tx.headers)
-        self.tx.tm.env.send(self.ack, self.dest)
+        self.tm.env.send(self.ack, self.dest)
 
     def tell(self, event: int, actions: int) -> None:
         """Act on a timer: a timeout, the end, or a retransmission to count."""
-        tx = self.tx
+        tx, server = self.tx, self.server
         if tx is None:
             return
         if actions & REPORT:
-            tx.tm.on_timeout(self, event)
-        if actions & DONE:
+            self.tm.on_timeout(self, event)
+        if not actions & DONE:
+            if not actions & REPORT and self.tm.enable_stats:
+                self.tm.counts.retransmission(self.interval, self.tm.times.t1)
+        elif server is not None:
+            server.reap()
+        else:
             tx.reap()
-        elif not actions & REPORT:
-            tx.tm.count_retransmission(self.interval)
 
     def close(self) -> None:
         """Leave the table and cut every link."""
-        tx = self.tx
-        if tx is not None and self.id:
-            tx.tm.table.clients.pop(self.id, None)
+        if self.tx is not None and self.id:
+            self.tm.table.clients.pop(self.id, None)
             if self.ack is not None and not self.reliable:
-                tx.tm.echoes.add(self.id, self.ack, self.dest)
+                self.tm.echoes.add(self.id, self.ack, self.dest)
         self.state = TERMINATED
         self.wake = NEVER
         if self.cancel is not None:
             self.cancel.wake = NEVER
             self.cancel.branch = None
             self.cancel = None
-        self.tx = self.reply = self.edits = self.work = self.last = self.ack = None
+        self.tx = self.server = self.reply = self.edits = self.work = self.last = self.ack = None
         self.dests = ()
 
 
@@ -99,12 +112,14 @@ class Cancel(Machine):
     def send(self, data: bytes) -> None:
         """Send it where the INVITE went."""
         if self.branch is not None:
-            self.branch.tx.tm.env.send(data, self.branch.dest)
+            self.branch.tm.env.send(data, self.branch.dest)
 
     def tell(self, event: int, actions: int) -> None:
         """Count a retransmission; an unanswered CANCEL changes nothing, the INVITE has its own timer."""
         if self.branch is not None and not actions & (REPORT | DONE):
-            self.branch.tx.tm.count_retransmission(self.interval)
+            tm = self.branch.tm
+            if tm.enable_stats:
+                tm.counts.retransmission(self.interval, tm.times.t1)
 
 
 def with_headers(data: bytes, headers: bytes) -> bytes:

@@ -9,10 +9,10 @@ from osip.modules.tm.machine import ACCEPTED, CALLING, COMPLETED, PROCEEDING, ST
 from osip.modules.tm.transaction import ON_CANCEL, Transaction
 
 if TYPE_CHECKING:
-    from osip.modules.tm.module import Tm
+    from osip.modules.tm.layer import Layer
 
 
-def on_cancel(tm: Tm, ctx: Ctx, cancelling: Transaction, invite: Transaction) -> None:
+def on_cancel(tm: Layer, ctx: Ctx, cancelling: Transaction, invite: Transaction) -> None:
     """Answer the caller's CANCEL with 200 and cancel what is pending; later branches are refused."""
     tm.reply_local(cancelling, 200, "canceling", invite.to_tag)
     if invite.is_answered or invite.cancelled:
@@ -68,9 +68,9 @@ def send_cancel(branch: Branch) -> None:
     env, timers = tx.tm.env, tx.tm.timers
     branch.cancel = found = Cancel(branch)
     found.step(START, with_headers(build_cancel(branch.last, tx.cancel_reason), tx.headers), env.now)
-    timers.watch(found)
+    timers.schedule(found)
     if branch.state != COMPLETED:
         until = env.now + branch.times.give_up
         if until < branch.expire_at:
             branch.expire_at = branch.wake = until
-            timers.watch(branch)
+            timers.schedule(branch)

@@ -17,7 +17,7 @@ class Echoes:
     wt_timer says how long the whole transaction lingers; an echo lives on to 64*T1, at most half as long again. Keys
     are those of server transactions (a response is sent again) and Via branches of ours (an ACK is sent again).
     """
-    __slots__ = ("entries", "_timers", "_pause", "_young", "_middle", "_old", "_is_turning")
+    __slots__ = ("entries", "_timers", "_pause", "_young", "_middle", "_old", "_is_turning", "_most")
 
     def __init__(self, timers: Any = None, span: float = 0.0) -> None:
         self.entries: dict[str, Echo] = {}
@@ -26,10 +26,11 @@ class Echoes:
         self._middle: list[str] = []
         self._old: list[str] = []
         self._is_turning = False
+        self._most = MOST
 
     def add(self, key: str, data: bytes | None, dest: Dest | None) -> None:
         """Remember what a copy is answered with; nothing when transactions linger long enough themselves."""
-        if self._pause <= 0 or len(self.entries) >= MOST:
+        if self._pause <= 0 or len(self.entries) >= self._most:
             return
         self.entries[key] = data, dest
         self._young.append(key)

@@ -1,14 +1,14 @@
 """Send the copy of a request that a branch stands for, to the first address that takes it (RFC 3261 16.6, 18.1.1)."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from osip.api import Ctx, Dest, forward
 from osip.modules.tm.machine import START, TERMINATED
 
 if TYPE_CHECKING:
     from osip.modules.tm.branch import Branch
-    from osip.modules.tm.module import Tm
+    from osip.modules.tm.layer import Layer
 
 
 class Fallback(Dest):
@@ -16,18 +16,21 @@ class Fallback(Dest):
     __slots__ = ()
 
 
-def launch(tm: Tm, branch: Branch, work: Ctx, dests: list[Dest]) -> bool:
+def launch(tm: Layer, branch: Branch, work: Ctx, dests: list[Dest]) -> bool:
     """Build and send a branch; further addresses are kept for fail-over."""
-    tx = branch.tx
+    tx: Any = branch.tx
+    server = branch.server
+    loop: str = server.loop if server is not None else ""
+    headers: bytes = server.headers if server is not None else tx.headers
     env = tm.env
     tm.filtered = 0
     number = -1
     while (number := number + 1) < len(dests):
         dest = dests[number]
-        id = env.ids.branch() + tx.loop
+        id = env.ids.branch() + loop
         data = forward.build(work, branch.target, dest, id)
-        if tx.headers:
-            data = with_headers(data, tx.headers)
+        if headers:
+            data = with_headers(data, headers)
         if dest.proto == "udp" and dest.__class__ is Dest and forward.is_too_long(env, dest, data):
             dests = by_stream(env, dests, number)
             if dests[number] is not dest:
@@ -46,9 +49,9 @@ def launch(tm: Tm, branch: Branch, work: Ctx, dests: list[Dest]) -> bool:
     return False
 
 
-def _send(tm: Tm, branch: Branch, dest: Dest, id: str, data: bytes) -> bool:
+def _send(tm: Layer, branch: Branch, dest: Dest, id: str, data: bytes) -> bool:
     env = tm.env
-    branch.aim(dest, id)
+    branch.aim(tm, dest, id)
     branch.failed = False
     branch.step(START, data, env.now)
     if branch.failed:
@@ -57,9 +60,9 @@ def _send(tm: Tm, branch: Branch, dest: Dest, id: str, data: bytes) -> bool:
         return False
     branch.started = True
     tm.table.clients[id] = branch
-    tm.timers.watch(branch)
+    tm.timers.schedule(branch)
     if tm.enable_stats:
-        tm.uac_transactions += 1
+        tm.counts.uac_transactions += 1
     return True
 
 

@@ -12,17 +12,42 @@ from __future__ import annotations
 
 from typing import Final
 
+from osip.api import Alarm
+
 NEVER: Final = float("inf")
 
-# States; CALLING is the name of TRYING in INVITE clients.
-TRYING = CALLING = 0
-PROCEEDING, COMPLETED, CONFIRMED, ACCEPTED, TERMINATED = 1, 2, 3, 4, 5
+# States; CALLING is the name of TRYING in INVITE clients. Each constant has a line of its own, so that mypyc knows it.
+TRYING: Final = 0
+CALLING: Final = 0
+PROCEEDING: Final = 1
+COMPLETED: Final = 2
+CONFIRMED: Final = 3
+ACCEPTED: Final = 4
+TERMINATED: Final = 5
 STATE_NAMES: Final = ("TRYING", "PROCEEDING", "COMPLETED", "CONFIRMED", "ACCEPTED", "TERMINATED")
 
 # Inputs. REQUEST is a retransmission of the request; RFAIL any final response of 300 to 699.
-START, REQUEST, ACK, R1XX, R2XX, RFAIL, FAULT = 0, 1, 2, 3, 4, 5, 6
-TIMER_A, TIMER_B, TIMER_C, TIMER_D, TIMER_E, TIMER_F, TIMER_G = 10, 11, 12, 13, 14, 15, 16
-TIMER_H, TIMER_I, TIMER_J, TIMER_K, TIMER_L, TIMER_M, TIMER_GUARD = 17, 18, 19, 20, 21, 22, 23
+START: Final = 0
+REQUEST: Final = 1
+ACK: Final = 2
+R1XX: Final = 3
+R2XX: Final = 4
+RFAIL: Final = 5
+FAULT: Final = 6
+TIMER_A: Final = 10
+TIMER_B: Final = 11
+TIMER_C: Final = 12
+TIMER_D: Final = 13
+TIMER_E: Final = 14
+TIMER_F: Final = 15
+TIMER_G: Final = 16
+TIMER_H: Final = 17
+TIMER_I: Final = 18
+TIMER_J: Final = 19
+TIMER_K: Final = 20
+TIMER_L: Final = 21
+TIMER_M: Final = 22
+TIMER_GUARD: Final = 23
 INPUT_NAMES: Final = {
     START: "start", REQUEST: "request", ACK: "ACK", R1XX: "1xx", R2XX: "2xx", RFAIL: "300-699",
     FAULT: "transport error",
@@ -30,10 +55,31 @@ INPUT_NAMES: Final = {
     TIMER_I: "I", TIMER_J: "J", TIMER_K: "K", TIMER_L: "L", TIMER_M: "M", TIMER_GUARD: "guard"}
 
 # Actions. SEND remembers and sends, RESEND sends again; PASS_UP, SEND_ACK, LATE, REPORT and DONE are for the owner.
-SEND, RESEND, PASS_UP, SEND_ACK, LATE, REPORT, DONE = 1, 2, 4, 8, 16, 32, 64
-RETRY_T1, RETRY_DOUBLE, RETRY_CAPPED, RETRY_T2, RETRY_STOP = 128, 256, 512, 1024, 2048
-ARM_B, ARM_C, ARM_D, ARM_F, ARM_H, ARM_I, ARM_J, ARM_K, ARM_L, ARM_M, ARM_GUARD, DISARM, ARM_LATE = (
-    1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21, 1 << 22, 1 << 23, 1 << 24)
+SEND: Final = 1
+RESEND: Final = 2
+PASS_UP: Final = 4
+SEND_ACK: Final = 8
+LATE: Final = 16
+REPORT: Final = 32
+DONE: Final = 64
+RETRY_T1: Final = 128
+RETRY_DOUBLE: Final = 256
+RETRY_CAPPED: Final = 512
+RETRY_T2: Final = 1024
+RETRY_STOP: Final = 2048
+ARM_B: Final = 1 << 12
+ARM_C: Final = 1 << 13
+ARM_D: Final = 1 << 14
+ARM_F: Final = 1 << 15
+ARM_H: Final = 1 << 16
+ARM_I: Final = 1 << 17
+ARM_J: Final = 1 << 18
+ARM_K: Final = 1 << 19
+ARM_L: Final = 1 << 20
+ARM_M: Final = 1 << 21
+ARM_GUARD: Final = 1 << 22
+DISARM: Final = 1 << 23
+ARM_LATE: Final = 1 << 24
 ACTION_NAMES: Final = {
     SEND: "send", RESEND: "resend", PASS_UP: "pass up", SEND_ACK: "send ACK", LATE: "late", REPORT: "report", DONE: "",
     RETRY_T1: "retry=T1", RETRY_DOUBLE: "retry*2", RETRY_CAPPED: "retry*2 up to T2", RETRY_T2: "retry=T2", RETRY_STOP: "",
@@ -45,6 +91,7 @@ RETRIES: Final = RETRY_T1 | RETRY_DOUBLE | RETRY_CAPPED | RETRY_T2 | RETRY_STOP
 ARMS: Final = (ARM_B | ARM_C | ARM_D | ARM_F | ARM_H | ARM_I | ARM_J | ARM_K | ARM_L | ARM_M | ARM_GUARD | DISARM
                | ARM_LATE)
 TIMED: Final = RETRIES | ARMS
+LINGERS: Final = ARM_D | ARM_I | ARM_J | ARM_K | ARM_L | ARM_M
 
 LENGTHS: Final[dict[int, tuple[int, str, bool]]] = {    # action -> its input, which of `Times`, zero on reliable transports
     ARM_B: (TIMER_B, "answer", False), ARM_C: (TIMER_C, "ring", False), ARM_D: (TIMER_D, "linger", True),
@@ -144,7 +191,7 @@ class Times:
 
     def of(self, arm: int) -> float:
         """Return the length of the timer that an action arms: `LENGTHS`, without a name to look up."""
-        if arm & (ARM_D | ARM_I | ARM_J | ARM_K | ARM_L | ARM_M):
+        if arm & LINGERS:
             return self.linger
         if arm & (ARM_B | ARM_F):
             return self.answer
@@ -155,22 +202,22 @@ class Times:
         return self.give_up if arm == ARM_H else self.late
 
 
-class Machine:
+class Machine(Alarm):
     """One transaction machine.
 
     Its owner subclasses it and gives `send(data)` and `tell(event, actions)`; the latter is called for what timers
     bring about (REPORT, DONE). `step` returns the actions, of which PASS_UP, SEND_ACK and LATE are the caller's.
     """
-    __slots__ = ("table", "state", "last", "times", "reliable", "wake", "scheduled", "retry_at", "expire_at",
-                 "interval", "alarm")
+    __slots__ = ("table", "state", "last", "times", "reliable", "retry_at", "expire_at", "interval", "alarm")
 
     def __init__(self, table: Table, times: Times, reliable: bool) -> None:
+        super().__init__()
         self.table = table
         self.state = table.first
         self.times = times
         self.reliable = reliable
         self.last: bytes | None = None
-        self.wake = self.scheduled = self.retry_at = self.expire_at = NEVER
+        self.retry_at = self.expire_at = NEVER
         self.interval = 0.0
         self.alarm = 0
 

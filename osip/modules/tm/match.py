@@ -1,38 +1,39 @@
 """Find the transaction that a message belongs to (RFC 3261 sections 17.1.3 and 17.2.3; RFC 2543 by fields)."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from osip.api import M_ACK, M_INVITE, M_OTHER, Request
+from osip.api import M_ACK, M_INVITE, M_OTHER, Request, request_key
 
 if TYPE_CHECKING:
     from osip.modules.tm.branch import Branch
     from osip.modules.tm.transaction import Transaction
 
-COOKIE = "z9hG4bK"
-
 
 class Table:
     """All transactions of a worker: servers by key, branches by their Via branch (which is unique by itself)."""
-    __slots__ = ("servers", "clients", "ruri_matching", "via1_matching")
+    __slots__ = ("servers", "clients", "ruri_matching", "via1_matching", "_seen", "_seen_key")
 
     def __init__(self, ruri_matching: bool = True, via1_matching: bool = True) -> None:
         self.servers: dict[str, Transaction] = {}
         self.clients: dict[str, Branch] = {}
         self.ruri_matching, self.via1_matching = ruri_matching, via1_matching
+        self._seen: Any = None                  # the last request asked for: t_check_trans and t_relay both ask
+        self._seen_key = ""
 
     def key(self, msg: Request, method_id: int = -1) -> str:
         """Return the key of a request; an ACK has that of its INVITE, `method_id` asks for another method's."""
-        if method_id < 0:
-            method_id = msg.method_id
-            if method_id == M_ACK:
-                method_id = M_INVITE
-        branch = msg.via1_branch
-        if branch[:7] == COOKIE and len(branch) > 7:
-            via = msg.via1
-            key = f"{method_id}|{branch}|{via.host}:{via.port}"
-            return key if method_id != M_OTHER else f"{key}|{msg.method}"
-        return self._old_key(msg, method_id)
+        if method_id >= 0:
+            return self._key(msg, method_id)
+        if msg is not self._seen:
+            own: int = msg.method_id
+            self._seen_key = self._key(msg, M_INVITE if own == M_ACK else own)
+            self._seen = msg
+        return self._seen_key
+
+    def _key(self, msg: Any, method_id: int) -> str:
+        key = request_key(msg, method_id)
+        return key if key is not None else self._old_key(msg, method_id)
 
     def _old_key(self, msg: Request, method_id: int) -> str:
         # RFC 2543 peers put no cookie into the branch: match by what makes a request the same one. The To tag is left

@@ -9,6 +9,7 @@ from osip.modules.tm import answer, cancel
 from osip.modules.tm.branch import CANCEL_SENT
 
 if TYPE_CHECKING:
+    from osip.modules.tm.layer import Layer
     from osip.modules.tm.match import Table
 
 REQUEST = int(Route.REQUEST)
@@ -20,12 +21,12 @@ class Management:
         env: Any
         table: Table
         request: Any
-        _labels: int
+        layer: Layer
 
     @mi("hash", aliases=("t_hash",), scope=Scope.EACH)
     def mi_hash(self) -> list[dict[str, int]]:
         """Count the transactions of each worker: now, and since its start."""
-        return [{"index": self.env.number, "Current": len(self.table.servers), "Total": self._labels}]
+        return [{"index": self.env.number, "Current": len(self.table.servers), "Total": self.layer.labels}]
 
     @mi("uac_cancel", aliases=("t_uac_cancel",), scope=Scope.OWNER)
     def mi_uac_cancel(self, callid: str, cseq: str) -> str:
@@ -50,7 +51,7 @@ class Management:
         if tx is None or tx.request is None:
             raise MIError(404, "Transaction not found")
         ctx = tx.make_ctx(REQUEST)
-        if not answer.send(self, tx, ctx, code, reason, _lines(new_headers), body.encode(), to_tag):
+        if not answer.send(self.layer, tx, ctx, code, reason, _lines(new_headers), body.encode(), to_tag):
             raise MIError(400, "Transaction already answered")
         return "OK"
 

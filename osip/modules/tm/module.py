@@ -10,23 +10,22 @@ from typing import Annotated, Any, Literal
 from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, Complaint, Ctx, Dest, FailureRoute, Hook, LocalSocket,
                       Module, Parse, ReplyRoute, Request, Route, Target, Var, function, gauge, hook, needs, param,
                       slot, stat)
-from osip.modules.tm import answer, arrival, cancel, relay, response, uac
-from osip.modules.tm.branch import Branch
+from osip.modules.tm import answer, arrival, cancel, relay, response, uac, waiting
 from osip.modules.tm.dump import Dumps, parse_append
-from osip.modules.tm.echo import Echoes
-from osip.modules.tm.launch import launch
-from osip.modules.tm.machine import Times
-from osip.modules.tm.match import Table
+from osip.modules.tm.layer import Layer
 from osip.modules.tm.mi import Management
-from osip.modules.tm.transaction import Plan, RouteFn, Transaction, Watcher
+from osip.modules.tm.transaction import Plan, Transaction, Watcher
 from osip.modules.tm.variable import Variables
 
 REQUEST, BRANCH = int(Route.REQUEST), int(Route.BRANCH)
 RelayArgument = Annotated[Any, Parse(relay.relay_argument)]
 _INJECT = {"cancel": "cancel", "c": "cancel", "last": "last", "l": "last"}
 InjectFlags = Annotated[frozenset[str], Parse(lambda text: inject_flags(text))]
-_FINALS = ("", "", "finals_2xx", "finals_3xx", "finals_4xx", "finals_5xx", "finals_6xx")
 _CLUSTER = "without the module clusterer there are no other nodes"
+
+
+def _count(doc: str, name: str = "") -> Any:
+    return stat(doc, name=name, holder="counts")
 
 
 class Tm(Variables, Management, Dumps, Module):
@@ -62,29 +61,29 @@ class Tm(Variables, Management, Dumps, Module):
     local_reply_route = param(None, kind=str, doc="Route that runs before a local reply is sent.")
     local_request_route = param(None, kind=str, doc="Route that runs before an own request is sent.")
 
-    received_replies = stat("Responses that matched a transaction.")
-    relayed_replies = stat("Responses passed upstream.")
-    local_replies = stat("Responses made here.")
-    uas_transactions = stat("Server transactions.", name="UAS_transactions")
-    uac_transactions = stat("Client transactions.", name="UAC_transactions")
-    finals_2xx = stat("Transactions that ended so.", name="2xx_transactions")
-    finals_3xx = stat("Transactions that ended so.", name="3xx_transactions")
-    finals_4xx = stat("Transactions that ended so.", name="4xx_transactions")
-    finals_5xx = stat("Transactions that ended so.", name="5xx_transactions")
-    finals_6xx = stat("Transactions that ended so.", name="6xx_transactions")
+    received_replies = _count("Responses that matched a transaction.")
+    relayed_replies = _count("Responses passed upstream.")
+    local_replies = _count("Responses made here.")
+    uas_transactions = _count("Server transactions.", name="UAS_transactions")
+    uac_transactions = _count("Client transactions.", name="UAC_transactions")
+    finals_2xx = _count("Transactions that ended so.", name="2xx_transactions")
+    finals_3xx = _count("Transactions that ended so.", name="3xx_transactions")
+    finals_4xx = _count("Transactions that ended so.", name="4xx_transactions")
+    finals_5xx = _count("Transactions that ended so.", name="5xx_transactions")
+    finals_6xx = _count("Transactions that ended so.", name="6xx_transactions")
     cluster_reply_sent = stat("Replies sent to the cluster.")
     cluster_request_sent = stat("Requests sent to the cluster.")
     cluster_cancel_sent = stat("CANCELs sent to the cluster.")
     cluster_reply_recv = stat("Replies from the cluster.")
     cluster_request_recv = stat("Requests from the cluster.")
     cluster_cancel_recv = stat("CANCELs from the cluster.")
-    retransmission_req_t1_1 = stat("First retransmissions of requests.", name="retransmission_req_T1_1")
-    retransmission_req_t1_2 = stat("Second ones.", name="retransmission_req_T1_2")
-    retransmission_req_t1_3 = stat("Third ones.", name="retransmission_req_T1_3")
-    retransmission_req_t2 = stat("Later ones.", name="retransmission_req_T2")
-    retransmission_rpl_t2 = stat("Retransmissions of responses.", name="retransmission_rpl_T2")
-    timeout_finalresponse = stat("fr_timeout ran out.")
-    timeout_finalresponse_inv = stat("fr_inv_timeout ran out.")
+    retransmission_req_t1_1 = _count("First retransmissions of requests.", name="retransmission_req_T1_1")
+    retransmission_req_t1_2 = _count("Second ones.", name="retransmission_req_T1_2")
+    retransmission_req_t1_3 = _count("Third ones.", name="retransmission_req_T1_3")
+    retransmission_req_t2 = _count("Later ones.", name="retransmission_req_T2")
+    retransmission_rpl_t2 = _count("Retransmissions of responses.", name="retransmission_rpl_T2")
+    timeout_finalresponse = _count("fr_timeout ran out.")
+    timeout_finalresponse_inv = _count("fr_inv_timeout ran out.")
     plan = slot(Plan)
     rr = needs("rr", optional=True)
     uac_auth = needs("uac_auth", optional=True)
@@ -97,30 +96,20 @@ class Tm(Variables, Management, Dumps, Module):
     # --- life ----------------------------------------------------------------------------------------------------
 
     def __init__(self) -> None:
+        self.layer = layer = Layer(self.plan)
+        self.counts = layer.counts
         super().__init__()
-        self.table = Table()
-        self.times = Times()
-        self.echoes = Echoes()
-        self.on_created: list[Any] = []         # called as (transaction, ctx) for each new server transaction
-        self.fault = 0                          # reply code of the last bad message or URI
-        self.filtered = 0                       # addresses of the last branch that a blacklist kept away
-        self.minor_mask = 0
-        self.most_branches = 12
-        self._labels = 0
+        self.table, self.times, self.echoes = layer.table, layer.times, layer.echoes
+        self.on_created = layer.on_created
+        # What the core and compiled scripts take from this object they then call without a step in between.
+        self.on_response, self.t_relay, self.t_check_trans = layer.on_response, layer.t_relay, layer.t_check_trans
 
     def mod_init(self) -> None:
         """Set the timers, the table and the way in which the core replies."""
-        env = self.env
+        env, layer = self.env, self.layer
         self.complain = Complaint(env.log, clock=lambda: env.now)
-        self.table = Table(bool(self.ruri_matching), bool(self.via1_matching))
-        self.times = Times(self.t1_timer / 1000, self.t2_timer / 1000, float(self.fr_timeout),
-                           float(self.timer_c or self.fr_inv_timeout), float(self.wt_timer))
-        self.timers = env.timers
-        self.echoes = Echoes(env.timers, self.times.give_up - self.times.linger)
-        # Serial forking adds rounds: the bound is on what one request may cause in all.
-        self.most_branches = 4 * env.config.max_branches
-        if self.minor_branch_flag is not None:
-            self.minor_mask = env.branch_flags.bit(str(self.minor_branch_flag))
+        layer.begin(self)
+        self.table, self.times, self.echoes = layer.table, layer.times, layer.echoes
         stateless = env.reply
 
         def reply_any(ctx: Ctx, code: int, reason: str) -> int:
@@ -130,12 +119,12 @@ class Tm(Variables, Management, Dumps, Module):
     @hook(Hook.RESPONSE, order=50)
     def on_response(self, ctx: Ctx) -> bool:
         """Take a response that belongs to a transaction."""
-        return response.on_response(self, ctx)
+        return self.layer.on_response(ctx)
 
     @hook(Hook.UNSENT)
     def on_unsent(self, data: bytes, dest: Dest) -> None:
         """Take a message that was lost with its connection."""
-        response.on_unsent(self, data)
+        response.on_unsent(self.layer, data)
 
     @hook(Hook.BEFORE_WAIT, order=50)
     def before_wait(self, ctx: Ctx) -> int:
@@ -148,7 +137,7 @@ class Tm(Variables, Management, Dumps, Module):
             return 1
         if msg.method_id == M_ACK or ctx.source is None:
             return 1
-        return 0 if arrival.take(self, ctx)[0] is None else 1
+        return 0 if arrival.take(self.layer, ctx)[0] is None else 1
 
     @hook(Hook.DRAIN)
     def drain(self) -> int:
@@ -168,20 +157,9 @@ class Tm(Variables, Management, Dumps, Module):
 
     # --- for the files of this package and for other modules -----------------------------------------------------
 
-    def next_label(self) -> int:
-        """Return the number of a new transaction."""
-        self._labels += 1
-        return self._labels
-
     def armed(self, ctx: Ctx) -> Transaction | Plan:
         """Return where arming goes: the transaction, or the plan of a message that has none yet."""
-        tx = ctx.tx
-        if tx is not None and not tx.is_local:
-            return tx                                   # type: ignore[no-any-return]
-        plan: Plan | None = ctx[self.plan]
-        if plan is None:
-            plan = ctx[self.plan] = Plan()
-        return plan
+        return self.layer.armed(ctx)                    # type: ignore[no-any-return]
 
     def watch(self, ctx: Ctx, mask: int, watcher: Watcher) -> None:
         """Call `watcher` for events of the transaction of `ctx` (now or later made); see `transaction.ON_...`."""
@@ -190,75 +168,21 @@ class Tm(Variables, Management, Dumps, Module):
             armed.watchers = []
         armed.watchers.append((mask, watcher))
 
-    def route(self, kind: str, name: str) -> RouteFn | None:
-        """Return a named route of the present program."""
-        program = self.env.program
-        return program.named(kind, name) if program is not None else None
-
-    def call(self, route: RouteFn, ctx: Ctx) -> Any:
-        """Run a route; None when it is done, a coroutine to await when it has to wait."""
-        try:
-            found = route(ctx)
-        except Exception as error:                      # as in dispatch: a broken route must not stop the call
-            self.env.dispatch.failed(ctx, error)
-            return None
-        return self._guarded(found, ctx) if hasattr(found, "__await__") else None
-
-    async def _guarded(self, waiting: Any, ctx: Ctx) -> None:
-        try:
-            await waiting
-        except Exception as error:
-            self.env.dispatch.failed(ctx, error)
-
-    def run(self, route: RouteFn, ctx: Ctx, then: Any) -> None:
-        """Run a route, then call `then()`: at once, or when the route is done waiting."""
-        waits = self.call(route, ctx)
-        if waits is None:
-            then()
-        else:
-            self.env.spawn(_after(waits, then), "route")
-
-    def launch(self, branch: Branch, work: Ctx, dests: list[Any]) -> bool:
-        """Send a branch; see launch.launch."""
-        return launch(self, branch, work, dests)
-
-    def on_timeout(self, branch: Branch, event: int) -> None:
-        """Take a branch that got no answer."""
-        response.on_timeout(self, branch, event)
-
-    def collect(self, tx: Any) -> None:
-        """Decide when nothing is pending."""
-        if tx.is_local:
-            tx.collect()
-        else:
-            response.collect(self, tx)
-
-    def reply_local(self, tx: Transaction, code: int, reason: str, tag: str = "") -> bool:
-        """Send a reply that tm decided on."""
-        return answer.reply_local(self, tx, code, reason, tag)
-
     def request(self, method: str, ruri: str, from_: str, to: str, **more: Any) -> uac.Outbound | None:
         """Send a request of our own; see uac.send."""
         return uac.send(self, method, ruri, from_, to, **more)
 
-    def count_final(self, kind: int) -> None:
-        """Count a transaction by the class of its final response."""
-        name = _FINALS[kind]
-        setattr(self, name, getattr(self, name) + 1)
+    def hold(self, ctx: Ctx, count: int) -> Transaction | None:
+        """Keep a transaction open for branches that come later; see waiting.hold."""
+        return waiting.hold(self.layer, ctx, count)
 
-    def count_retransmission(self, interval: float) -> None:
-        """Count a retransmission of a request by its step; `interval` is the one to the next."""
-        if not self.enable_stats:
-            return
-        t1 = self.times.t1
-        if interval <= 2 * t1:
-            self.retransmission_req_t1_1 += 1
-        elif interval <= 4 * t1:
-            self.retransmission_req_t1_2 += 1
-        elif interval <= 8 * t1:
-            self.retransmission_req_t1_3 += 1
-        else:
-            self.retransmission_req_t2 += 1
+    def inject(self, tx: Transaction, ctx: Ctx, target: Target) -> bool:
+        """Send a branch that was waited for."""
+        return waiting.inject(self.layer, tx, ctx, target)
+
+    def release(self, tx: Transaction, ctx: Ctx) -> None:
+        """Give up one branch that was waited for."""
+        waiting.release(self.layer, tx, ctx)
 
     # --- making, relaying, replying ------------------------------------------------------------------------------
 
@@ -267,7 +191,7 @@ class Tm(Variables, Management, Dumps, Module):
         """Make the transaction now: 1 made, 0 a retransmission or ACK that was absorbed, below 0 not possible."""
         if ctx.tx is not None:
             return -1
-        tx, made = arrival.take(self, ctx)
+        tx, made = arrival.take(self.layer, ctx)
         return 1 if tx is not None else made
 
     @function(routes="QF")
@@ -278,15 +202,7 @@ class Tm(Variables, Management, Dumps, Module):
         seen), -4 unresolvable, -5 filtered, -6 not sent. Flags: no-auto-477, no-dns-failover, pass-reason-hdr,
         allow-no-cancel. Without a destination URI the proxy `[proto:]host[:port]` is where it goes.
         """
-        mask, where = 0, None
-        for given in (flags, proxy):
-            if given is None:
-                continue
-            if given.__class__ is int:
-                mask |= given
-            else:
-                where = given
-        return relay.relay(self, ctx, mask, where)
+        return self.layer.t_relay(ctx, flags, proxy)
 
     @function(routes="QF")
     def t_replicate(self, ctx: Ctx, uri: str, flags: RelayArgument | None = None) -> int:
@@ -298,23 +214,23 @@ class Tm(Variables, Management, Dumps, Module):
             key = self.table.key(ctx.msg)
             found = self.table.servers.get(key)
             if found is not None:
-                arrival.absorb(self, found)
+                arrival.absorb(found)
                 return 1
-            arrival.create(self, ctx, key, trying=False)
+            arrival.create(self.layer, ctx, key, trying=False)
         mask = flags if flags.__class__ is int else 0
-        code = relay.relay(self, ctx, mask | relay.ABSORB | relay.NO_AUTO, None)
+        code = relay.relay(self.layer, ctx, mask | relay.ABSORB | relay.NO_AUTO, None)
         ctx.target = own
         return code
 
     @function(routes="QF")
     def t_reply(self, ctx: Ctx, code: int, reason_phrase: str) -> int:
         """Reply statefully; in a failure_route in place of the pending response. -1 when a final one was sent."""
-        return answer.t_reply(self, ctx, code, reason_phrase)
+        return answer.t_reply(self.layer, ctx, code, reason_phrase)
 
     @function(routes="QF")
     def t_reply_with_body(self, ctx: Ctx, code: int, reason_phrase: str, body: str) -> int:
         """Reply statefully with a body; set its Content-Type with append_to_reply."""
-        return answer.t_reply(self, ctx, code, reason_phrase, body)
+        return answer.t_reply(self.layer, ctx, code, reason_phrase, body)
 
     @function(routes=Route.REQUEST)
     def t_reply_by_callid(self, ctx: Ctx, code: int, reason_phrase: str, callid: str | None = None,
@@ -324,7 +240,7 @@ class Tm(Variables, Management, Dumps, Module):
         if not number.isdigit():
             return -1
         tx = self.table.find_by_call(callid or ctx.msg.call_id, int(number), M_INVITE)
-        return 1 if tx is not None and self.reply_local(tx, code, reason_phrase) else -1
+        return 1 if tx is not None and self.layer.reply_local(tx, code, reason_phrase) else -1
 
     @function(routes="QFRB")
     def t_check_status(self, ctx: Ctx, re: re.Pattern) -> int:
@@ -346,25 +262,7 @@ class Tm(Variables, Management, Dumps, Module):
         CANCEL: 1 its INVITE is known, else -1. ACK: 1 to a negative response, -2 end to end, -1 unknown. Others: -1
         new, 0 a retransmission that was answered again.
         """
-        msg = ctx.msg
-        key = self.table.key(msg)
-        found = self.table.servers.get(key)
-        if msg.method_id == M_ACK:
-            if found is None:
-                return -1
-            if found.status < 300:
-                return -2
-            arrival.acknowledge(found, ctx)
-            return 1
-        if found is not None and found is not ctx.tx:
-            arrival.absorb(self, found)
-            return 0
-        if found is None and arrival.echo(self, key):
-            return 0
-        if msg.method_id == M_CANCEL:
-            key = self.table.key(msg, M_INVITE)
-            return 1 if key in self.table.servers or key in self.echoes.entries else -1
-        return -1
+        return self.layer.t_check_trans(ctx)
 
     # --- arming --------------------------------------------------------------------------------------------------
 
@@ -384,7 +282,7 @@ class Tm(Variables, Management, Dumps, Module):
         return self._arm(ctx, "on_branch", "branch_route", branch_route)
 
     def _arm(self, ctx: Ctx, attr: str, kind: str, name: str) -> int:
-        route = self.route(kind, name) if name else None
+        route = self.layer.route(kind, name) if name else None
         if name and route is None:
             return -1
         armed: Any = self.armed(ctx)
@@ -477,12 +375,7 @@ class Tm(Variables, Management, Dumps, Module):
             self._decide(tx)
 
     def _decide(self, tx: Transaction) -> None:
-        if tx.phony or tx.is_answered:
-            return
-        if tx.branches:
-            self.collect(tx)
-        else:
-            self.reply_local(tx, 408, "Request Timeout")
+        waiting.decide(self.layer, tx)
 
     @function(routes="QR")
     def t_inject_branches(self, ctx: Ctx, source: Literal["msg", "event"], flags: InjectFlags = frozenset()) -> int:
@@ -498,7 +391,7 @@ class Tm(Variables, Management, Dumps, Module):
         if "cancel" in flags:
             cancel.cancel_pending(tx)
         work = tx.make_ctx(REQUEST)
-        sent = sum(relay.start(self, tx, work, target) > 0 for target in targets)
+        sent = sum(relay.start(self.layer, tx, work, target) > 0 for target in targets)
         if tx.phony:
             tx.phony = 0 if "last" in flags else max(tx.phony - sent, 0)
             if not tx.phony and not sent:
@@ -536,11 +429,6 @@ class Tm(Variables, Management, Dumps, Module):
                     result_var.set(ctx, branch.index)
                 return 1
         return -1
-
-
-async def _after(waits: Any, then: Any) -> None:
-    await waits
-    then()
 
 
 def inject_flags(text: str) -> frozenset[str]:

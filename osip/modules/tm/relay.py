@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from osip.api import (H_ROUTE, M_ACK, M_CANCEL, M_INVITE, Ctx, Dest, Endpoint, OsipError, ParseError, Route, Target,
-                      bracket, forward, parse_endpoint, parse_uri, refusal, reply)
+                      bracket, forward, parse_endpoint, parse_uri, refusal, reply, value_place)
 from osip.modules.tm import cancel
 from osip.modules.tm.arrival import absorb, create, echo, take
 from osip.modules.tm.branch import Branch
@@ -14,19 +14,29 @@ from osip.modules.tm.machine import TERMINATED
 from osip.modules.tm.transaction import Transaction
 
 if TYPE_CHECKING:
-    from osip.modules.tm.module import Tm
+    from osip.modules.tm.layer import Layer
 
-BRANCH, FAILURE = int(Route.BRANCH), int(Route.FAILURE)
+BRANCH: Final = int(Route.BRANCH)
+FAILURE: Final = int(Route.FAILURE)
 
-NO_AUTO, NO_FAILOVER, PASS_REASON, NO_CANCEL, ABSORB = 2, 4, 8, 16, 256
-_FLAGS = {"no-auto-477": NO_AUTO, "no-dns-failover": NO_FAILOVER, "pass-reason-hdr": PASS_REASON,
+NO_AUTO: Final = 2
+NO_FAILOVER: Final = 4
+PASS_REASON: Final = 8
+NO_CANCEL: Final = 16
+ABSORB: Final = 256
+_FLAGS: Final = {"no-auto-477": NO_AUTO, "no-dns-failover": NO_FAILOVER, "pass-reason-hdr": PASS_REASON,
           "allow-no-cancel": NO_CANCEL}
 
-INTERNAL, BAD, NO_TARGET, UNRESOLVED, FILTERED, UNSENT = -1, -2, -3, -4, -5, -6
-_AUTO = {INTERNAL: (500, "Server error (500/TM)"), NO_TARGET: (500, "No destination (500/TM)"),
+INTERNAL: Final = -1
+BAD: Final = -2
+NO_TARGET: Final = -3
+UNRESOLVED: Final = -4
+FILTERED: Final = -5
+UNSENT: Final = -6
+_AUTO: Final = {INTERNAL: (500, "Server error (500/TM)"), NO_TARGET: (500, "No destination (500/TM)"),
          UNRESOLVED: (476, "Unresolvable destination (476/TM)"), FILTERED: (473, "Filtered destination (473/TM)"),
          UNSENT: (477, "Send failed (477/TM)")}
-_BAD = {400: (400, "Bad message (400/TM)"), 416: (416, "Unsupported URI Scheme"), 420: (420, "Bad Extension"),
+_BAD: Final = {400: (400, "Bad message (400/TM)"), 416: (416, "Unsupported URI Scheme"), 420: (420, "Bad Extension"),
         482: (482, "Loop Detected"), 483: (483, "Too Many Hops")}
 
 
@@ -45,7 +55,7 @@ def relay_argument(text: str) -> int | Endpoint:
 
 # --- t_relay -----------------------------------------------------------------------------------------------------
 
-def relay(tm: Tm, ctx: Ctx, flags: int, proxy: Endpoint | None) -> int:
+def relay(tm: Layer, ctx: Ctx, flags: int, proxy: Endpoint | None) -> int:
     """Relay the request of a request or failure route to its target set; see t_relay for the codes."""
     msg = ctx.msg
     if msg.method_id == M_CANCEL and ctx.tx is None:
@@ -78,7 +88,7 @@ def _set_flags(tx: Transaction, ctx: Ctx, flags: int) -> None:
         tx.no_cancel = tx.many_2xx = "no-cancel" in wish
 
 
-def _answer(tm: Tm, tx: Transaction, ctx: Ctx, code: int) -> None:
+def _answer(tm: Layer, tx: Transaction, ctx: Ctx, code: int) -> None:
     """Answer a request that could not be relayed (dsl.md section 11)."""
     if tx.is_answered:
         return
@@ -92,11 +102,11 @@ def _answer(tm: Tm, tx: Transaction, ctx: Ctx, code: int) -> None:
     tx.shrink()
 
 
-def _relay_cancel(tm: Tm, ctx: Ctx, proxy: Endpoint | None) -> int:
+def _relay_cancel(tm: Layer, ctx: Ctx, proxy: Endpoint | None) -> int:
     key = tm.table.key(ctx.msg)
     found = tm.table.servers.get(key)
     if found is not None:
-        absorb(tm, found)
+        absorb(found)
         return 1
     if echo(tm, key):
         return 1
@@ -110,7 +120,7 @@ def _relay_cancel(tm: Tm, ctx: Ctx, proxy: Endpoint | None) -> int:
     return 1
 
 
-def _send_stateless(tm: Tm, ctx: Ctx, proxy: Endpoint | None) -> int:
+def _send_stateless(tm: Layer, ctx: Ctx, proxy: Endpoint | None) -> int:
     _follow_route(tm, ctx, proxy)
     target = _via_proxy(ctx.target, proxy) if proxy is not None else ctx.target
     if not refusal.count_hop(ctx):
@@ -127,14 +137,14 @@ def _send_stateless(tm: Tm, ctx: Ctx, proxy: Endpoint | None) -> int:
         return UNRESOLVED
 
 
-async def _stateless_later(tm: Tm, ctx: Ctx, target: Target) -> None:
+async def _stateless_later(tm: Layer, ctx: Ctx, target: Target) -> None:
     try:
         _send_copy(tm, ctx, target, await forward.next_hops_wait(ctx, target))
     except OsipError as error:
         tm.complain("not forwarded", "call_id=%s error=%s", ctx.msg.call_id, error)
 
 
-def _send_copy(tm: Tm, ctx: Ctx, target: Target, dests: list[Dest]) -> int:
+def _send_copy(tm: Layer, ctx: Ctx, target: Target, dests: list[Dest]) -> int:
     env = tm.env
     filtered = 0
     for dest in dests:
@@ -157,7 +167,7 @@ def _why_unsent(dests: list[Dest], filtered: int) -> int:
 
 # --- branches ----------------------------------------------------------------------------------------------------
 
-def send_targets(tm: Tm, tx: Transaction, ctx: Ctx, proxy: Endpoint | None = None) -> int:
+def send_targets(tm: Layer, tx: Transaction, ctx: Ctx, proxy: Endpoint | None = None) -> int:
     """Send a copy to each target of `ctx`; 1 when at least one is on its way, else the last failure."""
     if tx.cancelled or tx.is_answered or (tx.blocked and not tm.disable_6xx_block):
         return NO_TARGET
@@ -182,7 +192,7 @@ def send_targets(tm: Tm, tx: Transaction, ctx: Ctx, proxy: Endpoint | None = Non
     return 1
 
 
-def _refuse(tm: Tm, tx: Transaction, ctx: Ctx, proxy: Endpoint | None) -> int:
+def _refuse(tm: Layer, tx: Transaction, ctx: Ctx, proxy: Endpoint | None) -> int:
     """Look at what forbids to forward a request; return the code of the refusal, 0 when there is none (16.3)."""
     if not tx.loop:
         tx.loop = refusal.loop_part(ctx)
@@ -194,16 +204,20 @@ def _refuse(tm: Tm, tx: Transaction, ctx: Ctx, proxy: Endpoint | None) -> int:
     return 0 if refusal.count_hop(ctx) else 483
 
 
-def _follow_route(tm: Tm, ctx: Ctx, proxy: Endpoint | None) -> None:
+def _follow_route(tm: Layer, ctx: Ctx, proxy: Endpoint | None) -> None:
     """Do what loose_route does, for a script that left the whole decision to us (16.4, 16.6 step 6)."""
-    msg, target = ctx.msg, ctx.target
-    at = msg.ids.find(H_ROUTE)
-    if at < 0 or tm.rr is None or proxy is not None or target.uri is not None or target.du is not None or ctx.targets:
+    target = ctx.target
+    if tm.rr is None or proxy is not None or target.uri is not None or target.du is not None or ctx.targets:
         return
-    start = msg.headers[at][1]
-    if ctx.edits is None or not any(edit[0] <= msg.headers[at][2] < edit[1] for edit in ctx.edits.items
-                                    if edit[0] >= start):
-        tm.rr.loose_route(ctx)
+    place = value_place(ctx.msg, H_ROUTE)
+    if not place:
+        return
+    if ctx.edits is not None:
+        start: int = place[0]
+        for edit in ctx.edits.items:
+            if edit[0] <= start < edit[1]:
+                return
+    tm.rr.loose_route(ctx)
 
 
 def _targets(ctx: Ctx) -> list[Target]:
@@ -222,7 +236,7 @@ def _targets(ctx: Ctx) -> list[Target]:
     return targets
 
 
-def start(tm: Tm, tx: Transaction, ctx: Ctx, target: Target, proxy: Endpoint | None = None) -> int:
+def start(tm: Layer, tx: Transaction, ctx: Ctx, target: Target, proxy: Endpoint | None = None) -> int:
     """Form one branch and send it; a branch that cannot be sent leaves no trace."""
     if len(tx.branches) >= tm.most_branches:
         return INTERNAL
@@ -264,7 +278,7 @@ def _branch_ctx(tx: Transaction, ctx: Ctx, branch: Branch) -> Ctx:
     return work
 
 
-def _resolve_and_send(tm: Tm, branch: Branch, work: Ctx, proxy: Endpoint | None) -> int:
+def _resolve_and_send(tm: Layer, branch: Branch, work: Ctx, proxy: Endpoint | None) -> int:
     """Find the addresses of a branch and send it: 1 sent, 0 a name must be asked for, below 0 a failure."""
     target = branch.target
     try:
@@ -281,7 +295,7 @@ def _resolve_and_send(tm: Tm, branch: Branch, work: Ctx, proxy: Endpoint | None)
     return _launch_checked(tm, branch, work, dests)
 
 
-def _launch_checked(tm: Tm, branch: Branch, work: Ctx, dests: list[Dest]) -> int:
+def _launch_checked(tm: Layer, branch: Branch, work: Ctx, dests: list[Dest]) -> int:
     """Send a branch; the code says what kept it from leaving."""
     try:
         return 1 if launch(tm, branch, work, dests) else _why_unsent(dests, tm.filtered)
@@ -290,7 +304,7 @@ def _launch_checked(tm: Tm, branch: Branch, work: Ctx, dests: list[Dest]) -> int
         return BAD
 
 
-async def _start_later(tm: Tm, branch: Branch, work: Ctx, proxy: Endpoint | None,
+async def _start_later(tm: Layer, branch: Branch, work: Ctx, proxy: Endpoint | None,
                        waits: Coroutine[Any, Any, Any] | None) -> None:
     """Go on with a branch whose branch_route or name resolution had to wait."""
     tx = branch.tx
@@ -315,7 +329,7 @@ async def _start_later(tm: Tm, branch: Branch, work: Ctx, proxy: Endpoint | None
         give_up(tm, branch, code or NO_TARGET)
 
 
-def give_up(tm: Tm, branch: Branch, code: int) -> None:
+def give_up(tm: Layer, branch: Branch, code: int) -> None:
     """Count a branch that never left as 503, the least of all responses; alone, it gets its own text (16.9)."""
     tx = branch.tx
     branch.local, branch.state = True, TERMINATED

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from osip.api import M_CANCEL, M_INVITE, Ctx, Edits, Response, Route, forward, reason_phrase
+from osip.api import M_CANCEL, M_INVITE, M_OTHER, Ctx, Edits, Response, Route, forward, reason_phrase
 from osip.modules.tm import arrival, cancel, relay
 from osip.modules.tm.branch import CANCEL_SENT, CANCEL_WANTED, Branch, challenges, pick
 from osip.modules.tm.machine import (FAULT, LATE, PASS_UP, PROCEEDING, R1XX, R2XX, RFAIL, SEND_ACK, TERMINATED,
@@ -13,39 +13,40 @@ from osip.modules.tm.machine import (FAULT, LATE, PASS_UP, PROCEEDING, R1XX, R2X
 from osip.modules.tm.transaction import ON_FAILURE, ON_FINAL, ON_REPLY, Transaction
 
 if TYPE_CHECKING:
-    from osip.modules.tm.module import Tm
+    from osip.modules.tm.layer import Layer
     from osip.modules.tm.transaction import RouteFn
 
-FAILURE = int(Route.FAILURE)
+FAILURE: Final = int(Route.FAILURE)
 _BRANCH = re.compile(rb";branch=([^;,\s]+)")
-LATE_408 = 5.0
+LATE_408: Final = 5.0
 """Seconds before 64*T1 from which on a 408 to a non-INVITE is not sent (RFC 4320 section 4.2)."""
 
 
 # --- a response came in ------------------------------------------------------------------------------------------
 
-def on_response(tm: Tm, ctx: Ctx) -> bool:
+def on_response(tm: Layer, ctx: Ctx) -> bool:
     """Match a response and put it through its machine; False when no transaction of ours knows it."""
-    msg: Response = ctx.msg                             # type: ignore[assignment]
+    msg: Any = ctx.msg
     branch = tm.table.clients.get(msg.via1_branch)
     if branch is None:
         return _stray(tm, msg)
-    tx: Any = branch.tx                                 # a Transaction, or what stands for one: an Outbound
-    status = msg.status
+    status: int = msg.status
+    method_id: int = msg.method_id
     event = R1XX if status < 200 else R2XX if status < 300 else RFAIL
-    method_id = msg.method_id
-    if method_id != tx.method_id or (not method_id and msg.method != tx.method):
+    server = branch.server
+    expected: int = server.method_id if server is not None else branch.tx.method_id
+    if method_id != expected or (method_id == M_OTHER and msg.method != branch.tx.method):
         if method_id != M_CANCEL or branch.cancel is None:
             return False
         branch.cancel.step(event, None, tm.env.now)
         return True
     if tm.enable_stats:
-        tm.received_replies += 1
-    _step(tm, branch, event, msg, ctx)
+        tm.counts.received_replies += 1
+    _step(tm, branch, event, status, msg, ctx)
     return True
 
 
-def _stray(tm: Tm, msg: Response) -> bool:
+def _stray(tm: Layer, msg: Response) -> bool:
     """Take a response to a branch of ours whose transaction is over; False when it is to be forwarded without state.
 
     A 2xx to an INVITE still goes on, as the caller's ACK is what stops it. Anything else would be a second answer to a
@@ -65,37 +66,35 @@ def _stray(tm: Tm, msg: Response) -> bool:
     return True
 
 
-def _step(tm: Tm, branch: Branch, event: int, msg: Response, ctx: Ctx) -> None:
+def _step(tm: Layer, branch: Branch, event: int, status: int, msg: Response, ctx: Ctx) -> None:
     ringing, expiry = branch.state == PROCEEDING, branch.expire_at
     actions = branch.step(event, None, tm.env.now)
-    if event == R1XX and ringing and (msg.status == 100 if tm.timer_c else not tm.restart_fr_on_each_reply):
+    if event == R1XX and ringing and (status == 100 if tm.timer_c else not tm.restart_fr_on_each_reply):
         branch.expire_at = branch.wake = expiry
     if branch.wake < branch.scheduled:
-        tm.timers.watch(branch)
+        tm.timers.schedule(branch)
     if actions & SEND_ACK:
         branch.send_ack(msg)
     if actions & LATE and branch.local and branch.cancelling != CANCEL_SENT:
         cancel.send_cancel(branch)                      # it rings although we gave it up
     if not actions & PASS_UP:
         return
-    tx = branch.tx
-    if msg.status < 200:
-        branch.status = msg.status
+    if status < 200:
+        branch.status = status
         if branch.cancelling == CANCEL_WANTED:
             cancel.send_cancel(branch)
-    if tx.is_local:
-        tx.on_reply_in(branch, msg)
-        return
-    per_branch, per_tx = branch.on_reply, tx.on_reply
-    if per_branch is None and per_tx is None and tx.watchers is None:
-        pass_on(tm, branch, ctx, False)
+    tx = branch.server
+    if tx is None:
+        branch.tx.on_reply_in(branch, msg)
+    elif branch.on_reply is None and tx.on_reply is None and tx.watchers is None:
+        pass_on(tm, branch, tx, ctx, False)
     else:
-        _run_routes(tm, branch, ctx, per_branch, per_tx)
+        _run_routes(tm, branch, ctx, branch.on_reply, tx.on_reply)
 
 
-def _run_routes(tm: Tm, branch: Branch, ctx: Ctx, per_branch: RouteFn | None, per_tx: RouteFn | None) -> None:
+def _run_routes(tm: Layer, branch: Branch, ctx: Ctx, per_branch: RouteFn | None, per_tx: RouteFn | None) -> None:
     """Run the onreply routes of branch and transaction, then go on."""
-    tx = branch.tx
+    tx: Any = branch.tx
     ctx.tx, ctx.branch_index, ctx.request, ctx.reply = tx, branch.index, tx.request, ctx.msg
     ctx.target, ctx.flags = branch.target, tx.flags
     ctx.reply_code = ctx.msg.status                     # type: ignore[union-attr]
@@ -109,14 +108,14 @@ def _run_routes(tm: Tm, branch: Branch, ctx: Ctx, per_branch: RouteFn | None, pe
         tm.run(per_branch, ctx, then)
 
 
-def _after_branch_route(tm: Tm, branch: Branch, ctx: Ctx, per_tx: RouteFn | None) -> None:
+def _after_branch_route(tm: Layer, branch: Branch, ctx: Ctx, per_tx: RouteFn | None) -> None:
     if per_tx is None:
         _after_routes(tm, branch, ctx)
     else:
         tm.run(per_tx, ctx, partial(_after_routes, tm, branch, ctx))
 
 
-def _after_routes(tm: Tm, branch: Branch, ctx: Ctx) -> None:
+def _after_routes(tm: Layer, branch: Branch, ctx: Ctx) -> None:
     tx = ctx.tx
     tx.waiting -= 1
     if tx.tm is None or branch.tx is None:              # the transaction ended while a route waited
@@ -126,14 +125,13 @@ def _after_routes(tm: Tm, branch: Branch, ctx: Ctx) -> None:
         tx.avps = ctx.avps
     if tx.watchers is not None:
         tx.tell_watchers(ON_REPLY, ctx.msg.status, ctx)     # type: ignore[union-attr]
-    pass_on(tm, branch, ctx, ctx.dropped)
+    pass_on(tm, branch, tx, ctx, ctx.dropped)
 
 
-def pass_on(tm: Tm, branch: Branch, ctx: Ctx, dropped: bool) -> None:
+def pass_on(tm: Layer, branch: Branch, tx: Transaction, ctx: Ctx, dropped: bool) -> None:
     """Send a response upstream or keep it for the choice (section 16.7 step 5)."""
-    msg: Response = ctx.msg                             # type: ignore[assignment]
-    tx: Transaction = branch.tx
-    status = msg.status
+    msg: Any = ctx.msg
+    status: int = msg.status
     if status < 200:
         # To other requests than INVITE only a 100 is allowed, and that one stays on its hop (RFC 4320 section 4.1).
         if status > 100 and not dropped and tx.status < 200 and not branch.superseded and tx.method_id == M_INVITE:
@@ -142,7 +140,7 @@ def pass_on(tm: Tm, branch: Branch, ctx: Ctx, dropped: bool) -> None:
     known = branch.status >= 200
     branch.status = status
     if status < 300:
-        _on_success(tm, branch, ctx)
+        _on_success(tm, tx, ctx, status)
         return
     if known:
         return
@@ -158,12 +156,11 @@ def pass_on(tm: Tm, branch: Branch, ctx: Ctx, dropped: bool) -> None:
     collect(tm, tx)
 
 
-def _on_success(tm: Tm, branch: Branch, ctx: Ctx) -> None:
+def _on_success(tm: Layer, tx: Transaction, ctx: Ctx, status: int) -> None:
     """Pass a 2xx on at once; to an INVITE every further one as well (section 16.7 step 5, RFC 6026)."""
-    tx: Transaction = branch.tx
     data = forward.build_response(ctx)
     first = tx.status < 200
-    if not tx.respond(ctx.msg.status, data, False):             # type: ignore[union-attr]
+    if not tx.respond(status, data, False):
         if tx.method_id == M_INVITE:
             tm.env.send(data, tx.dest)                          # a 2xx after a failure was sent: still passed
         return
@@ -178,15 +175,15 @@ def _on_success(tm: Tm, branch: Branch, ctx: Ctx) -> None:
 
 # --- a timer or the network said no ------------------------------------------------------------------------------
 
-def on_timeout(tm: Tm, branch: Branch, event: int) -> None:
+def on_timeout(tm: Layer, branch: Branch, event: int) -> None:
     """Count a branch that got no answer as 408 (487 once the caller gave up); try its next address first."""
     tx = branch.tx
     ringing = event == TIMER_C
     if tm.enable_stats:
         if ringing:
-            tm.timeout_finalresponse_inv += 1
+            tm.counts.timeout_finalresponse_inv += 1
         else:
-            tm.timeout_finalresponse += 1
+            tm.counts.timeout_finalresponse += 1
     if tx.is_local:
         branch.local, branch.status = True, 408
         tx.on_reply_in(branch, None)
@@ -206,7 +203,7 @@ def on_timeout(tm: Tm, branch: Branch, event: int) -> None:
     collect(tm, tx)
 
 
-def on_unsent(tm: Tm, data: bytes) -> None:
+def on_unsent(tm: Layer, data: bytes) -> None:
     """Take a message whose connection failed after it was accepted: a request counts as answered with 503 (16.9)."""
     found = _BRANCH.search(data)
     branch = tm.table.clients.get(found.group(1).decode("ascii", "replace")) if found is not None else None
@@ -228,7 +225,7 @@ def on_unsent(tm: Tm, data: bytes) -> None:
     tx.reap()
 
 
-def fail_over(tm: Tm, branch: Branch) -> bool:
+def fail_over(tm: Layer, branch: Branch) -> bool:
     """Send the request to the next address of the same name, as a new branch (RFC 3263 section 4.3)."""
     tx, ctx = branch.tx, branch.work
     if ctx is None or tx.no_failover or tm.env.config.disable_dns_failover:
@@ -247,7 +244,7 @@ def fail_over(tm: Tm, branch: Branch) -> bool:
 
 # --- the choice --------------------------------------------------------------------------------------------------
 
-def collect(tm: Tm, tx: Transaction) -> None:
+def collect(tm: Layer, tx: Transaction) -> None:
     """Decide once no branch of this round is pending: failure_route, else the best response goes upstream."""
     if tx.waiting or tx.phony:
         return
@@ -271,7 +268,7 @@ def collect(tm: Tm, tx: Transaction) -> None:
         _run_failure(tm, tx, winner)
 
 
-def _run_failure(tm: Tm, tx: Transaction, winner: Branch) -> None:
+def _run_failure(tm: Layer, tx: Transaction, winner: Branch) -> None:
     route, tx.on_failure = tx.on_failure, None
     ctx = tx.make_ctx(FAILURE, winner.target.copy())
     ctx.reply, ctx.branch_index, ctx.reply_code = winner.reply, winner.index, winner.status
@@ -279,7 +276,7 @@ def _run_failure(tm: Tm, tx: Transaction, winner: Branch) -> None:
     tm.run(route, ctx, partial(_after_failure, tm, tx, ctx, winner, len(tx.branches)))
 
 
-def _after_failure(tm: Tm, tx: Transaction, ctx: Ctx, winner: Branch, before: int) -> None:
+def _after_failure(tm: Layer, tx: Transaction, ctx: Ctx, winner: Branch, before: int) -> None:
     """Go on after a failure route; `before` is how many branches there were."""
     tx.waiting -= 1
     if tx.state == TERMINATED:
@@ -293,7 +290,7 @@ def _after_failure(tm: Tm, tx: Transaction, ctx: Ctx, winner: Branch, before: in
         send_best(tm, tx, winner)
 
 
-def send_best(tm: Tm, tx: Transaction, winner: Branch) -> None:
+def send_best(tm: Layer, tx: Transaction, winner: Branch) -> None:
     """Send the chosen negative response upstream; a 503 becomes 500, challenges are gathered (16.7 steps 6 and 7)."""
     if winner.status < 300:
         return
@@ -308,7 +305,7 @@ def send_best(tm: Tm, tx: Transaction, winner: Branch) -> None:
     tx.shrink()
 
 
-def _best_response(tm: Tm, tx: Transaction, winner: Branch) -> tuple[int, bytes]:
+def _best_response(tm: Layer, tx: Transaction, winner: Branch) -> tuple[int, bytes]:
     msg = winner.reply
     assert msg is not None
     ctx = Ctx(tm.env, msg, None, int(Route.ONREPLY))
@@ -328,7 +325,7 @@ def _best_response(tm: Tm, tx: Transaction, winner: Branch) -> tuple[int, bytes]
     return status, forward.build_response(ctx)
 
 
-def _send_local(tm: Tm, tx: Transaction, winner: Branch) -> None:
+def _send_local(tm: Layer, tx: Transaction, winner: Branch) -> None:
     status = winner.status
     invite = tx.method_id == M_INVITE
     if status == 408 and not invite and tm.env.now - tx.born >= tx.times.give_up - LATE_408:

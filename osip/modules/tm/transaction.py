@@ -2,19 +2,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from osip.api import M_INVITE, RELIABLE, Ctx, Dest, Edits, Request, Source, Target, reply
+from osip.api import M_INVITE, Ctx, Dest, Edits, Request, Source, Target, reply
 from osip.modules.tm.machine import (DONE, INVITE_SERVER, NEVER, NON_INVITE_SERVER, R1XX, R2XX, REPORT, RFAIL, START,
                                      TERMINATED, Machine, Times)
 
 if TYPE_CHECKING:
     from osip.modules.tm.branch import Branch
-    from osip.modules.tm.module import Tm
+    from osip.modules.tm.layer import Layer
 
 RouteFn = Callable[[Ctx], Any]
 
-ON_REPLY, ON_FINAL, ON_FAILURE, ON_CANCEL, ON_ACK, ON_DONE = 1, 2, 4, 8, 16, 32
+ON_REPLY: Final = 1
+ON_FINAL: Final = 2
+ON_FAILURE: Final = 4
+ON_CANCEL: Final = 8
+ON_ACK: Final = 16
+ON_DONE: Final = 32
 """What a watcher may ask for: a response arrived (before it is passed on), the final response was sent, a failure is
 about to be decided, the caller cancelled, a negative response was acknowledged, the transaction is gone."""
 
@@ -50,12 +55,12 @@ class Transaction(Machine):
                  "no_cancel", "no_failover", "pass_reason", "many_2xx", "watchers", "born", "absorbing", "phony", "loop")
     is_local = False
 
-    def __init__(self, tm: Tm, key: str, ctx: Ctx) -> None:
+    def __init__(self, tm: Layer, key: str, ctx: Ctx) -> None:
         request: Request = ctx.msg                      # type: ignore[assignment]
         source: Source = ctx.source                     # type: ignore[assignment]
-        self.method_id = request.method_id
+        self.method_id: int = request.method_id
         invite = self.method_id == M_INVITE
-        super().__init__(INVITE_SERVER if invite else NON_INVITE_SERVER, tm.times, source.socket.proto in RELIABLE)
+        super().__init__(INVITE_SERVER if invite else NON_INVITE_SERVER, tm.times, source.socket.reliable)
         self.tm, self.key, self.request, self.source = tm, key, request, source
         self.method = request.method
         self.label = tm.next_label()
@@ -118,7 +123,7 @@ class Transaction(Machine):
     def begin(self) -> None:
         """Start the machine."""
         self.step(START, None, self.tm.env.now)
-        self.tm.timers.watch(self)
+        self.tm.timers.schedule(self)
 
     def keep(self, ctx: Ctx) -> None:
         """Remember what the request route did to its message: later branches and routes start from it."""
@@ -154,24 +159,24 @@ class Transaction(Machine):
         if not self.step(event, data, self.tm.env.now):
             return False
         if self.wake < self.scheduled:
-            self.tm.timers.watch(self)
+            self.tm.timers.schedule(self)
         first_final = status >= 200 > self.status
         self.status, self.local = status, local
-        tm = self.tm
-        if tm.enable_stats:
+        if self.tm.enable_stats:
+            counts = self.tm.counts
             if local:
-                tm.local_replies += 1
+                counts.local_replies += 1
             else:
-                tm.relayed_replies += 1
+                counts.relayed_replies += 1
             if first_final:
-                tm.count_final(status // 100)
+                counts.final(status)
         return True
 
     def input(self, event: int) -> int:
         """Put an input other than a response through the machine."""
         actions = self.step(event, None, self.tm.env.now)
         if self.wake < self.scheduled:
-            self.tm.timers.watch(self)
+            self.tm.timers.schedule(self)
         return actions
 
     def tell(self, event: int, actions: int) -> None:
@@ -180,16 +185,18 @@ class Transaction(Machine):
             self.reap()
         elif actions & REPORT:
             # Nobody answered or relayed the request, and no branch will: forget it.
-            if not self.waiting and not any(branch.status < 200 for branch in self.branches):
+            if not self.waiting and not any([branch.status < 200 for branch in self.branches]):
                 self.close()
         elif self.tm.enable_stats:
-            self.tm.retransmission_rpl_t2 += 1
+            self.tm.counts.retransmission_rpl_t2 += 1
 
     # --- the end -------------------------------------------------------------------------------------------------
 
     def tell_watchers(self, what: int, status: int, subject: Any = None) -> None:
         """Call the watchers that asked for `what`."""
-        for mask, watcher in self.watchers or ():
+        if self.watchers is None:
+            return
+        for mask, watcher in self.watchers:
             if mask & what:
                 watcher(self, what, status, subject)
 

@@ -22,17 +22,17 @@ Callback = Callable[[int, Response | None], Any]
 
 class Outbound:
     """A request of ours under way; stands where a relayed request's transaction stands."""
-    __slots__ = ("tm", "method", "method_id", "times", "headers", "cancel_reason", "branches", "callback", "work",
-                 "no_failover", "provisional", "cancelled", "call_id", "cseq", "loop", "answers", "tries")
+    __slots__ = ("module", "tm", "method", "method_id", "times", "headers", "cancel_reason", "branches", "callback", "work",
+                 "no_failover", "provisional", "cancelled", "call_id", "cseq", "answers", "tries")
     is_local = True
     is_answered = False
 
-    def __init__(self, tm: Tm, method: str, work: Ctx, callback: Callback | None) -> None:
-        self.tm, self.method, self.work, self.callback = tm, method, work, callback
+    def __init__(self, module: Tm, method: str, work: Ctx, callback: Callback | None) -> None:
+        self.module, self.method, self.work, self.callback = module, method, work, callback
+        self.tm = module.layer
         self.method_id = METHOD_IDS.get(method, M_OTHER)
-        self.times = tm.times
+        self.times = self.tm.times
         self.headers = self.cancel_reason = b""
-        self.loop = ""
         self.answers: list[Any] = []            # late edits that answer the last challenge
         self.tries = 0
         self.branches: list[Branch] = []
@@ -66,7 +66,7 @@ class Outbound:
 
     def answer(self, branch: Branch, msg: Response) -> bool:
         """Send the request again with credentials of uac_auth (22.2, 22.3); False when the challenge stands."""
-        auth, work = self.tm.uac_auth, self.work
+        auth, work = self.module.uac_auth, self.work
         if auth is None or branch.last is None or self.tries >= MOST_TRIES or self.cancelled:
             return False
         found = auth.answers(msg, parse(branch.last), work)
@@ -110,7 +110,7 @@ class Outbound:
         self.work = None                                # type: ignore[assignment]
 
 
-def send(tm: Tm, method: str, ruri: str, from_: str, to: str, *, headers: bytes = b"", body: bytes = b"",
+def send(module: Tm, method: str, ruri: str, from_: str, to: str, *, headers: bytes = b"", body: bytes = b"",
          call_id: str = "", cseq: int = 0, next_hop: str | None = None, socket: LocalSocket | None = None,
          routes: tuple[str, ...] = (), callback: Callback | None = None, avps: dict[str, Any] | None = None,
          contact: str | None = None, provisional: bool = False, max_forwards: int = 70) -> Outbound | None:
@@ -118,7 +118,7 @@ def send(tm: Tm, method: str, ruri: str, from_: str, to: str, *, headers: bytes 
 
     `from_` and `to` are header values; From gets a tag unless it has one. `headers` are whole lines.
     """
-    env = tm.env
+    env = module.env
     if ";tag=" not in from_:
         from_ = f"{from_ if '<' in from_ else f'<{from_}>'};tag={env.ids.next()}"
     if "<" not in to:
@@ -131,16 +131,16 @@ def send(tm: Tm, method: str, ruri: str, from_: str, to: str, *, headers: bytes 
     ctx = Ctx(env, parse(raw), None, LOCAL)
     ctx.target.du, ctx.target.socket = next_hop, socket
     ctx.avps, ctx.request = avps, ctx.msg
-    local = tm.route("route", tm.local_request_route) if tm.local_request_route else \
+    local = module.layer.route("route", module.local_request_route) if module.local_request_route else \
         env.program.local if env.program is not None else None
     if local is not None:
         env.run_route(local, ctx)
-    out = Outbound(tm, method, ctx, callback)
+    out = Outbound(module, method, ctx, callback)
     out.provisional = provisional
     try:
         dests = forward.next_hops(ctx, ctx.target)
     except OsipError as error:
-        tm.complain("own request not sent", "method=%s ruri=%s error=%s", method, ruri, error)
+        module.complain("own request not sent", "method=%s ruri=%s error=%s", method, ruri, error)
         out.finish(477, None)
         return None
     if dests is None:
@@ -154,7 +154,7 @@ async def _send_later(out: Outbound) -> None:
     try:
         dests = await forward.next_hops_wait(out.work, out.work.target)
     except OsipError as error:
-        out.tm.complain("own request not sent", "method=%s error=%s", out.method, error)
+        out.module.complain("own request not sent", "method=%s error=%s", out.method, error)
         dests = []
     if dests:
         out.go(dests)

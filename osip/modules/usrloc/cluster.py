@@ -91,6 +91,10 @@ class ClusterKeeper(Keeper):
         """Compare with all other nodes know; a single AoR cannot be asked for, all are compared."""
         return await self._catch_up(name)
 
+    def _keys(self, name: str) -> tuple[str, str]:
+        """Return the names of the hash with contacts and of the stream of changes."""
+        return keys_of_table(name)
+
     # --- out --------------------------------------------------------------------------------------------------------
 
     async def _write(self, puts: list[Contact], gone: Gone) -> None:
@@ -134,16 +138,15 @@ class ClusterKeeper(Keeper):
         except (ValueError, TypeError) as error:
             self._complain("usrloc_cluster", "table=%s contact=%s is left out: %s", domain.name, id, error)
             return 0
-        if not contact.is_valid(self.env.now):
+        if not contact.is_valid(self.env.now) or (domain.name, contact.id) in self._gone:
             return 0
         return self._ul.take_in(domain, aor, contact, keys, is_told)
 
     async def _catch_up(self, name: str) -> int:
         """Read the hash; what is here and not (or older) there will be written."""
-        contacts, changes = keys_of_table(name)
+        contacts, changes = self._keys(name)
         domain = self._ul.domain(name)
-        newest = await self._cache.command("XREVRANGE", changes, "+", "-", "COUNT", 1)
-        last = newest[0][0] if newest else "0-0"
+        last = await self._newest(changes)
         # What was there before is compared; what comes meanwhile is written on its own.
         missing = {contact.id: contact for contact in domain.all() if not contact.memory}
         cursor, count = "0", 0
@@ -166,6 +169,10 @@ class ClusterKeeper(Keeper):
         if missing:
             self._wake()
         return count
+
+    async def _newest(self, changes: str) -> str:
+        newest = await self._cache.command("XREVRANGE", changes, "+", "-", "COUNT", 1)
+        return str(newest[0][0]) if newest else "0-0"
 
     async def _follow(self) -> None:
         pause = 0.0

@@ -1,10 +1,13 @@
 """Answer the management commands of usrloc."""
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from osip.api import Env, MIError, ParseError, StoreError, parse_uri
-from osip.modules.usrloc.state import Contact, Domain
+from osip.modules.usrloc.mode import CACHES
+from osip.modules.usrloc.only import OnlyKeeper
+from osip.modules.usrloc.state import Contact, Domain, Record
 
 if TYPE_CHECKING:
     from osip.modules.usrloc.module import Usrloc
@@ -68,29 +71,63 @@ def aor_of(ul: Usrloc, text: str) -> str:
     return f"{user}@{host.lower()}"
 
 
-def remove(ul: Usrloc, table: str, aor: str) -> None:
+def with_aor(ul: Usrloc, table: str, aor: str, work: Callable[[Domain, str], Any]) -> Any:
+    """Return what `work(domain, key)` gives for an AoR; a coroutine when that has to be read from SQL before."""
+    domain, key = domain_of(ul, table), aor_of(ul, aor)
+    found = ul.at(domain.name, key, lambda: work(domain, key))
+    return _told(found) if ul.keeps_nothing else found
+
+
+async def _told(found: Awaitable[Any]) -> Any:
+    try:
+        return await found
+    except StoreError as error:
+        raise MIError(500, "No database", str(error)) from None
+
+
+def remove(ul: Usrloc, table: str, aor: str) -> Any:
     """Remove an AoR."""
-    if not domain_of(ul, table).delete_aor(aor_of(ul, aor)):
-        raise MIError(404, NO_AOR)
+    def work(domain: Domain, key: str) -> None:
+        if not domain.delete_aor(key):
+            raise MIError(404, NO_AOR)
+    return with_aor(ul, table, aor, work)
 
 
-def remove_contact(ul: Usrloc, table: str, aor: str, uri: str) -> None:
+def remove_contact(ul: Usrloc, table: str, aor: str, uri: str) -> Any:
     """Remove one contact."""
-    domain = domain_of(ul, table)
-    record = domain.get(aor_of(ul, aor))
-    if record is None:
-        raise MIError(404, NO_AOR)
-    contact = record.find(uri)
-    if contact is None:
-        raise MIError(404, NO_CONTACT)
-    domain.delete(contact)
+    def work(domain: Domain, key: str) -> None:
+        record = domain.get(key)
+        if record is None:
+            raise MIError(404, NO_AOR)
+        contact = record.find(uri)
+        if contact is None:
+            raise MIError(404, NO_CONTACT)
+        domain.delete(contact)
+    return with_aor(ul, table, aor, work)
 
 
-def dump(ul: Usrloc, brief: bool) -> dict[str, Any]:
+def dump(ul: Usrloc, brief: bool) -> Any:
     """List all tables."""
-    return {"Domains": [{"name": domain.name, "hash_size": 1 << ul.hash_size,
-                         "AORs": [_record(ul, record, brief) for record in list(domain.records.values())]}
-                        for domain in ul.domains.values()]}
+    if isinstance(ul.keeper, OnlyKeeper):
+        return _told(_dump_stored(ul, ul.keeper, brief))
+    return {"Domains": [_table(ul, domain, list(domain.records.values()), brief) for domain in ul.domains.values()]}
+
+
+async def _dump_stored(ul: Usrloc, keeper: OnlyKeeper, brief: bool) -> dict[str, Any]:
+    shown = []
+    for domain in list(ul.domains.values()):
+        records: dict[str, Record] = {}
+        async for page in keeper.pages(domain.name):
+            for contact in page:
+                record = records.setdefault(contact.aor, contact.record)
+                if record is not contact.record:
+                    record.contacts.append(contact)
+        shown.append(_table(ul, domain, list(records.values()), brief))
+    return {"Domains": shown}
+
+
+def _table(ul: Usrloc, domain: Domain, records: list[Record], brief: bool) -> dict[str, Any]:
+    return {"name": domain.name, "hash_size": 1 << ul.hash_size, "AORs": [_record(ul, record, brief) for record in records]}
 
 
 def _record(ul: Usrloc, record: Any, brief: bool) -> dict[str, Any]:
@@ -102,30 +139,35 @@ def _record(ul: Usrloc, record: Any, brief: bool) -> dict[str, Any]:
     return out
 
 
-def show(ul: Usrloc, table: str, aor: str) -> dict[str, Any]:
+def show(ul: Usrloc, table: str, aor: str) -> Any:
     """List the contacts of an AoR."""
-    record = domain_of(ul, table).get(aor_of(ul, aor))
-    contacts = record.valid(ul.env.now) if record is not None else []
-    if not contacts:
-        raise MIError(404, NO_AOR)
-    return {"AOR": record.aor, "Contacts": [shown(ul, contact) for contact in contacts]}    # type: ignore[union-attr]
+    def work(domain: Domain, key: str) -> dict[str, Any]:
+        record = domain.get(key)
+        contacts = record.valid(ul.env.now) if record is not None else []
+        if not contacts:
+            raise MIError(404, NO_AOR)
+        return {"AOR": key, "Contacts": [shown(ul, contact) for contact in contacts]}
+    return with_aor(ul, table, aor, work)
 
 
-def add(ul: Usrloc, table: str, aor: str, uri: str, expires: int, q: str, cflags: str, methods: int) -> None:
+def add(ul: Usrloc, table: str, aor: str, uri: str, expires: int, q: str, cflags: str, methods: int) -> Any:
     """Add or renew a contact for an operator."""
-    domain, key, now = domain_of(ul, table), aor_of(ul, aor), ul.env.now
+    now = ul.env.now
     try:
         parse_uri(uri)
     except ParseError as error:
         raise MIError(400, "Bad contact", error.reason) from None
     fresh = Contact(uri, now + expires if expires > 0 else 0.0, _q(q), f"{ul.env.ids.call_id()}@mi", 1, "osip MI",
                     cflags=_cflags(ul, cflags), methods=methods & 0xFFFFFFFF or 0xFFFFFFFF, modified=now)
-    record = domain.get(key)
-    contact = record.find(uri) if record is not None else None
-    if contact is None:
-        domain.insert(key, fresh)
-    else:
-        domain.update(contact, fresh)
+
+    def work(domain: Domain, key: str) -> None:
+        record = domain.get(key)
+        contact = record.find(uri) if record is not None else None
+        if contact is None:
+            domain.insert(key, fresh)
+        else:
+            domain.update(contact, fresh)
+    return with_aor(ul, table, aor, work)
 
 
 def _q(text: str) -> int:
@@ -159,8 +201,9 @@ async def flush(ul: Usrloc) -> None:
 async def sync(ul: Usrloc, table: str, aor: str | None) -> None:
     """Read a table, or one AoR, again."""
     domain = domain_of(ul, table)
-    if ul.keeper is None:
-        raise MIError(500, "No database", "contacts live in memory only in this working mode")
+    if ul.keeper is None or ul.keeps_nothing:
+        where = "memory" if ul.keeper is None else "the database"
+        raise MIError(500, "No database", f"contacts live in {where} only in this working mode")
     try:
         await ul.keeper.load_table(domain.name, aor_of(ul, aor) if aor is not None else None)
     except StoreError as error:
@@ -169,7 +212,7 @@ async def sync(ul: Usrloc, table: str, aor: str | None) -> None:
 
 async def cluster_sync(ul: Usrloc) -> None:
     """Compare with the other nodes."""
-    if ul.keeper is None or ul.mode.store != "cache":
+    if ul.keeper is None or ul.mode.store not in CACHES:
         raise MIError(500, "No cluster", "no other nodes share contacts in this working mode")
     for name in list(ul.domains):
         await sync(ul, name, None)

@@ -5,16 +5,22 @@ Registrar writes and reads it; scripts attach keys to an AoR; the management int
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from osip.api import Ctx, Env, Module, Scope, Static, Var, event, function, gauge, mi, param, table, timer
+from osip.api import Ctx, Env, Module, Scope, Static, StoreError, Var, event, function, gauge, mi, param, table, timer
 from osip.modules.usrloc import mi as bodies
+from osip.modules.usrloc.audience import Audience
 from osip.modules.usrloc.cluster import ClusterKeeper
+from osip.modules.usrloc.federation import FederationKeeper
 from osip.modules.usrloc.keeper import Keeper
-from osip.modules.usrloc.mode import BACK, LATER, MEMORY, SHARED, THROUGH, mode_of
+from osip.modules.usrloc.mode import BACK, FEDERATION, FULL, MEMORY, ONLY, SHARED, THROUGH, mode_of
+from osip.modules.usrloc.only import OnlyKeeper
+from osip.modules.usrloc.refresh import Refresher
 from osip.modules.usrloc.replica import Replica
 from osip.modules.usrloc.sql import SqlKeeper
-from osip.modules.usrloc.state import SYNC, Contact, Domain, Record, Watcher, method_mask
+from osip.modules.usrloc.state import SYNC, Contact, Domain, Record, Watcher, method_mask, new_contact
 
 CONTACT_EVENT = dict(domain=str, aor=str, uri=str, received=str, path=str, qval=str, user_agent=str, socket=str,
                      bflags=int, expires=int, callid=str, cseq=int, attr=str, latency=int, shtag=str)
@@ -26,14 +32,17 @@ class Usrloc(Module):
     db_url = param("", doc="Database of the SQL modes.")
     cachedb_url = param("", doc="Key-value store of the cachedb modes.")
     timer_interval = param(60, ge=1, doc="Seconds between two sweeps of expired contacts.")
-    working_mode_preset = param(MEMORY, choices=(MEMORY, THROUGH, BACK, SHARED, *LATER),
+    working_mode_preset = param(MEMORY, choices=(MEMORY, THROUGH, BACK, ONLY, FEDERATION, FULL, SHARED),
                                 doc="How contacts are kept and shared.")
     cluster_mode = param("none", choices=("none", "federation-cachedb", "full-sharing", "full-sharing-cachedb",
                                           "sql-only"), doc="How nodes share contacts.")
     restart_persistency = param("none", choices=("none", "load-from-sql", "sync-from-cluster"),
                                 doc="Where contacts come from after a restart.")
-    sql_write_mode = param("none", choices=("none", "write-through", "write-back"), doc="When SQL is written.")
-    pinging_mode = param("", choices=("", "ownership", "cooperation"), doc="Which node pings a contact.")
+    sql_write_mode = param("", choices=("", "none", "write-through", "write-back"),
+                           doc='When SQL is written; "" is write-back with restart_persistency "load-from-sql", else none.')
+    pinging_mode = param("", choices=("", "ownership", "cooperation"), live=True,
+                         doc="ownership: of servers that share contacts the one at whose socket a phone registered "
+                             "pings it; cooperation: each pings all.")
     db_mode = param(None, kind=int, ge=0, le=3, doc="Old form of working_mode_preset: 0 memory, 1 write-through, "
                                                     "2 write-back, 3 SQL only.")
     use_domain = param(1, ge=0, le=1, doc="The AoR is user@domain, not the user alone.")
@@ -45,13 +54,16 @@ class Usrloc(Module):
     cseq_delay = param(20, ge=0, live=True, doc="Seconds in which an equal CSeq is a retransmission.")
     hash_size = param(9, ge=1, doc="Shown in dumps; a table here has no fixed size.")
     nat_bflag = param("", kind=(str, int), doc="Branch flag of contacts behind NAT.")
-    contact_refresh_timer = param(0, ge=0, le=1, doc="Raise E_UL_CONTACT_REFRESH; accepted.")
+    contact_refresh_timer = param(0, ge=0, le=1, doc="Raise E_UL_CONTACT_REFRESH for phones with push notifications "
+                                                     "that did not renew in time (pn_trigger_interval).")
+    federation_address = param("", doc="SIP URI at which other nodes of a federation reach this one, its name there; "
+                               "without it the first UDP socket.")
     location_cluster = param(0, ge=0, doc="Cluster that shares contacts.")
-    ha_cluster = param(0, ge=0, doc="Cluster of a pair.")
-    ha_shtag = param("", doc="Sharing tag of a pair.")
-    skip_replicated_db_ops = param(0, ge=0, le=1, doc="Do not write what another node wrote.")
-    max_contact_delete = param(10, ge=1, doc="Rows that one statement deletes.")
-    regen_broken_contactid = param(0, ge=0, le=1, doc="Give rows with a bad id a new one.")
+    ha_cluster = param(0, ge=0, removed="without the module clusterer there are no other nodes")
+    ha_shtag = param("", removed="without the module clusterer there are no other nodes")
+    skip_replicated_db_ops = param(0, ge=0, le=1, removed="what another node wrote is never written again")
+    max_contact_delete = param(10, ge=1, removed="rows are removed some hundred at a time")
+    regen_broken_contactid = param(0, ge=0, le=1, removed="any number in the table is taken")
     accept_replicated_contacts = param(0, removed="set working_mode_preset and location_cluster")
     replicate_contacts_to = param(0, removed="set working_mode_preset and location_cluster")
     shared_pinging = param(0, removed="set pinging_mode")
@@ -94,25 +106,35 @@ class Usrloc(Module):
     def mod_init(self) -> None:
         """Find out how contacts are kept and make the table `location`."""
         self.mode = mode_of(self)
+        if self.db_mode is not None and not self.env.registry.is_set(self.name, "use_domain"):
+            self.env.log.info("usrloc: AoRs are user@domain; a script that was written for OpenSIPS 2.x or older, where they "
+                              'were the user alone, needs modparam("usrloc", "use_domain", 0)')
         self.domains: dict[str, Domain] = {}
         self.replica = Replica(self)
-        self.watchers: list[Watcher] = [self._on_change]
-        if self.env.workers > 1:
+        self.watchers: list[Watcher] = [Audience(self.env, self._raise).on_change]
+        self.keeps_nothing = self.mode.store == "only"
+        if self.env.workers > 1 and not self.keeps_nothing:
             self.watchers.append(self.replica.on_change)
         self.keeper: Keeper | None = None
-        if self.mode.store == "sql":
+        if self.keeps_nothing:
+            self.keeper = OnlyKeeper(self)
+        elif self.mode.store == "sql":
             self.keeper = SqlKeeper(self, self.mode.at_once, self.mode.loads)
+        elif self.mode.store == "federation":
+            self.keeper = FederationKeeper(self, str(self.cachedb_url))
         elif self.mode.store == "cache":
             self.keeper = ClusterKeeper(self, str(self.cachedb_url), self.env.ids.next())
         if self.keeper is not None and self.mode.writes:
             self.watchers.append(self.keeper.on_change)
         self.nat_flag = self.env.branch_flags.bit(str(self.nat_bflag)) if self.nat_bflag != "" else 0
+        self.refresher = Refresher(self)
         self.domain("location")
 
     async def child_init(self, env: Env) -> None:
         """Number the contacts apart from those of other workers; read those that are stored."""
         for domain in self.domains.values():
             domain.number(self._first_id(), env.workers)
+        self.refresher.start()
         if self.keeper is None:
             return
         await self.keeper.open(env)
@@ -136,7 +158,7 @@ class Usrloc(Module):
 
     # --- what other modules use -------------------------------------------------------------------------------------
 
-    new_contact = Contact
+    new_contact = staticmethod(new_contact)
 
     def offset(self) -> float:
         """Return what added to monotonic seconds gives Unix seconds; both clocks are read here, as one is old."""
@@ -156,6 +178,7 @@ class Usrloc(Module):
             found = self.domains[name] = Domain(name, self.timer_interval, bool(self.desc_time_order))
             found.number(self._first_id(), self.env.workers)
             found.watchers = self.watchers
+            self.refresher.watch(found)
             if self.keeper is not None:
                 self.keeper.add_table(name)
             self.env.stats.register("usrloc", f"{name}-users", lambda: len(found.records), shared=True)
@@ -176,7 +199,7 @@ class Usrloc(Module):
                 if old.id == fresh.id or (old.uri == fresh.uri and old.call_id == fresh.call_id):
                     if old.modified > fresh.modified + 0.001:       # a millisecond for the way there and back
                         return 0
-                    old.id = fresh.id
+                    domain.rename(old, fresh.id)
                     domain.update(old, fresh)
                     old.state = SYNC
                     break
@@ -202,6 +225,35 @@ class Usrloc(Module):
             domain.is_quiet = False
             if keeper is not None:
                 keeper.is_muted = self.replica.is_muted = False
+
+    def visit(self, table_name: str, *aors: str) -> AbstractAsyncContextManager[None]:
+        """Have AoRs in memory for a block that does not wait, in the mode that keeps nothing there (`keeps_nothing`)."""
+        keeper = self.keeper
+        assert isinstance(keeper, OnlyKeeper)
+        return keeper.visit(table_name, *aors)
+
+    async def homes(self, table_name: str, aor: str) -> list[str]:
+        """Return the addresses of other nodes of a federation that have contacts of an AoR; StoreError when unknown."""
+        keeper = self.keeper
+        return await keeper.homes(table_name, aor) if isinstance(keeper, FederationKeeper) else []
+
+    def at(self, table_name: str, aor: str, work: Callable[[], Any]) -> Any:
+        """Return what `work()` gives, which needs an AoR; a coroutine when that must be read before."""
+        if not self.keeps_nothing:
+            return work()
+
+        async def visited() -> Any:
+            async with self.visit(table_name, aor):
+                return work()
+        return visited()
+
+    def discard(self, contact: Contact) -> None:
+        """Remove a contact that does not answer any more, wherever it is kept."""
+        keeper = self.keeper
+        if isinstance(keeper, OnlyKeeper):
+            self.env.spawn(keeper.discard([contact]), "usrloc: removing a contact")
+        else:
+            contact.record.domain.delete(contact)
 
     def watch(self, watcher: Watcher) -> None:
         """Tell `watcher(what, thing)` of every change (see state.Watcher)."""
@@ -229,22 +281,23 @@ class Usrloc(Module):
         old, contact.latency = contact.latency, microseconds
         least, delta = self.latency_event_min_us, self.latency_event_min_us_delta
         if (least and microseconds >= least) or (delta and abs(microseconds - old) >= delta):
-            self.latency_update(**self._params(contact))
+            self.latency_update(**self.event_params(contact))
+
+    @timer(1.0)
+    def refresh(self) -> None:
+        """Raise E_UL_CONTACT_REFRESH for the contacts whose time has come."""
+        self.refresher.run(self.env.now)
 
     # --- events -----------------------------------------------------------------------------------------------------
 
-    def _on_change(self, what: str, thing: Any) -> None:
-        name = "E_UL_" + what.upper()
-        events, program = self.env.events, self.env.program
-        # Nobody listens on most servers, and a REGISTER is hot: build the parameters only when they are wanted.
-        if not events.records[name].subscribers and (program is None or name not in program.events):
-            return
+    def _raise(self, what: str, thing: Any) -> None:
         if isinstance(thing, Record):
             getattr(self, what)(domain=thing.domain.name, aor=thing.aor)
         else:
-            getattr(self, what)(**self._params(thing))
+            getattr(self, what)(**self.event_params(thing))
 
-    def _params(self, contact: Contact) -> dict[str, Any]:
+    def event_params(self, contact: Contact) -> dict[str, Any]:
+        """Return what the events of contacts tell."""
         record = contact.record
         return {"domain": record.domain.name, "aor": record.aor, "uri": contact.uri,
                 "received": contact.received or "", "path": contact.path or "", "qval": bodies.qvalue(contact.q),
@@ -255,59 +308,64 @@ class Usrloc(Module):
 
     # --- script functions -------------------------------------------------------------------------------------------
 
-    @function(routes="*")
+    @function(routes="*", waits="keeps_nothing")
     def ul_add_key(self, ctx: Ctx, domain: Static, aor: str, key_name: str, key_value: str | None = None) -> int:
         """Attach a key to an AoR, without a value remove it; -1 for an unknown AoR."""
-        record = self.domain(domain).get(aor)
-        if record is None:
-            return -1
-        if not key_value:
-            self.ul_del_key(ctx, domain, aor, key_name)
-            return 1
-        if record.kv is None:
-            record.kv = {}
-        record.kv[key_name] = key_value
-        self._tell_keys(record)
-        return 1
+        return self._keyed(domain, aor, lambda record: self.put_key(record, key_name, key_value))
 
-    @function(routes="*")
+    @function(routes="*", waits="keeps_nothing")
     def ul_get_key(self, ctx: Ctx, domain: Static, aor: str, key_name: str, destination: Var) -> int:
         """Read a key of an AoR into a variable; -1 when there is none."""
-        record = self.domain(domain).get(aor)
-        value = record.kv.get(key_name) if record is not None and record.kv else None
-        if value is None:
-            return -1
-        return 1 if destination.set(ctx, value) else -1
+        def read(record: Record | None) -> int:
+            value = record.kv.get(key_name) if record is not None and record.kv else None
+            return 1 if value is not None and destination.set(ctx, value) else -1
+        return self._keyed(domain, aor, read)
 
-    @function(routes="*")
+    @function(routes="*", waits="keeps_nothing")
     def ul_del_key(self, ctx: Ctx, domain: Static, aor: str, key_name: str) -> int:
         """Remove a key of an AoR; -1 when there is none."""
-        record = self.domain(domain).get(aor)
-        if record is None or not record.kv or key_name not in record.kv:
-            return -1
-        del record.kv[key_name]
-        self._tell_keys(record)
-        return 1
+        def remove(record: Record | None) -> int:
+            return self.put_key(record, key_name, None) if record is not None and key_name in (record.kv or ()) else -1
+        return self._keyed(domain, aor, remove)
 
-    def _tell_keys(self, record: Record) -> None:
+    def put_key(self, record: Record | None, name: str, value: str | None) -> int:
+        """Attach a key to an AoR, or remove it; stored and told like its contacts. -1 when there is no AoR."""
+        if record is None:
+            return -1
+        if (record.kv or {}).get(name) == (value or None):
+            return 1
+        keys = dict(record.kv or {})
+        keys.pop(name, None)
+        record.kv = keys | {name: value} if value else keys
         self.replica.on_keys(record)
         if self.keeper is not None and self.mode.writes:
             self.keeper.on_keys(record)
+        return 1
+
+    def _keyed(self, table_name: str, aor: str, work: Callable[[Record | None], int]) -> Any:
+        found = self.at(table_name, aor, lambda: work(self.domain(table_name).get(aor)))
+        return self._or_failed(found) if self.keeps_nothing else found
+
+    async def _or_failed(self, found: Any) -> int:
+        try:
+            return int(await found)
+        except StoreError:                      # the keeper has said so
+            return -1
 
     # --- management -------------------------------------------------------------------------------------------------
 
     @mi("rm", aliases=("ul_rm",))
-    def mi_rm(self, table_name: str, aor: str) -> None:
+    def mi_rm(self, table_name: str, aor: str) -> Any:
         """Remove an AoR with all its contacts."""
-        bodies.remove(self, table_name, aor)
+        return bodies.remove(self, table_name, aor)
 
     @mi("rm_contact", aliases=("ul_rm_contact",))
-    def mi_rm_contact(self, table_name: str, aor: str, contact: str) -> None:
+    def mi_rm_contact(self, table_name: str, aor: str, contact: str) -> Any:
         """Remove one contact of an AoR."""
-        bodies.remove_contact(self, table_name, aor, contact)
+        return bodies.remove_contact(self, table_name, aor, contact)
 
     @mi("dump", aliases=("ul_dump",), recipes=((), ("brief",)))
-    def mi_dump(self, brief: str | None = None) -> dict[str, Any]:
+    def mi_dump(self, brief: str | None = None) -> Any:
         """List all tables; with `brief` the AoRs only."""
         return bodies.dump(self, brief is not None)
 
@@ -318,12 +376,12 @@ class Usrloc(Module):
 
     @mi("add", aliases=("ul_add",))
     def mi_add(self, table_name: str, aor: str, contact: str, expires: int, q: str, flags: str, cflags: str,
-               methods: int) -> None:
+               methods: int) -> Any:
         """Add or renew a contact; expires 0 makes it permanent."""
-        bodies.add(self, table_name, aor, contact, expires, q, cflags, methods)
+        return bodies.add(self, table_name, aor, contact, expires, q, cflags, methods)
 
     @mi("show_contact", aliases=("ul_show_contact",))
-    def mi_show_contact(self, table_name: str, aor: str) -> dict[str, Any]:
+    def mi_show_contact(self, table_name: str, aor: str) -> Any:
         """List the contacts of an AoR."""
         return bodies.show(self, table_name, aor)
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from osip.modules.usrloc.state import SYNC, Contact, Domain, Record
+from osip.modules.usrloc.state import NAMES, SYNC, Contact, Domain, Record
 
 if TYPE_CHECKING:
     from osip.modules.usrloc.module import Usrloc
 
 _TOPIC = "usrloc"
 _OWN = frozenset({"record", "id", "state", "bucket", "socket", "memory"})
-_FIELDS = tuple(name for name in Contact.__slots__ if name not in _OWN)
+_FIELDS = tuple(name for name in NAMES if name not in _OWN)
 _PLAIN = (str, int, float, bytes, type(None))
 
 PUT, REMOVE, KEYS = range(3)
@@ -97,7 +97,7 @@ class Replica:
             if old.id == id or (old.uri == fresh.uri and old.call_id == fresh.call_id):
                 if old.modified > fresh.modified:
                     return
-                old.id = id
+                domain.rename(old, id)
                 domain.update(old, fresh)
                 old.state = SYNC
                 return

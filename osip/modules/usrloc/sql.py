@@ -19,7 +19,7 @@ TOLD = 50_000               # rows between two lines about it
 
 class _Table:
     """One location table with its statements."""
-    __slots__ = ("name", "put", "drop", "page", "one", "expired", "probe")
+    __slots__ = ("name", "put", "drop", "page", "one", "some", "expired", "probe", "key")
 
     def __init__(self, ul: Usrloc, name: str) -> None:
         import sqlalchemy as sa
@@ -35,6 +35,9 @@ class _Table:
         self.page = every.where(id > sa.bindparam("last")).order_by(id).limit(PAGE)
         of_user = every.where(col["user"] == sa.bindparam("u"))
         self.one = of_user.where(col["domain"] == sa.bindparam("d")) if ul.use_domain else of_user
+        wanted = sa.bindparam("aors", expanding=True)
+        self.some = every.where(sa.tuple_(col["user"], col["domain"]).in_(wanted) if ul.use_domain else col["user"].in_(wanted))
+        self.key = [names["user"], names["domain"]] if ul.use_domain else [names["user"]]
         end = col["expires"]
         self.expired = tab.delete().where(end != 0, end < sa.bindparam("now"))
         self.probe = every.limit(1)
@@ -120,14 +123,17 @@ class SqlKeeper(Keeper):
         for name, (rows, ids) in work.items():
             await self._write_table(await self._table(name), rows, ids)
 
-    async def _write_table(self, table: _Table, rows: list[dict[str, Any]], ids: list[int]) -> None:
+    async def _change(self, table: _Table, rows: list[dict[str, Any]], ids: list[int]) -> None:
         def change(connection: Any) -> None:
             # Removing first makes it right however often it is done: an answer may have been lost.
             connection.execute(table.drop, {"ids": ids})
             if rows:
                 connection.execute(table.put, [{f"b_{key}": value for key, value in row.items()} for row in rows])
+        await self.sql.run(change)
+
+    async def _write_table(self, table: _Table, rows: list[dict[str, Any]], ids: list[int]) -> None:
         try:
-            await self.sql.run(change)
+            await self._change(table, rows, ids)
         except StoreLost:
             raise
         except (StoreError, ValueError) as error:

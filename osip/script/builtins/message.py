@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from osip.api import Ctx, Module, ParseError, Value, pvar, slot
 from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
-from osip.core.sip.names import H_CONTACT, H_USER_AGENT, header_id
+from osip.core.sip.names import H_CONTACT, header_id
 from osip.core.sip.uri import Uri
+from osip.script.builtins import reader
+from osip.script.builtins.reader import host_of as host_of
 from osip.script.builtins.value import Index, pick
 
 CONTACT_FIELDS = ("name", "uri", "q", "expires", "methods", "received", "params")
@@ -42,18 +44,13 @@ class CoreMessage(Module):
 
     # --- first line ----------------------------------------------------------------------------------------------
 
-    @pvar("rm", type="si")
+    @pvar("rm", type="si", plain=reader.method)
     def rm(self, ctx: Ctx) -> Value:
         """The method; on a reply that of its CSeq."""
-        try:
-            return ctx.msg.method
-        except ParseError:
-            return None
 
-    @pvar("rs", type="is")
+    @pvar("rs", type="is", plain=reader.status)
     def rs(self, ctx: Ctx) -> Value:
         """The status of a reply."""
-        return None if ctx.msg.is_request else ctx.msg.status
 
     @pvar("rr")
     def rr(self, ctx: Ctx) -> Value:
@@ -102,22 +99,17 @@ class CoreMessage(Module):
         except ParseError:
             return None
 
-    @pvar("fu", aliases=("from",))
+    @pvar("fu", aliases=("from",), plain=reader.from_uri)
     def fu(self, ctx: Ctx) -> Value:
         """The URI of From."""
-        address = self._from(ctx)
-        return address and address.uri_text
 
-    @pvar("fU", aliases=("from.user",))
+    @pvar("fU", aliases=("from.user",), plain=reader.from_user)
     def from_user(self, ctx: Ctx) -> Value:
         """The user part of From's URI."""
-        uri = uri_of(self._from(ctx))
-        return uri and (uri.user or None)
 
-    @pvar("fd", aliases=("from.domain",))
+    @pvar("fd", aliases=("from.domain",), plain=reader.from_domain)
     def from_domain(self, ctx: Ctx) -> Value:
         """The host of From's URI."""
-        return host_of(uri_of(self._from(ctx)))
 
     @pvar("fn")
     def from_name(self, ctx: Ctx) -> Value:
@@ -125,30 +117,21 @@ class CoreMessage(Module):
         address = self._from(ctx)
         return address and (address.display or None)
 
-    @pvar("ft")
+    @pvar("ft", plain=reader.from_tag)
     def from_tag(self, ctx: Ctx) -> Value:
         """The tag of From."""
-        try:
-            return ctx.msg.from_tag or None
-        except ParseError:
-            return None
 
-    @pvar("tu", aliases=("to",))
+    @pvar("tu", aliases=("to",), plain=reader.to_uri)
     def tu(self, ctx: Ctx) -> Value:
         """The URI of To."""
-        address = self._to(ctx)
-        return address and address.uri_text
 
-    @pvar("tU", aliases=("to.user",))
+    @pvar("tU", aliases=("to.user",), plain=reader.to_user)
     def to_user(self, ctx: Ctx) -> Value:
         """The user part of To's URI."""
-        uri = uri_of(self._to(ctx))
-        return uri and (uri.user or None)
 
-    @pvar("td", aliases=("to.domain",))
+    @pvar("td", aliases=("to.domain",), plain=reader.to_domain)
     def to_domain(self, ctx: Ctx) -> Value:
         """The host of To's URI."""
-        return host_of(uri_of(self._to(ctx)))
 
     @pvar("tn")
     def to_name(self, ctx: Ctx) -> Value:
@@ -156,23 +139,15 @@ class CoreMessage(Module):
         address = self._to(ctx)
         return address and (address.display or None)
 
-    @pvar("tt")
+    @pvar("tt", plain=reader.to_tag)
     def to_tag(self, ctx: Ctx) -> Value:
         """The tag of To; NULL on a request outside a dialog."""
-        try:
-            return ctx.msg.to_tag or None
-        except ParseError:
-            return None
 
     # --- other headers -------------------------------------------------------------------------------------------
 
-    @pvar("ci")
+    @pvar("ci", plain=reader.call_id)
     def ci(self, ctx: Ctx) -> Value:
         """The Call-ID."""
-        try:
-            return ctx.msg.call_id
-        except ParseError:
-            return None
 
     @pvar("cs", type="si")
     def cs(self, ctx: Ctx) -> Value:
@@ -190,10 +165,9 @@ class CoreMessage(Module):
         except ParseError:
             return None
 
-    @pvar("ua")
+    @pvar("ua", plain=reader.user_agent)
     def ua(self, ctx: Ctx) -> Value:
         """The User-Agent."""
-        return ctx.msg.get(H_USER_AGENT)
 
     @pvar("ct", index=True)
     def ct(self, ctx: Ctx, index: Index) -> Value:
@@ -234,13 +208,6 @@ class CoreMessage(Module):
             return ", ".join([msg.name(at) for at in range(len(msg.headers))]) or None
         place, count = index if isinstance(index, int) else 0, len(msg.headers)
         return msg.name(place % count) if -count <= place < count else None
-
-
-def host_of(uri: Uri | None) -> str | None:
-    """Return a URI's host as it stands in it, IPv6 in brackets; None when it has none."""
-    if uri is None or not uri.host:
-        return None
-    return f"[{uri.host}]" if uri.is_ipv6 else uri.host
 
 
 def _contacts(ctx: Ctx) -> list[str]:

@@ -27,6 +27,7 @@ from osip.api import (
 )
 from osip.core.run import forward as relay
 from osip.core.run.ctx import FORCE_ALIAS, FORCE_RPORT, LOCAL_RPORT, REPLY_TO_VIA
+from osip.script.builtins import reader
 from osip.script.builtins.value import number_of
 
 VIA_FLAGS = {"force-rport": FORCE_RPORT, "add-local-rport": LOCAL_RPORT, "reply-to-via": REPLY_TO_VIA,
@@ -108,15 +109,13 @@ class CoreNet(Module):
 
     # --- where from, where to ------------------------------------------------------------------------------------
 
-    @pvar("si", aliases=("src_ip",))
+    @pvar("si", aliases=("src_ip",), plain=reader.source_ip)
     def si(self, ctx: Ctx) -> Value:
         """The IP address that the packet came from."""
-        return ctx.source.host if ctx.source else None
 
-    @pvar("sp", type="is", aliases=("src_port",))
+    @pvar("sp", type="is", aliases=("src_port",), plain=reader.source_port)
     def sp(self, ctx: Ctx) -> Value:
         """The port that the packet came from."""
-        return ctx.source.port if ctx.source else None
 
     @pvar("socket_in", key="optional", key_parse=_socket_field, type="any")
     def socket_in(self, ctx: Ctx, field: str | None) -> Value:

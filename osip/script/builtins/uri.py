@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from osip.api import Ctx, Module, ParseError, Value, Var, bracket, function, pvar
 from osip.core.sip.uri import Uri, parse_uri
+from osip.script.builtins import reader
 from osip.script.builtins.value import (
     UriMemo,
     default_port,
@@ -40,10 +41,10 @@ class CoreUri(Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self._ruri, self._received, self._next = UriMemo(), UriMemo(), UriMemo()
+        self._received, self._next = UriMemo(), UriMemo()
 
     def _uri(self, ctx: Ctx) -> Uri | None:
-        return self._ruri.parse(ctx.ruri)
+        return reader.ruri(ctx)                         # type: ignore[no-any-return]
 
     def _change(self, ctx: Ctx, **parts: object) -> bool:
         """Replace parts of the R-URI; False when it is not a URI with such parts."""
@@ -63,10 +64,9 @@ class CoreUri(Module):
 
     # --- $ru and its parts ---------------------------------------------------------------------------------------
 
-    @pvar("ru", aliases=("ruri",), nullable=False)
+    @pvar("ru", aliases=("ruri",), nullable=False, plain=reader.ru)
     def ru(self, ctx: Ctx) -> Value:
         """The current request-URI; NULL on replies."""
-        return ctx.ruri
 
     @ru.setter
     def set_ru(self, ctx: Ctx, value: Value) -> bool:
@@ -75,22 +75,18 @@ class CoreUri(Module):
         ctx.target.uri = value
         return True
 
-    @pvar("rU", aliases=("ruri.user",))
+    @pvar("rU", aliases=("ruri.user",), plain=reader.ru_user)
     def ru_user(self, ctx: Ctx) -> Value:
         """The user part of the request-URI."""
-        uri = self._uri(ctx)
-        return None if uri is None else uri.user or None
 
     @ru_user.setter
     def set_ru_user(self, ctx: Ctx, value: Value) -> bool:
         user = text_of(value)
         return self._change(ctx, user=user) if user else self._change(ctx, user="", password="")
 
-    @pvar("rd", aliases=("ruri.domain",), nullable=False)
+    @pvar("rd", aliases=("ruri.domain",), nullable=False, plain=reader.ru_domain)
     def ru_domain(self, ctx: Ctx) -> Value:
         """The host of the request-URI; writing also removes a maddr parameter."""
-        uri = self._uri(ctx)
-        return None if uri is None else bracket(uri.host) or None
 
     @ru_domain.setter
     def set_ru_domain(self, ctx: Ctx, value: Value) -> bool:
@@ -164,10 +160,9 @@ class CoreUri(Module):
 
     # --- $du and its parts ---------------------------------------------------------------------------------------
 
-    @pvar("du", aliases=("duri",))
+    @pvar("du", aliases=("duri",), plain=reader.du)
     def du(self, ctx: Ctx) -> Value:
         """The next hop; when set it decides where the request goes."""
-        return ctx.target.du
 
     @du.setter
     def set_du(self, ctx: Ctx, value: Value) -> bool:
@@ -292,10 +287,9 @@ class CoreUri(Module):
         """Say whether a next hop is set."""
         return bool(ctx.target.du)
 
-    @function()
+    @function(plain=reader.is_myself)
     def is_myself(self, ctx: Ctx, host: str, port: int | None = None) -> bool:
         """Say whether a host (and port, 0 for any) is one of our sockets, advertised names or aliases."""
-        return bool(self.env.is_myself(host.strip("[]"), port or 0))
 
     @function()
     def construct_uri(self, ctx: Ctx, proto: str, user: str | None, domain: str, port: str | None,

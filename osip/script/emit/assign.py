@@ -6,6 +6,9 @@ from osip.script.emit import expr
 from osip.script.emit.unit import Pen, Unit, Val
 from osip.script.reference import Reference
 
+DONE = " is not False"
+"""What behind a setter's call tells whether it could assign."""
+
 
 def right_side(pen: Pen, node: n.Assign) -> Val:
     """Emit the value that an assignment stores; compound ones compute it from the old value."""
@@ -17,8 +20,8 @@ def right_side(pen: Pen, node: n.Assign) -> Val:
     return Val(f"_compound({expr.operation(pen, node.op[:-1])}, {old.code}, {new.code}{form})", "any", True, new.stops)
 
 
-def store(pen: Pen, var: n.VarRef, code: str, replace: bool = False) -> str:
-    """Emit an expression that assigns the value `code` and tells whether it could be done."""
+def store(pen: Pen, var: n.VarRef, code: str, replace: bool = False, new: Val | None = None) -> str:
+    """Emit an expression that assigns the value `code` and tells whether it could be done; `new` tells more of it."""
     if var.name == "var":
         name = repr(var.key) if var.key_var is None else f"_text({expr.read(pen, var.key_var).code})"
         return f"_keep(_vars, {name}, {code})"
@@ -29,8 +32,11 @@ def store(pen: Pen, var: n.VarRef, code: str, replace: bool = False) -> str:
     if spec is None or setter is None:
         return f"(_unknown({f'{var.text} cannot be assigned'!r}) > 0)"
     keys, guards = expr.keys(pen, spec, var, "'*'" if replace and spec.index and var.index is None else None)
-    assign = "_assign" if spec.nullable else "_assign_value"
-    call = f"{assign}({', '.join([code, pen.bind('set_' + var.name, setter), _ctx(var), *keys])})"
+    name = pen.bind("set_" + var.name, setter)
+    if new is not None and not new.fails and (spec.nullable or not new.null):
+        call = f"{name}({', '.join([_ctx(var), *keys, code])}){DONE}"
+    else:
+        call = f"{'_assign' if spec.nullable else '_assign_value'}({', '.join([code, name, _ctx(var), *keys])})"
     if var.context is not None:
         guards.insert(0, f"({_ctx(var)} := _view_{var.context}(ctx)) is None")
     return f"(False if {' or '.join(guards)} else {call})" if guards else call
@@ -55,7 +61,7 @@ def test(pen: Pen, node: n.Assign) -> tuple[str, bool]:
     if new.stops:                               # a function that stops the script leaves the target alone
         temp = pen.temp("v")
         code = f"({temp} if [{temp} := {code}] and c else _ERR)"
-    return store(pen, node.target, code, node.op == ":="), new.stops
+    return store(pen, node.target, code, node.op == ":=", new), new.stops
 
 
 def statement(pen: Pen, node: n.Assign) -> str:
@@ -74,7 +80,7 @@ def statement(pen: Pen, node: n.Assign) -> str:
     if node.target.name == "var" and node.target.key_var is None and not new.fails:
         pen.line(f"_vars[{node.target.key!r}] = {code}")
         return ""
-    return store(pen, node.target, code, node.op == ":=")
+    return store(pen, node.target, code, node.op == ":=", new)
 
 
 def reference(unit: Unit, var: n.VarRef) -> Reference:

@@ -87,7 +87,7 @@ def _with_guards(pen: Pen, node: n.Call, spec: FunctionSpec, name: str, given: l
             codes.append(one.code)
     code = pen.writer.mark(f"{name}({', '.join(codes)})", node.span)
     returns = spec.returns
-    if spec.is_async:
+    if pen.unit.registry.may_wait(spec):
         code, returns = f"(await _wait(ctx, {code}))", "int"
     if not guards:
         return Made(code, returns)

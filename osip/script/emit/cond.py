@@ -24,18 +24,26 @@ from osip.script import nodes as n
 from osip.script import runtime
 from osip.script.emit import call, expr, inline
 from osip.script.emit.unit import Pen, Val
-from osip.script.reference import Network
+from osip.script.reference import Network, Words
+
+_WORDS = re.compile(r"[\w /:;,@<>=&%!~-]+(?:\|[\w /:;,@<>=&%!~-]+){0,7}", re.ASCII)
+"""Expressions that are only words: text is faster to search for them one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cond:
-    """A condition in its three forms. `errs` and `stops`: what can happen in it; `open`: `test` without brackets."""
+    """A condition in its three forms. `errs` and `stops`: what can happen in it; `open`: `test` without brackets.
+
+    `fails` is for a call: a test for its failure or stop; `failed` the same for `!` before a call.
+    """
     test: str
     lax: str
     state: str
     errs: bool = False
     stops: bool = False
     open: str = ""
+    fails: str = ""
+    failed: str = ""
 
     @property
     def sure(self) -> bool:
@@ -57,7 +65,7 @@ def from_call(pen: Pen, code: str) -> Cond:
     """Return a condition from code that gives a function's code."""
     pen.asks = True
     return Cond(f"(c := {code}) > 0", f"(c := {code}) >= 0", f"(1 if (c := {code}) > 0 else 0 if c else -1)",
-                False, True)
+                False, True, fails=f"(c := {code}) <= 0")
 
 
 def cond(pen: Pen, node: Any) -> Cond:
@@ -121,7 +129,8 @@ def _not(pen: Pen, node: n.Not) -> Cond:
         return sure(f"(not {inner.test})")
     temp = pen.temp("s")
     state = f"({temp} if ({temp} := {inner.state}) < 0 else 1 - {temp})"
-    return replace(inner, test=f"(not {inner.lax})", lax=f"(not {inner.test})", state=state, open="")
+    return replace(inner, test=f"(not {inner.lax})", lax=f"(not {inner.test})", state=state, open="",
+                   fails="", failed=inner.fails)
 
 
 # --- leaves ----------------------------------------------------------------------------------------------------------
@@ -182,7 +191,7 @@ def _compare(pen: Pen, node: n.Compare) -> Cond:
 
 
 def _against(pen: Pen, op: str, left: Val, right: Any) -> Cond:
-    if left.fails:
+    if left.fails or left.summed:
         return maybe(f"_clash({'comparison with a computed value'!r})")
     if isinstance(right, n.Null):
         return sure(f"{left.code} is {'not ' if op in ('!=', '!~') else ''}None")
@@ -218,7 +227,11 @@ def _text(pen: Pen, op: str, left: Val, text: str) -> Cond:
     if left.type in ("i", "lit"):
         return maybe(f"_clash({'invalid comparison of an integer with a string'!r})")
     if op in ("==", "!="):
-        return sure(f"_low({left.code}) {op} {text.lower()!r}")
+        low = f"_low({left.code})"
+        if left.text:
+            temp = pen.temp("v")
+            low = f"(({temp} := {left.code}) and {temp}.lower())"
+        return sure(f"{low} {op} {text.lower()!r}")
     return sure(f"_with_text({_op(pen, op)}, {left.code}, {text.lower()!r})")
 
 
@@ -231,11 +244,24 @@ def _match(pen: Pen, op: str, left: Val, right: Any) -> Cond:
             search = pattern(text).search
         except (re.error, OverflowError, RecursionError) as error:
             return maybe(f"_clash({f'bad regular expression {text!r}: {error}'!r})")
+        if left.text and _WORDS.fullmatch(text):
+            code = f"{pen.const(Words(text.split('|'), search).match, 'RE')}({left.code})"
+            return sure(code if op == "=~" else f"(not {code})")
+        if left.text:
+            return sure(_search(pen, op, left.code, pen.const(search, "RE")))
         return sure(f"_{'matches' if op == '=~' else 'differs'}({pen.const(search, 'RE')}, {left.code})")
     other = expr.value(pen, right)
     patterns = runtime.Patterns(pattern)
     method = patterns.match if op == "=~" else patterns.differ
     return maybe(f"{pen.const(method, 'RE')}({left.code}, {other.code})", other.stops)
+
+
+def _search(pen: Pen, op: str, code: str, search: str) -> str:
+    """Emit the search in what surely is text or NULL: NULL matches nothing."""
+    temp = pen.temp("v")
+    if op == "=~":
+        return f"(({temp} := {code}) is not None and {search}({temp}) is not None)"
+    return f"(({temp} := {code}) is None or {search}({temp}) is None)"
 
 
 def pattern(text: str) -> re.Pattern[str]:

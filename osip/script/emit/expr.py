@@ -34,7 +34,7 @@ def literal(pen: Pen, node: Any) -> Val:
     if isinstance(node, n.Null):
         return NULL
     text = node.value if isinstance(node, n.Str) else node.name if isinstance(node, n.Word) else node.text
-    return Val(repr(text), "s")
+    return Val(repr(text), "s", text=True, null=False)
 
 
 # --- variables -------------------------------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def _in_context(pen: Pen, var: n.VarRef, at: str | None) -> Val:
         return NULL
     ctx = pen.temp("m")
     inner = _read(pen, var, ctx, at)
-    return Val(f"(None if ({ctx} := {view}(ctx)) is None else {inner.code})", inner.type)
+    return Val(f"(None if ({ctx} := {view}(ctx)) is None else {inner.code})", inner.type, text=inner.text)
 
 
 def _read(pen: Pen, var: n.VarRef, ctx: str, at: str | None) -> Val:
@@ -74,7 +74,8 @@ def _read(pen: Pen, var: n.VarRef, ctx: str, at: str | None) -> Val:
         return Val(f"(_unknown({f'unknown variable {var.text}'!r}) and None)")
     codes, guards = keys(pen, spec, var, at)
     call = f"{pen.bind('pv_' + var.name, getter)}({', '.join([ctx, *codes])})"
-    return Val(f"(None if {' or '.join(guards)} else {call})" if guards else call, spec.type)
+    is_text = spec.type == "s" and not hasattr(getter, "__self__")      # the plain functions give what they declare
+    return Val(f"(None if {' or '.join(guards)} else {call})" if guards else call, spec.type, text=is_text)
 
 
 def keys(pen: Pen, spec: PvarSpec, var: n.VarRef, at: str | None) -> tuple[list[str], list[str]]:
@@ -150,8 +151,8 @@ def _transformed(pen: Pen, found: Val, transform: n.Transform) -> Val:
 
 def _var(pen: Pen, var: n.VarRef, ctx: str, at: str | None) -> Val | None:
     if var.key_var is not None:
-        return Val(f"_vars.get(_text({read(pen, var.key_var).code}))")
-    return Val(f"_vars.get({var.key!r})")
+        return Val(f"_var(_text({read(pen, var.key_var).code}))")
+    return Val(f"_var({var.key!r})")
 
 
 def _avp(pen: Pen, var: n.VarRef, ctx: str, at: str | None) -> Val | None:
@@ -186,7 +187,7 @@ def _cfg_line(pen: Pen, var: n.VarRef, ctx: str, at: str | None) -> Val | None:
 
 
 def _cfg_file(pen: Pen, var: n.VarRef, ctx: str, at: str | None) -> Val | None:
-    return Val(repr(var.span.file), "s")
+    return Val(repr(var.span.file), "s", text=True, null=False)
 
 
 _SPECIAL = {"var": _var, "avp": _avp, "rc": _rc, "retcode": _rc, "cfg_line": _cfg_line, "cfg_file": _cfg_file}
@@ -199,10 +200,25 @@ def formatted(pen: Pen, form: n.Format) -> str:
     parts = form.parts
     if all(isinstance(part, str) for part in parts):
         return repr("".join(parts))                     # type: ignore[arg-type]
-    if len(parts) == 1:
-        return f"_text({read(pen, parts[0]).code})"     # type: ignore[arg-type]
-    codes = [repr(part) if isinstance(part, str) else f"_text({read(pen, part).code})" for part in parts]
-    return f"''.join(({', '.join(codes)}))"
+    codes = [repr(part) if isinstance(part, str) else _printed(pen, read(pen, part)) for part in parts]
+    return codes[0] if len(codes) == 1 else joined(codes)
+
+
+def _printed(pen: Pen, found: Val) -> str:
+    if not found.text:
+        return f"_text({found.code})"
+    if not found.null:
+        return found.code
+    temp = pen.temp("v")
+    return f"('<null>' if ({temp} := {found.code}) is None else {temp})"
+
+
+def joined(codes: list[str]) -> str:
+    """Return code that puts texts together, in the way that is cheaper for so many."""
+    return f"({' + '.join(codes)})" if len(codes) <= FEW else f"''.join(({', '.join(codes)}))"
+
+
+FEW = 4
 
 
 def format_of(literal_: n.Str) -> n.Format:
@@ -231,8 +247,18 @@ def operation(pen: Pen, op: str) -> str:
 def arith(pen: Pen, node: n.Arith) -> Val:
     """Emit `left op right`."""
     left, right = value(pen, node.left), value(pen, node.right)
+    if node.op == "+" and left.text and right.text:
+        return _texts(left, right)
     form = f", {right.form}" if right.form else ""
     return Val(f"{operation(pen, node.op)}({left.code}, {right.code}{form})", "any", True, left.stops or right.stops)
+
+
+def _texts(left: Val, right: Val) -> Val:
+    """Emit two texts put together: NULL adds nothing, what is no number joins."""
+    codes = [f"({one.code} or '')" if one.null else one.code for one in (left, right)]
+    if left.summed:                                     # "a" + "b" + "c" is one sum: brackets must not nest deeply
+        codes[0] = codes[0][1:-1]
+    return Val(f"({codes[0]} + {codes[1]})", "s", False, left.stops or right.stops, True, False, True)
 
 
 def inverted(pen: Pen, node: n.Invert) -> Val:

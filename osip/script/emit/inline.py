@@ -1,4 +1,5 @@
-"""Emit the hottest words in place of calls (performance.md section D): flags, `is_method`, `$rm == "INVITE"`.
+"""Emit the hottest words in place of calls (performance.md section D): flags, `is_method`, `has_totag`,
+`$rm == "INVITE"`.
 
 Each takes over only when the word is the language's own (or the module's that defines it in the same way) and its
 arguments are constant; otherwise None is returned and the ordinary call is emitted.
@@ -15,6 +16,10 @@ from osip.script import nodes as n
 from osip.script.emit.unit import Pen
 
 Quick = tuple[str, str, str]
+
+METHOD = "\x03"
+"""Stands for the id of the message's method; the route that asks for it more than once keeps it in a local."""
+METHOD_CODE = "ctx.msg.method_id"
 
 
 def call(pen: Pen, node: n.Call, spec: FunctionSpec) -> Quick | None:
@@ -34,12 +39,13 @@ def _word(node: n.Call) -> str | None:
     return (arg.text or str(arg.value)) if isinstance(arg, n.Num) else None
 
 
-def _mask(pen: Pen, node: n.Call) -> int | None:
+def _mask(pen: Pen, node: n.Call, table: str = "message_flags") -> int | None:
     name = _word(node)
     if not name:
         return None
     try:
-        return pen.unit.env.message_flags.bit(name.strip())
+        mask: int = getattr(pen.unit.env, table).bit(name.strip())
+        return mask
     except OsipError:                           # too many flags: the word itself says so when it runs
         return None
 
@@ -59,6 +65,21 @@ def _resetflag(pen: Pen, node: n.Call) -> Quick | None:
     return None if mask is None else (f"_reset_flag(ctx, {mask})", "none", f"ctx.flags &= {~mask}")
 
 
+def _isbflagset(pen: Pen, node: n.Call) -> Quick | None:
+    mask = _mask(pen, node, "branch_flags")
+    return None if mask is None else (f"(ctx.target.bflags & {mask} != 0)", "bool", "")
+
+
+def _setbflag(pen: Pen, node: n.Call) -> Quick | None:
+    mask = _mask(pen, node, "branch_flags")
+    return None if mask is None else (f"_set_branch_flag(ctx, {mask})", "none", f"ctx.target.bflags |= {mask}")
+
+
+def _resetbflag(pen: Pen, node: n.Call) -> Quick | None:
+    mask = _mask(pen, node, "branch_flags")
+    return None if mask is None else (f"_reset_branch_flag(ctx, {mask})", "none", f"ctx.target.bflags &= {~mask}")
+
+
 def _is_method(pen: Pen, node: n.Call) -> Quick | None:
     names = _word(node)
     if names is None:
@@ -67,13 +88,20 @@ def _is_method(pen: Pen, node: n.Call) -> Quick | None:
     if not all(found):                          # a method of which we know only the name
         return None
     test = f"== {found[0]}" if len(found) == 1 else f"in {tuple(found)!r}"
-    return f"(ctx.msg.method_id {test})", "bool", ""
+    return f"({METHOD} {test})", "bool", ""
+
+
+def _has_totag(pen: Pen, node: n.Call) -> Quick | None:
+    return ("_has_totag(ctx)", "bool", "") if not node.args else None
 
 
 _CALLS: dict[tuple[str, str], Callable[[Pen, n.Call], Quick | None]] = {
     ("core_flags", "isflagset"): _isflagset, ("core_flags", "setflag"): _setflag,
     ("core_flags", "resetflag"): _resetflag,
-    ("sipmsgops", "is_method"): _is_method, ("textops", "is_method"): _is_method}
+    ("core_flags", "isbflagset"): _isbflagset, ("core_flags", "setbflag"): _setbflag,
+    ("core_flags", "resetbflag"): _resetbflag,
+    ("sipmsgops", "is_method"): _is_method, ("textops", "is_method"): _is_method,
+    ("sipmsgops", "has_totag"): _has_totag, ("uri", "has_totag"): _has_totag}
 
 
 def comparison(pen: Pen, node: n.Compare) -> str | None:
@@ -87,7 +115,7 @@ def comparison(pen: Pen, node: n.Compare) -> str | None:
     if not method or spec is None or spec.module != "core_message":
         return None
     # A method that is not known by id may still be the same word in other letters.
-    test = f"(ctx.msg.method_id == {method} or (not ctx.msg.method_id and _low(ctx.msg.method) == {name.lower()!r}))"
+    test = f"({METHOD} == {method} or (not {METHOD} and _low(ctx.msg.method) == {name.lower()!r}))"
     return test if node.op == "==" else f"(not {test})"
 
 

@@ -6,7 +6,7 @@ import keyword
 import re
 from typing import Any
 
-_PYTHON = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"ctx", "r", "c"}
+_PYTHON = frozenset(keyword.kwlist) | frozenset(dir(builtins)) | {"ctx", "r", "c", "m"}
 _LOCAL = re.compile(r"[a-z]\d+$")           # names that routes use for their own temporaries
 
 

@@ -9,7 +9,7 @@ from osip.core.exports.diagnostic import Span
 from osip.core.run.program import RouteFn, TimerRoute
 from osip.script import nodes as n
 from osip.script.check.names import fault_of
-from osip.script.emit import expr, stmt
+from osip.script.emit import expr, inline, stmt
 from osip.script.emit.survey import Key, key_of
 from osip.script.emit.unit import Pen, Unit
 from osip.script.variable import parse_format
@@ -54,6 +54,20 @@ def _function(pen: Pen, name: str, body: Sequence[n.Stmt]) -> None:
         if pen.asks:
             pen.writer.lines.insert(start, "    c = 1")
             pen.writer.spans.insert(start, pen.writer.spans[0])
+        _keep_method(pen, start)
+
+
+def _keep_method(pen: Pen, start: int) -> None:
+    """Read the id of the method once, at the start, where it is asked for more than once."""
+    lines = pen.writer.lines
+    name = inline.METHOD_CODE
+    if sum(line.count(inline.METHOD) for line in lines) > 1:
+        lines.insert(start, f"    m = {name}")
+        pen.writer.spans.insert(start, pen.writer.spans[0])
+        name = "m"
+    for place, line in enumerate(lines):
+        if inline.METHOD in line:
+            lines[place] = line.replace(inline.METHOD, name)
 
 
 def emit(unit: Unit, route: n.RouteDef, name: str) -> RouteFn:

@@ -130,7 +130,7 @@ def _assign(pen: Pen, node: n.Assign, dest: str) -> bool:
     if not code:
         return give(pen, dest, "1")
     if dest == DROP and not pen.rc:
-        pen.line(code)
+        pen.line(code.removesuffix(assign.DONE))
         return False
     return give(pen, dest, f"1 if {code} else -1")
 
@@ -250,10 +250,15 @@ def _if(pen: Pen, node: n.If, dest: str) -> bool:
         if keep and made.errs and step.orelse is None:
             outcome = pen.temp("s")
             test = f"({outcome} := {made.state}) > 0"
+        if made.failed:
+            test = made.failed
         with pen.block(f"{word} {test}:"):
+            if made.failed:
+                with pen.block("if c == 0:"):
+                    pen.line("return 0")
             ends &= branch(pen, step.then, dest, "1", keep)
         pen.writer.at = step.span           # what follows belongs to the condition, not to the arm
-        if made.stops:
+        if made.stops and not made.failed:
             with pen.block("elif c == 0:"):
                 pen.line("return 0")
         step, word = step.orelse, "elif"

@@ -126,7 +126,7 @@ class Survey:
             elif isinstance(node, n.Call):
                 self.functions.add(node.name)
                 spec = self.registry.function(node.name)
-                if spec is not None and spec.is_async and id(node) not in deferred:
+                if spec is not None and self.registry.may_wait(spec) and id(node) not in deferred:
                     self._direct.add(key)
 
     def _note(self, node: n.Node, key: Key) -> None:

@@ -18,7 +18,7 @@ def switch(pen: Pen, node: n.Switch, dest: str) -> bool:
     found = expr.read(pen, node.subject)
     pen.line(f"{subject} = {found.code}")
     if any(isinstance(label, n.Str) for labels, _, _ in groups for label in labels):
-        pen.line(f"{folded} = _fold({subject})")
+        pen.line(f"{folded} = {subject} and {subject}.lower()" if found.text else f"{folded} = _fold({subject})")
     number = f"_number({subject}, 1)" if found.type == "si" else subject
     tests = [" or ".join(f"{folded} == {label.value.lower()!r}" if isinstance(label, n.Str)
                          else f"{number} == {label.value}" for label in labels) for labels, _, _ in groups]

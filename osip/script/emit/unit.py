@@ -25,6 +25,9 @@ class Val:
     type: str = "any"
     fails: bool = False
     stops: bool = False
+    text: bool = False          # it is text or NULL, whatever happens
+    null: bool = True           # it may be NULL
+    summed: bool = False        # it is a sum of texts
 
     @property
     def form(self) -> int:
@@ -47,7 +50,8 @@ class Unit:
     def _runtime(self) -> dict[str, Any]:
         flow_ = self.flow
         space: dict[str, Any] = {
-            "_vars": self.env.vars, "_config": self.env.config, "_find": flow_.find, "_params": flow_.params,
+            "_vars": self.env.vars, "_var": self.env.vars.get,
+            "_config": self.env.config, "_find": flow_.find, "_params": flow_.params,
             "_fresh": flow_.fresh,
             "_wait": flow_.wait, "_begin": flow_.begin, "_launch": flow_.launch, "_broken": flow_.broken,
             "_xlog": flow_.xlog, "_log": flow_.plain}
@@ -72,8 +76,9 @@ RUNTIME = ("ERR", "text", "low", "fold", "number", "with_number", "with_text", "
            "flag", "compound", "invert", "code", "bounded", "integer", "parsed_int", "string", "refuse", "decline",
            "convert", "transform", "transform_in", "clash")
 REFERENCE = ("avp", "avp_at", "avp_push", "avp_renew", "avp_set_at", "keep", "assign", "assign_value", "index_of",
-             "key_of", "view_request", "view_reply", "is_my_uri", "is_my_address")
-FLOW = ("note", "looped", "unknown", "level_of", "wait_route", "set_flag", "reset_flag")
+             "key_of", "set_flag", "reset_flag", "set_branch_flag", "reset_branch_flag", "note", "has_totag",
+             "view_request", "view_reply", "is_my_uri", "is_my_address")
+FLOW = ("looped", "unknown", "level_of", "wait_route")
 
 
 class Pen:

@@ -148,7 +148,7 @@ SHOWN = {
     "script/test_setting.py": "abort_on_assert enable_asserts disable_dns_blacklist exec_msg_threshold log_event_enabled "
                               "log_event_level_filter server_header server_signature sip_warning user_agent_header reply_to_via "
                               "tcp_no_new_conn_bflag tcp_no_new_conn_rplflag auto_aliases",
-    "e2e/test_namespace.py": "advertised_address advertised_port mcast_loopback mcast_ttl mhomed",
+    "e2e/test_namespace.py": "advertised_address advertised_port mcast_loopback mcast_ttl mhomed tos",
     "flow/prx/test_prx_response.py": "check_via disable_503_translation disable_stateless_fwd",
     "flow/prx/test_prx_request.py": "loop_detect supported_proxy_tags", "flow/prx/test_prx_forward.py": "udp_mtu",
     "unit/modules/sqlops/test_module.py": "db_default_url", "unit/core/run/test_config.py": "debug_mode log_stderror",
@@ -160,7 +160,7 @@ SHOWN = {
     "unit/core/run/test_master.py": "open_files_limit limit_dumps drop_privileges", "unit/script/emit/test_expr.py": "pv_print_buf_size",
     "unit/core/net/test_connections.py": "tcp_accept_aliases tcp_connection_lifetime tcp_max_connections tcp_max_msg_time",
     "modules/test_proto_tcp.py": "tcp_connect_timeout tcp_keepidle", "e2e/test_tls.py": "tcp_socket_backlog",
-    "unit/core/net/test_sctp.py": "tos", "unit/test_main.py": "wdir", "unit/script/emit/test_stmt.py": "xlog_buf_size",
+    "unit/test_main.py": "wdir", "unit/script/emit/test_stmt.py": "xlog_buf_size",
     "unit/script/builtins/test_log.py": "xlog_force_color xlog_level", "unit/script/check/test_sockets.py": "port",
 }
 SAME = {"disable_core_dump": "limit_dumps", "dns_servers_no": "read_servers", "user": "drop_privileges", "group": "drop_privileges"}

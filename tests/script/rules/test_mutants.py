@@ -76,6 +76,8 @@ MUTANTS: dict[str, tuple[str, str, tuple[Any, ...], Any, str, Any]] = {
 @pytest.mark.parametrize("what", MUTANTS)
 async def test_the_rule_cannot_be_broken_unseen(what: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file, name, args, owner, attr, broken = MUTANTS[what]
+    if inspect.ismodule(owner) and not str(owner.__file__).endswith(".py"):
+        pytest.skip("what is compiled cannot be changed: runs with OSIP_PURE=1")
     test = test_of(file, name)
     args = tuple(tmp_path if arg is None else arg for arg in args)
 

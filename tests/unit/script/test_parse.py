@@ -1,7 +1,7 @@
 """The entry: reading, notices in order, files and paths of the result."""
 from __future__ import annotations
 
-from osip.script.parse import grammar, parse, parse_format, parse_variable
+from osip.script.parse import grammar, kept_tables, parse, parse_format, parse_variable
 from osip.script.source import Source
 
 
@@ -53,3 +53,20 @@ def test_deep_nesting_is_no_recursion():
 def test_parts_are_reached_from_here():
     assert parse_variable("$ru", Source.from_text("$ru").span(0, 3)).name == "ru"
     assert parse_format("a", Source.from_text("a").span(0, 1))[0].parts == ("a",)
+
+
+def test_tables_are_kept_where_only_the_user_writes(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert kept_tables() == str(tmp_path / "osip/grammar")
+    grammar.__wrapped__()
+    kept = (tmp_path / "osip/grammar").read_bytes()
+    assert kept and grammar.__wrapped__()[0].start is not None
+    (tmp_path / "osip/grammar").write_bytes(kept[:1000])            # a disk that was full
+    assert grammar.__wrapped__()[1] is not None and len((tmp_path / "osip/grammar").read_bytes()) > 1000
+    (tmp_path / "osip").chmod(0o777)
+    assert kept_tables() is False
+    monkeypatch.setenv("XDG_CACHE_HOME", "somewhere")               # must be absolute (XDG base directories)
+    monkeypatch.chdir(tmp_path)
+    assert kept_tables() is False
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "osip/grammar"))
+    assert kept_tables() is False

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 
 import pytest
-from kit.words import Stage
+from kit.words import INVITE, Stage
 
 from osip.core.run.ctx import Ctx
+from osip.core.sip.message import parse
 from osip.script import reference
 from osip.script.runtime import ERR
 
@@ -78,3 +80,23 @@ def test_keys() -> None:
     assert reference.avp_name("i:5") == "5"
     assert reference.avp_name("s:name") == "name"
     assert reference.avp_name("is:x") == "is:x"
+
+
+WORDS: list[tuple[Any, bool]] = [
+    (None, False), ("", False), ("phone/1.0", False), ("a Friendly-Scanner 2", True), ("SIPVICIOUS", True),
+    ("sipviciou", False), ("\u017fipvicious", True), ("\xe9 friendly-scanner", True), ("\xe9", False),
+]
+
+
+@pytest.mark.parametrize(("value", "found"), WORDS)
+def test_words(value: Any, found: bool) -> None:
+    search = re.compile("friendly-SCANNER|sipvicious", re.IGNORECASE).search
+    assert reference.Words(("friendly-SCANNER", "sipvicious"), search).match(value) is found
+    assert (value is not None and search(value) is not None) is found
+
+
+@pytest.mark.parametrize(("to", "expected"), [
+    (b"<sip:bob@example.com>", False), (b"<sip:bob@example.com>;tag=1", True)])
+def test_has_totag(ctx: Ctx, to: bytes, expected: bool) -> None:
+    ctx.msg = parse(INVITE.replace(b"To: <sip:bob@example.com>", b"To: " + to))
+    assert reference.has_totag(ctx) is expected

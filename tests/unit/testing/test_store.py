@@ -34,6 +34,17 @@ async def test_sql() -> None:
     assert (len(general.calls), len(special.calls), len(rules.statements)) == (1, 2, 6)
 
 
+@pytest.mark.parametrize("mode", ["single-instance-sql-write-through", "sql-only", "full-sharing-cachedb-cluster",
+                                  "federation-cachedb-cluster"])
+def test_contacts_are_in_memory_whatever_the_script_says(mode: str) -> None:
+    text = (CFG / "residential.cfg").read_text().replace('loadmodule "registrar.so"', 'modparam("usrloc", "cachedb_url", "redis://x/")\n'
+                        f'modparam("usrloc", "working_mode_preset", "{mode}")\nloadmodule "cachedb_redis.so"\nloadmodule "registrar.so"')
+    assert mode in text
+    with Bench(text=text) as made:
+        made.location.add("bob@localhost", "sip:bob@10.0.0.2")
+        assert made.location.get("bob@localhost") == ["sip:bob@10.0.0.2"]
+
+
 def test_location() -> None:
     with Bench(CFG / "residential.cfg") as made:
         made.location.add("bob@localhost", "sip:bob@10.0.0.2", q=0.1, expires=10)

@@ -86,6 +86,36 @@ def test_params_stats_events_tables() -> None:
     assert spec.pvars[0].setter == "set_demo"
 
 
+def read_plainly(ctx: object) -> str:
+    """Read without a module."""
+    return f"plain {ctx}"
+
+
+class Plain(Module):
+    """Declares what needs no instance."""
+    name = "plain"
+
+    @function(plain=read_plainly)
+    def say(self, ctx: object) -> int:
+        """Say."""
+
+    @pvar("plain", plain=read_plainly)
+    def plain(self, ctx: object) -> str:
+        """A variable."""
+
+    @plain.setter
+    def set_plain(self, ctx: object, value: object) -> bool:
+        return self is not None
+
+
+def test_a_plain_function_stands_in_for_the_method() -> None:
+    one = Plain()
+    assert one.say is read_plainly and one.plain is read_plainly and one.set_plain(None, 1)
+    assert [spec.doc for spec in (*Plain.spec.functions, *Plain.spec.pvars)] == ["Say.", "A variable."]
+    one.plain = lambda ctx: "mine"
+    assert (one.plain(1), Plain().plain(1)) == ("mine", "plain 1")
+
+
 def test_instances_hold_their_own_state() -> None:
     first, second = Demo(), Demo()
     first.hits += 2
@@ -154,3 +184,31 @@ def test_parse_marker_is_kept() -> None:
             """F."""
     arg = Parsing.spec.functions[0].args[0]
     assert arg.kind == "parsed" and arg.parse("a,b") == {"a", "b"}
+
+
+class Tally:
+    """What counts for a module."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+
+class Held(Module):
+    """A module that has another object count."""
+    name = "held"
+    seen = stat("Seen.", holder="tally")
+    own = stat("Counted here.")
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        super().__init__()
+
+
+def test_a_statistic_may_be_held_by_another_object() -> None:
+    one, other = Held(), Held()
+    one.tally.seen += 2
+    one.own += 1
+    assert (one.seen, other.seen, one.own) == (2, 0, 1)
+    one.seen = 0
+    assert one.tally.seen == 0
+    assert [(found.name, found.attr) for found in Held.spec.stats] == [("seen", "seen"), ("own", "own")]

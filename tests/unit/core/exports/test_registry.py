@@ -127,3 +127,27 @@ def test_start_order(needed: dict[str, str], order: list[str]) -> None:
 def test_a_missing_alternative() -> None:
     with pytest.raises(ModuleError, match='needs module "tm or sl": add loadmodule "tm.so"'):
         chain(a="tm|sl").create()
+
+
+def test_a_function_that_waits_with_some_parameters_only() -> None:
+    class Remote(Module):
+        is_far = param(0)
+
+        @function(waits="is_far")
+        def look(self, ctx: Any) -> int:
+            """Look."""
+            return 1
+
+        @function()
+        async def always(self, ctx: Any) -> int:
+            """Wait."""
+            return 1
+    registry = Registry([Remote])
+    look, always = registry.function("look"), registry.function("always")
+    assert look is not None and always is not None
+    assert not registry.may_wait(look) and registry.may_wait(always)        # there is no instance yet
+    assert not registry.is_set(Remote.name, "is_far")
+    registry.create()
+    assert not registry.may_wait(look)
+    registry.instances[Remote.name].is_far = 1
+    assert registry.may_wait(look)

@@ -196,7 +196,7 @@ async def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(50):
         await world.resolver.ask(f"sip:h{number}.example:5060")
         world.resolver.now(f"sip:u{number}@192.0.2.1")
-    assert len(world.resolver._cache) <= 8 and len(world.resolver._literals) <= 8
+    assert len(world.resolver._cache) <= 8 and len(world.resolver.literals) <= 8
     assert world.resolver.now("sip:h49.example:5060") == []     # the newest stays
 
 

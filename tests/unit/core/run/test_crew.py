@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from socket import socketpair
 from types import SimpleNamespace
 from typing import Any
@@ -13,12 +14,14 @@ from kit.message import request, response
 from osip.core.exports.registry import Registry
 from osip.core.exports.spec import StatKind
 from osip.core.net.endpoint import Dest, LocalSocket, Source
+from osip.core.run import crew as crew_file
 from osip.core.run.config import Config
 from osip.core.run.crew import MASK, CrewWorker, Strays
 from osip.core.run.env import Env
 from osip.core.run.group import Group
 from osip.core.run.line import Line
 from osip.core.run.steer import owner
+from osip.core.run.worker import Worker
 
 
 class Table:
@@ -88,7 +91,7 @@ class Crew:
                       local[1]: Group([None] * count)}                          # type: ignore[list-item]
             worker.take_seat(number, groups, True, Line.pair()[0])
             worker._unsteered.discard(local[1])
-            worker.transports = {"tcp": Wire(), "udp": Wire()}
+            worker.transports.update(tcp=Wire(), udp=Wire())
             del worker.transports["udp"].connections
             got: list[tuple[bytes, Source]] = []
             worker.dispatch = SimpleNamespace(                                  # type: ignore[assignment]
@@ -247,6 +250,29 @@ async def test_sockets_of_the_right_worker() -> None:
             worker._listen(door, local, asyncio.get_running_loop())
         assert door.opened == ([(udp.text, "u0"), (udp.text, "s", "Strays"), (tcp.text, "only")] if number == 0
                                else [(udp.text, "u1")])
+
+
+async def test_what_is_handed_over_waits_for_the_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that starts is on the bus before its sockets are open: nothing that it relays could leave."""
+    crew = Crew(2)
+    seen: list[str] = []
+    raw = call_of(1, 2)
+
+    async def start(self: Worker, ready: Callable[[], None]) -> None:
+        for _ in range(2):
+            crew.workers[0].receive(raw, crew.source(0, conn=7))
+        await crew.settle()
+        seen.append(f"before: {len(crew.got[1])}")
+        ready()
+        seen.append(f"ready: {len(crew.got[1])}")
+
+    monkeypatch.setattr(Worker, "run", start)
+    monkeypatch.setattr(crew_file, "EARLY", 1)          # bounded
+    await crew.workers[1].run(lambda: seen.append(f"told: {len(crew.got[1])}"))
+    assert seen == ["before: 0", "told: 0", "ready: 1"] and crew.got[1][0][0] == raw
+    crew.workers[0].receive(raw, crew.source(0, conn=7))
+    await crew.settle()
+    assert len(crew.got[1]) == 2
 
 
 async def test_a_socket_that_a_reload_brings() -> None:

@@ -12,7 +12,7 @@ from osip.core.net.endpoint import Dest, LocalSocket, Source
 from osip.core.run import forward
 from osip.core.run.ctx import FORCE_RPORT, LOCAL_RPORT, Ctx, Target
 from osip.core.sip.edits import Edits
-from osip.core.sip.message import parse
+from osip.core.sip.message import READER, parse
 
 UDP, TCP = LocalSocket("udp", "10.0.0.9", 5060), LocalSocket("tcp", "10.0.0.9", 5060)
 OTHER, SIX = LocalSocket("udp", "10.0.1.9", 5080), LocalSocket("udp", "2001:db8::9", 5060)
@@ -229,3 +229,22 @@ def test_a_response_goes_home_on_the_connection_of_its_request(theirs: str, conn
 def test_what_the_via_says_of_a_group(host: str, ttl: int, params: str) -> None:
     worker, _, _ = make_worker((), mcast_ttl=ttl)
     assert forward.group_params(worker.env, host) == params
+
+
+@pytest.mark.parametrize("below", [
+    "SIP/2.0/UDP 10.0.0.1:5070;branch=z9hG4bK-1", "SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK-1",
+    "SIP/2.0/UDP phone.example:5070;received=10.0.0.3;rport=4000", "SIP/2.0/UDP phone.example;received=10.0.0.3",
+    "SIP/2.0/UDP 10.0.0.1;rport=99999", "SIP/2.0/UDP 10.0.0.1:5070;rport", "SIP/2.0/UDP 10.0.0.1;rport=x",
+    "SIP/2.0/UDP 10.0.0.1;maddr=10.0.0.4", "SIP/2.0/UDP 10.0.0.1;MADDR=10.0.0.4", "SIP/2.0/UDP 10.0.0.1;maddrx=1",
+    "SIP/2.0/UDP 10.0.0.1;received=;maddr=10.0.0.4", "SIP/2.0/UDP 10.0.0.300", "SIP/2.0/UDP 010.0.0.1",
+    "SIP/2.0/UDP 10.0.0", "SIP/2.0/UDP 10.0.0.1.", "SIP/2.0/UDP phone.example", "SIP/2.0/UDP [2001:db8::1]:5070",
+    "SIP/2.0/TCP 10.0.0.1:5070", "SIP/2.0/UDP 10.0.0.1:0", "SIP/2.0/UDP 10.0.0.1;rport=0;received=10.0.0.5"])
+def test_the_short_way_of_a_response_leads_where_the_long_one_does(below: str) -> None:
+    if READER is None:
+        pytest.skip("the accelerator was not built, or OSIP_PURE=1")
+    passing = parse(answer(OURS, below))
+    short, where = READER.answer_route(passing), forward.response_dest(context()[0].env, passing)
+    if short is not None:
+        own = passing.via1
+        assert where is not None and short == (own.host, own.port or 0, where.host, where.port, where.name)
+        assert where.proto == "udp"

@@ -19,6 +19,7 @@ from osip.core.run.ctx import Ctx
 from osip.core.run.log import (
     LEVELS,
     CeeLines,
+    EventLines,
     JournalLines,
     JsonLines,
     Lines,
@@ -27,6 +28,7 @@ from osip.core.run.log import (
     python_level,
     redact,
     set_up,
+    show_functions,
 )
 from osip.core.run.place import FILES
 from osip.core.sip.message import parse
@@ -267,3 +269,18 @@ def test_who_reads_standard_error(tmp_path: Any) -> None:
         assert is_journal(stream, {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
         assert not is_journal(stream, {"JOURNAL_STREAM": "1:2"}) and not is_journal(stream, {})
     assert not is_journal(io.StringIO(), {"JOURNAL_STREAM": "1:2"})
+
+
+def test_functions_are_looked_for_only_when_they_are_shown() -> None:
+    lines: list[dict[str, object]] = []
+    logger = logging.getLogger("osip.functions")
+    logger.handlers, logger.propagate = [EventLines(lines.append)], False
+    try:
+        for wanted in (True, False):
+            show_functions(wanted)
+            logger.error("x")
+    finally:
+        show_functions(True)
+        logger.handlers = []
+    assert [line["function"] for line in lines] == [
+        "test_functions_are_looked_for_only_when_they_are_shown", "(unknown function)"]

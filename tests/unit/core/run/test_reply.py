@@ -10,6 +10,7 @@ from kit.playbook import make_worker
 from osip.core.net.endpoint import Dest, LocalSocket, Source
 from osip.core.run import reply
 from osip.core.run.ctx import FORCE_RPORT, REPLY_TO_VIA, Ctx, Target
+from osip.core.run.quick import SERVER
 from osip.core.sip.message import parse
 
 UDP, TCP = LocalSocket("udp", "10.0.0.9", 5060), LocalSocket("tcp", "10.0.0.9", 5060)
@@ -58,7 +59,7 @@ def test_the_via_of_a_reply(via: str, flags: int, line: str) -> None:
 
 
 @pytest.mark.parametrize(("config", "server"), [
-    ({}, reply.SERVER.decode()), ({"server_signature": 0}, None), ({"server_header": "Server: mine 1.0"}, "mine 1.0")])
+    ({}, SERVER.decode()), ({"server_signature": 0}, None), ({"server_header": "Server: mine 1.0"}, "mine 1.0")])
 def test_the_server_header(config: dict[str, Any], server: str | None) -> None:
     assert parse(reply.build(context(**config), 200, "OK")).get("Server") == server
 

@@ -32,6 +32,18 @@ class FakeSql:
         return len(batch)
 
 
+class WholeSql(FakeSql):
+    """The same, but what was begun comes to its end, as with the real one on an SQLite file."""
+
+    async def execute(self, statement: Any, batch: Any) -> int:
+        task = asyncio.create_task(super().execute(statement, batch))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await task
+            raise
+
+
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("PAUSE", 0.001), ("TRIES", 3), ("BATCH", 3), ("LIMIT", 10)):
@@ -128,6 +140,17 @@ async def test_the_end_tries_once() -> None:
     await writer.close()
     await writer.close()
     assert (writer.written, writer.lost, writer.waiting) == (0, 1, 0)
+
+
+async def test_what_is_being_stored_at_the_end_is_not_stored_again() -> None:
+    sql = WholeSql()
+    writer = a_writer(sql)
+    writer.put("a", {"n": 1})
+    for _ in range(2):                          # until the insert is under way
+        await asyncio.sleep(0)
+    writer.put("a", {"n": 2})
+    await writer.close()
+    assert sql.batches == [("a", [1]), ("a", [2])] and (writer.written, writer.waiting) == (2, 0)
 
 
 async def test_a_bad_row_costs_no_row_beside_it() -> None:

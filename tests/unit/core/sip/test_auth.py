@@ -22,6 +22,10 @@ from osip.core.sip.message import parse
         ("Bearer abc.def==", "Bearer", {}, "abc.def=="),
         ("NoOne opaque-data=here", "NoOne", {"opaque-data": "here"}, ""),
         ("Negotiate", "Negotiate", {}, ""),
+        ('Digest username="a",realm="b" , nc=00000001,x=,qop=auth', "Digest",
+         {"username": "a", "realm": "b", "nc": "00000001", "x": "", "qop": "auth"}, ""),
+        ('Digest username="\u00e4", realm="b c"', "Digest", {"username": "\u00e4", "realm": "b c"}, ""),
+        ('Digest qop="auth,auth-int", realm=""', "Digest", {"qop": "auth,auth-int", "realm": ""}, ""),
         ('Digest uri="sip:a,b;c", qop=auth,', "Digest", {"uri": "sip:a,b;c", "qop": "auth"}, ""),
     ],
 )
@@ -33,7 +37,8 @@ def test_parse(text: str, scheme: str, params: dict, token: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", 'Digest realm="x', "Digest realm", 'Digest a="1" b="2"', 'Digest a="1", A="2"', "="]
+    "text", ["", 'Digest realm="x', "Digest realm", 'Digest a="1" b="2"', 'Digest a="1", A="2"', "=", "Digest a=b c, d=e",
+             'Digest a="b" c, d=e', 'Digest a=b"c"', 'Digest a="b"c"']
 )
 def test_refused(text: str) -> None:
     with pytest.raises(ParseError):

@@ -136,3 +136,12 @@ def test_readers_see_what_was_received() -> None:
     msg: Message = parse(RAW)
     Edits(msg).set_max_forwards(3)
     assert msg.max_forwards == 70
+
+
+def test_a_line_is_dropped_once_with_what_was_laid_over_it() -> None:
+    start = RAW.index(b"Foo: 1")
+    edits = Edits(parse(RAW))
+    edits.replace(start + 5, start + 6, b"9")
+    edits.insert(start, b"Bar: 1\r\n")
+    assert edits.drop(start, start + 8) and not edits.drop(start, start + 8)
+    assert splice(RAW, edits) == changed(b"Foo: 1\r\n", b"Bar: 1\r\n")

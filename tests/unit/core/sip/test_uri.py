@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from osip.core.errors import ParseError
-from osip.core.sip.uri import Uri, escape_user, parse_uri, unescape_user, uri_equal
+from osip.core.sip.uri import Uri, _plain_address, escape_user, parse_uri, plain_address, unescape_user, uri_equal
 
 PARTS = [
     ("sip:a@b", {"scheme": "sip", "user": "a", "host": "b", "port": None, "params": (), "password": ""}),
@@ -143,3 +143,17 @@ def test_unescape(escaped: str, plain: str) -> None:
 
 def test_escape() -> None:
     assert escape_user("a b@é%") == "a%20b%40%C3%A9%25"
+
+
+@pytest.mark.parametrize("text", [
+    "sip:Bob@Example.COM", "sip:b.o-b_1@10.0.0.1", "sip:bob@h:5060", "sip:bob@h;x", "sip:@h", "sip:bob@", "sip:h",
+    "sip:",
+    "sips:bob@h", "SIP:bob@h", "sip:a@b@c", "sip:b%6Fb@h", "sip:+4@h", "sip:b\xf6b@h", "sip:bob@[::1]", "", "sip:a@h ",
+    "sip:" + "a" * 600 + "@h"])
+def test_plain_address_agrees_with_the_parser(text: str) -> None:
+    found = plain_address(text)
+    assert found == _plain_address(text)
+    if found is not None:
+        uri = parse_uri(text)
+        assert (uri.user, uri.host.lower()) == found
+        assert (uri.scheme, uri.password, uri.port, uri.params, uri.headers) == ("sip", "", None, (), "")

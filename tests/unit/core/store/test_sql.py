@@ -3,8 +3,11 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from osip.core.errors import StoreError
 from osip.core.run.config import Config
@@ -58,6 +61,39 @@ async def test_a_failed_statement_is_told_and_taken_back(tmp_path: Path) -> None
     await sql.close()
 
 
+class Victim(Exception):
+    """What a driver raises; PostgreSQL's carry a SQLSTATE."""
+
+    def __init__(self, *args: Any, sqlstate: str = "") -> None:
+        super().__init__(*args)
+        self.sqlstate = sqlstate
+
+
+@pytest.mark.parametrize(("cause", "times", "ok"), [
+    (Victim(1213, "Deadlock found"), 4, True), (Victim(1213, "Deadlock found"), 5, False),
+    (Victim("x", sqlstate="40P01"), 1, True), (Victim("x", sqlstate="40001"), 1, True),
+    (Victim("x", sqlstate="23505"), 1, False), (Victim(1062, "Duplicate entry"), 1, False)])
+async def test_a_transaction_that_loses_against_others_is_tried_again(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: Victim, times: int, ok: bool) -> None:
+    sql = Sql(f"sqlite:///{tmp_path}/a.db")
+    await sql.execute("create table t (n integer)")
+    once, fails = sql._once, [cause] * times
+
+    async def collide(work: Any) -> Any:
+        if fails:
+            raise DBAPIError("insert", {}, fails.pop())
+        return await once(work)
+    monkeypatch.setattr(sql, "_once", collide)
+    if ok:
+        await sql.execute("insert into t values (1)")
+    else:
+        with pytest.raises(StoreError, match=str(cause.args[-1])):
+            await sql.execute("insert into t values (1)")
+    fails.clear()
+    assert [row["n"] for row in await sql.fetch("select n from t")] == [1] * ok
+    await sql.close()
+
+
 async def test_a_database_that_cannot_be_opened() -> None:
     sql = Sql("sqlite:////no/such/folder/a.db")
     with pytest.raises(StoreError, match="unable to open"):
@@ -72,6 +108,36 @@ async def test_a_deadline(tmp_path: Path) -> None:
         await asyncio.Event().wait()
     with pytest.raises(StoreError, match="did not answer within 0.05 seconds"):
         await sql._guard(never())
+
+
+@pytest.mark.parametrize("wait", [0.002, 0.005, 0.01, 0.02])
+async def test_a_change_that_nobody_waits_for_any_more_does_not_lock_the_file(tmp_path: Path, wait: float) -> None:
+    sql = Sql(f"sqlite:///{tmp_path}/a.db", deadline=4)
+    await sql.execute("create table t (v text)")
+
+    def many(connection: Any) -> None:
+        for _ in range(4):
+            connection.execute(text("insert into t (v) values (:v)"), [{"v": "x"}] * 1000)
+    task = asyncio.create_task(sql.run(many))
+    await asyncio.sleep(wait)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await sql.execute("insert into t (v) values ('y')")
+    [row] = await sql.fetch("select count(*) as n from t")
+    assert row["n"] in (1, 4001)
+    await sql.close()
+
+
+async def test_a_question_that_is_given_up_ends_by_itself(tmp_path: Path) -> None:
+    sql = Sql(f"sqlite:///{tmp_path}/a.db")
+    await sql.execute("create table t (v text)")
+    asking = sql.execute("insert into t (v) values ('y')")
+    asking.send(None)                       # as a script does that finds out that it is a retransmission
+    asking.close()
+    async with asyncio.timeout(5):
+        while not await sql.fetch("select v from t"):
+            await asyncio.sleep(0.01)
+    await sql.close()
 
 
 @pytest.mark.parametrize(("url", "words"), [

@@ -1,12 +1,15 @@
 """Pings of contacts: which, how, from where, and what follows when nobody answers."""
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from kit.natted import Edge
 
 from osip.api import build_reply, parse
+from osip.core.store.sql import Stores
 from osip.modules.nathelper.ping import CRLFS, DATAGRAM
 
 SIP_PINGS = {"natping_interval": 10, "sipping_from": "sip:ping@example.com", "sipping_bflag": "SIP",
@@ -32,6 +35,14 @@ def test_only_nated_contacts() -> None:
     edge.contact("sip:bob@10.0.0.6")
     edge.contact("sip:bob@10.0.0.7", "NAT")
     assert [where for where, _ in turn(edge)] == ["10.0.0.7:5060"]
+
+
+@pytest.mark.parametrize(("mode", "count"), [("", 2), ("cooperation", 2), ("ownership", 1)])
+def test_contacts_of_other_servers(mode: str, count: int) -> None:
+    edge = Edge({"natping_interval": 10}, {"pinging_mode": mode})
+    edge.contact("sip:bob@10.0.0.6").socket = None
+    edge.contact("sip:bob@10.0.0.7").socket = edge.env.sockets[0]
+    assert len(turn(edge)) == count
 
 
 @pytest.mark.parametrize(("on", "sent"), [(0, []), (1, [("192.0.2.7:40000", CRLFS)])])
@@ -123,3 +134,34 @@ async def test_name_that_must_be_asked_for() -> None:
     for task in list(edge.env._tasks):
         await task
     assert edge.net.log == [("192.0.2.77:5060", DATAGRAM)]
+
+
+async def test_contacts_that_are_in_sql_only(tmp_path: Path) -> None:
+    edge = Edge({**SIP_PINGS, "max_pings_lost": 1}, {"working_mode_preset": "sql-only"})
+    edge.env.config.db_default_url = ""
+    stores = Stores(edge.env.config)
+    edge.env.sql = lambda url="": stores.sql(f"sqlite:///{tmp_path}/ul.db")
+    usrloc = edge.env.modules["usrloc"]
+    usrloc.monotonic = lambda: edge.env.now
+    await usrloc.child_init(edge.env)
+    for number, socket in enumerate((edge.env.sockets[0], None)):      # the second one registered at another server
+        async with usrloc.visit("location", f"u{number}@example.com"):
+            usrloc.domain("location").insert(f"u{number}@example.com", usrloc.new_contact(
+                f"sip:u@10.0.0.{number}", edge.env.now + 100, socket=socket, cflags=edge.env.branch_flags.bit("SIP") |
+                edge.env.branch_flags.bit("GO")))
+    assert turn(edge) == []
+    async with asyncio.timeout(5):
+        while not edge.net.log:
+            await asyncio.sleep(0.01)
+    [(where, ping)] = edge.net.log
+    assert where == "10.0.0.0:5060" and ping.startswith(b"OPTIONS")
+    edge.env.now += 60                      # nobody answers: it is removed from the table
+    edge.nathelper.pinger.expire()
+    async with asyncio.timeout(5):
+        while len(await edge.env.sql("").fetch("select * from location")) == 2:
+            await asyncio.sleep(0.01)
+    [left] = await edge.env.sql("").fetch("select contact from location")
+    assert left["contact"] == "sip:u@10.0.0.1"
+    await usrloc.destroy()
+    await edge.env.finish_tasks()
+    await stores.close()

@@ -4,8 +4,8 @@ from __future__ import annotations
 import pytest
 from kit.registration import Office, invite, register
 
-from osip.api import ParseError
-from osip.modules.registrar.address import Refusal, default_uri, key_of, key_of_text, parse_any
+from osip.api import ParseError, parse_uri
+from osip.modules.registrar.address import Refusal, default_uri, key_of, key_of_text, key_of_uri, parse_any
 
 
 @pytest.mark.parametrize(("text", "params", "key"), [
@@ -17,6 +17,28 @@ from osip.modules.registrar.address import Refusal, default_uri, key_of, key_of_
     ("sip:bob@[2001:db8::1]", {}, "bob@2001:db8::1")])
 def test_key(text, params, key):
     assert key_of(Office({"registrar": params}).registrar, parse_any(text)) == key
+
+
+@pytest.mark.parametrize("params", [{}, {"case_sensitive": 0}, {"realm_prefix": "sip."}])
+@pytest.mark.parametrize("text", [
+    "sip:Bob.B-c_1@Example.COM", "sip:bob@sip.example.com", "sip:+49@h", "sip:b%6Fb@h", "sip:bob:pw@h",
+    "sip:bob@h:5060",
+    "sip:bob@h;x=y", "sip:h", "sips:bob@h", "sip:bob@[::1]", "sip:Bob@10.0.0.1", "tel:+49", "SIP:bob@h"])
+def test_key_of_text_is_that_of_the_parsed_uri(text, params):
+    reg = Office({"registrar": params}).registrar
+    assert key_of_uri(reg, text) == key_of(reg, parse_uri(text))
+
+
+@pytest.mark.parametrize("text", ["sip:@h", "sip:a b@h", "sip:a@", "sip:a@h@h", "sip:a@...@", "x", ""])
+def test_key_of_bad_text(text):
+    reg = Office().registrar
+    try:
+        expected = key_of(reg, parse_uri(text))
+    except ParseError:
+        with pytest.raises(ParseError):
+            key_of_uri(reg, text)
+    else:
+        assert key_of_uri(reg, text) == expected
 
 
 def test_key_without_domain():

@@ -47,6 +47,7 @@ def test_a_phone_that_knows_them_gets_two(office):
     (CONTACT, "", 0), ("<sip:bob@10.0.0.1>", GRUU, 0), (CONTACT, GRUU, 1)])
 def test_others_do_not(office, contact, headers, disable):
     office.registrar.disable_gruu = disable
+    office.registrar.rules.read()
     assert "gruu" not in office.register(contact, headers=headers).get("Contact")
 
 

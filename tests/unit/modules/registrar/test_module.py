@@ -9,7 +9,7 @@ from osip.modules.registrar import Registrar
 
 
 @pytest.mark.parametrize(("params", "words"), [
-    ({"pn_enable": 1}, "push notifications"),
+    ({"pn_enable": 1}, "needs pn_providers"),
     ({"max_expires": 30, "min_expires": 60}, "below min_expires")])
 def test_refused_parameters(params, words):
     with pytest.raises(ModuleError, match=words):

@@ -127,6 +127,7 @@ def test_max_contacts(limit, flags, value, status, left):
     office.clock.advance(1)
     office.register("<sip:b@h>", cseq=2)
     office.registrar.max_contacts = limit
+    office.registrar.rules.read()
     reply = office.register(value, cseq=3, flags=flags)
     check(office, reply, status)
     assert office.uris() == left
@@ -206,6 +207,7 @@ def test_received_is_stored_and_shown():
     reply = office.register(ctx=ctx)
     assert reply.contacts[0].param("received") == "sip:192.0.2.7:1024"
     office.registrar.received_param = ""
+    office.registrar.rules.read()
     assert office.register(None, cseq=2).contacts[0].param("received") is None
 
 

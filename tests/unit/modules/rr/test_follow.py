@@ -8,15 +8,18 @@ import pytest
 from kit import message
 from kit.flows import flow
 from osip.core.sip.message import parse
-from osip.modules.rr import follow
+from osip.api import only_route
+from osip.modules.rr import router
 
 OURS = "10.0.0.9:5060"
 
 
 def look(*routes: str) -> str | None:
+    """The parameters of the Route when it is the only one, plain and ours."""
     rr: Any = flow().env.modules["rr"]
     msg = parse(message.request("BYE", to_tag="b", headers="".join([f"Route: {route}\r\n" for route in routes])))
-    return follow._only_ours(rr, msg, msg.find("Route"))
+    start, _, address, params = only_route(msg)
+    return params if start >= 0 and rr.router.is_own(address) else None
 
 
 @pytest.mark.parametrize("routes,params", [
@@ -40,11 +43,10 @@ def test_only_what_is_plain_and_ours_is_taken_the_short_way(routes: list[str], p
 
 def test_what_is_remembered_is_bounded() -> None:
     rr: Any = flow().env.modules["rr"]
-    for number in range(2 * follow.MOST_OWN):
-        msg = parse(message.request("BYE", headers=f"Route: <sip:10.1.{number // 200}.{number % 200};lr>\r\n"))
-        assert follow._only_ours(rr, msg, msg.find("Route")) is None
-    assert len(rr.own) <= follow.MOST_OWN
-    rr.own["10.0.0.9:5060"] = False
+    for number in range(2 * router.MOST_OWN):
+        assert not rr.router.is_own(f"10.1.{number // 200}.{number % 200}".encode())
+    assert len(rr.own) <= router.MOST_OWN
+    rr.own[b"10.0.0.9:5060"] = False
     for called in rr.env.on_reload:             # a reload may change what is ours
         called()
     assert not rr.own

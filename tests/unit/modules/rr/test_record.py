@@ -26,7 +26,7 @@ def test_lines(came: LocalSocket, left: LocalSocket, lines: list[str]) -> None:
     ctx = Ctx(rr.env, parse(message.request("INVITE", from_tag="a1")), Source(came, "10.0.0.1", 5060))
     ctx[rr.recorded] = Recorded(ctx.kind)
     dest = Dest(left.proto, "10.0.0.2", 5060, left)
-    assert write(rr, Outgoing(ctx, dest, Target())).decode() == "".join(f"Record-Route: {line}\r\n" for line in lines)
+    assert write(rr.router, Outgoing(ctx, dest, Target())).decode() == "".join(f"Record-Route: {line}\r\n" for line in lines)
 
 
 def test_a_copy_keeps_to_itself() -> None:

@@ -23,19 +23,19 @@ def test_made_once(method: str, sent: list[int]) -> None:
     play = flow()
     tm: Any = play.modules["tm"]
     ctx = make(play, message.request(method))
-    tx, made = arrival.take(tm, ctx)
+    tx, made = arrival.take(tm.layer, ctx)
     assert tx is ctx.tx is not None and made == 1
-    assert arrival.take(tm, ctx) == (tx, 0)
-    assert arrival.take(tm, make(play, message.request(method))) == (None, 0)       # a copy
+    assert arrival.take(tm.layer, ctx) == (tx, 0)
+    assert arrival.take(tm.layer, make(play, message.request(method))) == (None, 0)       # a copy
     assert [parse(raw).status for _, raw in play.net.log] == sent and tm.uas_transactions == 1
 
 
 def test_acks() -> None:
     play = flow()
     tm: Any = play.modules["tm"]
-    assert arrival.take(tm, make(play, message.request("ACK"))) == (None, -1)
+    assert arrival.take(tm.layer, make(play, message.request("ACK"))) == (None, -1)
     play.recv("INVITE").answer("bob", 404)
-    assert arrival.take(tm, make(play, message.request("ACK", to_tag="tag-bob"))) == (None, 0)
+    assert arrival.take(tm.layer, make(play, message.request("ACK", to_tag="tag-bob"))) == (None, 0)
     play.advance(1)
     assert sum(raw.startswith(b"SIP/2.0 404") for _, raw in play.net.log) == 1
 
@@ -43,8 +43,8 @@ def test_acks() -> None:
 def test_echo() -> None:
     play = flow()
     tm: Any = play.modules["tm"]
-    assert not arrival.echo(tm, "key")
+    assert not arrival.echo(tm.layer, "key")
     tm.echoes.add("key", b"answer", play.env.resolve("sip:10.0.0.1")[0])
     tm.echoes.add("silent", None, None)
-    assert arrival.echo(tm, "key") and arrival.echo(tm, "silent")
+    assert arrival.echo(tm.layer, "key") and arrival.echo(tm.layer, "silent")
     assert [raw for _, raw in play.net.log] == [b"answer"]

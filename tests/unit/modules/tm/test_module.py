@@ -79,7 +79,7 @@ def test_watchers() -> None:
 def test_minor_branches_are_not_waited_for() -> None:
     def arm(t: Tm, ctx: Ctx) -> None:
         if ctx.targets:
-            ctx.targets[0].bflags = t.minor_mask
+            ctx.targets[0].bflags = t.layer.minor_mask
     play = ringing("bob", "carol", arm=arm, params={"tm": {"minor_branch_flag": "MINOR"}})
     play.answer("bob", 404).sent(404).sent("CANCEL", "carol")
 

@@ -43,7 +43,7 @@ def test_changes_after_relaying_do_not_reach_the_branch() -> None:
 
 def test_one_request_cannot_make_endless_branches() -> None:
     def route(ctx: Ctx) -> int:
-        tm(ctx).most_branches = 3
+        tm(ctx).layer.most_branches = 3
         for number in range(5):
             ctx.add_target(Target(f"sip:x{number}@10.0.0.2"))
         return tm(ctx).t_relay(ctx)

@@ -17,7 +17,7 @@ def make(method: str = "INVITE") -> tuple[Tm, Transaction, Ctx]:
     worker, _, _ = make_worker((Tm,))
     tm: Tm = worker.registry.instances["tm"]            # type: ignore[assignment]
     ctx = Ctx(worker.env, parse(message.request(method)), Source(worker.env.sockets[0], "10.0.0.1", 5060))
-    tx = Transaction(tm, "key", ctx)
+    tx = Transaction(tm.layer, "key", ctx)
     tm.table.servers["key"] = tx
     tx.begin()
     return tm, tx, ctx

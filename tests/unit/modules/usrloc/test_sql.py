@@ -1,6 +1,8 @@
 """Contacts in SQLite: written, loaded, expired, removed; a database that goes away and refuses."""
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from kit.location import BACK, THROUGH, stored_office, written
 
@@ -97,7 +99,7 @@ async def test_write_back_waits_for_the_timer_and_for_the_end(tmp_path):
 async def test_a_store_that_is_only_read(tmp_path):
     async with stored_office(tmp_path) as office:
         office.register()
-    async with stored_office(tmp_path, "single-instance-no-db", restart_persistency="load-from-sql") as office:
+    async with stored_office(tmp_path, "single-instance-no-db", restart_persistency="load-from-sql", sql_write_mode="none") as office:
         assert office.uris() and office.register("<sip:new@10.0.0.1>", call_id="x").status == 200
     async with stored_office(tmp_path) as office:
         assert office.uris() == ["sip:bob@10.0.0.1"]
@@ -171,3 +173,16 @@ async def test_the_domain_counts_or_not(tmp_path, use_domain):
         await written(office)
         [row] = await rows(office)
         assert (row["username"], row["domain"]) == ("bob", "example.com" if use_domain else None)
+
+
+@pytest.mark.parametrize("wait", [0.005, 0.02, 0.05])
+async def test_a_stop_in_the_middle_of_the_timer_s_write_loses_nothing(tmp_path, wait):
+    async with stored_office(tmp_path, BACK, closed=False) as office:
+        domain = office.usrloc.domain("location")
+        for number in range(3000):
+            domain.insert(f"u{number}@example.com", office.usrloc.new_contact(f"sip:u{number}@10.0.0.1", office.env.now + 900))
+        office.usrloc.sweep()
+        await asyncio.sleep(wait)
+        await office.env.finish_tasks()             # as a worker does at its end: what runs is cancelled
+        await office.usrloc.destroy()
+        assert len(await rows(office)) == 3000 and not office.usrloc.keeper.waiting

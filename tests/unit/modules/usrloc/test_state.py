@@ -5,7 +5,7 @@ import gc
 import weakref
 
 import pytest
-
+from kit.source import needs_source
 from osip.modules.usrloc.state import ALL_METHODS, Contact, Domain, method_mask
 
 
@@ -123,6 +123,7 @@ def test_sweeping_looks_at_due_contacts_only():
     assert table.contacts == 97
 
 
+@needs_source
 def test_nothing_holds_a_deleted_contact():
     table = Domain("location")
     gone = []

@@ -40,3 +40,23 @@ def test_flags_in_conditions() -> None:
     stage = Stage("route { if (setflag(A) && isflagset(A) && resetflag(A) && !isflagset(A)) ok(); }")
     stage.run()
     assert stage.seen == ["ok"]
+
+
+def test_branch_flags_are_masks() -> None:
+    stage = Stage('route { setbflag(A); setbflag("B"); resetbflag(A); if (isbflagset(A)) mark("a"); '
+                  'if (isbflagset("B")) mark("b"); if (setbflag(C) && resetbflag(B) && !isbflagset(B)) mark("c"); }')
+    ctx = stage.ctx()
+    stage.run(ctx)
+    assert stage.seen == ["b", "c"]
+    assert ctx.target.bflags == stage.env.branch_flags.bit("C")
+    assert "isbflagset(" not in stage.source()
+
+
+def test_the_method_is_read_once() -> None:
+    once = 'if ($rm == "INVITE") mark("ctx.msg.method_id");'
+    twice = f'{once} if ($rm == "BYE") mark("no"); if ($rm == "INVITE") mark("and $rm");'
+    stage = Stage(f'route {{ {twice} }}')
+    assert stage.source().count(" = ctx.msg.method_id") == 1
+    assert stage.source().count("ctx.msg.method_id") == 2               # the other one is the script's text
+    stage.run()
+    assert stage.seen == ["ctx.msg.method_id", "and INVITE"]

@@ -1,0 +1,30 @@
+"""Say whether anybody listens before the parameters of an event are put together: a REGISTER is hot."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from osip.api import Env
+
+EVENTS: Final = {what: "E_UL_" + what.upper() for what in (
+    "contact_insert", "contact_update", "contact_delete", "aor_insert", "aor_delete")}
+"""The event of each change (see `state.Watcher`)."""
+
+
+class Audience:
+    """Who hears of changed contacts outside of this module; `tell` raises the event of a change."""
+    __slots__ = ("_env", "_records", "_tell")
+
+    def __init__(self, env: Env, tell: Callable[[str, Any], None]) -> None:
+        self._env, self._tell = env, tell
+        self._records: dict[str, Any] = env.events.records
+
+    def on_change(self, what: str, thing: Any) -> None:
+        """Tell of a change if anybody listens (a watcher of the tables)."""
+        name = EVENTS[what]
+        record = self._records.get(name)
+        if record is None or not record.subscribers:
+            program: Any = self._env.program
+            if program is None or name not in program.events:
+                return
+        self._tell(what, thing)
