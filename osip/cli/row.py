@@ -10,6 +10,7 @@ from typing import Any
 
 from osip.cli.db_catalog import listed
 from osip.cli.output import fail, patience
+from osip.cli.store import closing
 from osip.core.errors import ModuleError, StoreError
 from osip.core.exports import loader
 from osip.core.exports.spec import TableSpec
@@ -94,18 +95,9 @@ class Base:
             fail(f"no database is named, and there is no {DEFAULT_URL.partition('///')[2]} in {os.getcwd()}: give it "
                  f"with {self._hint}")
 
-        async def run() -> Any:
-            sql = Sql(self.url or DEFAULT_URL, 1, QUERY_SECONDS)
-            try:
-                return await work(sql)
-            except StoreError:
-                await asyncio.sleep(0.01)       # the thread of a file that did not open has a last word for this loop
-                raise
-            finally:
-                await sql.close()
         try:
             with patience("asking the database"):
-                return asyncio.run(run())
+                return asyncio.run(closing(Sql(self.url or DEFAULT_URL, 1, QUERY_SECONDS), work))
         except StoreError as error:
             fail(f"{error}{self._advice(str(error))}")
 

@@ -23,19 +23,21 @@ def with_sql(url: str, work: Callable[[Sql], Awaitable[Any]], seconds: float = D
 
     A statement may take `seconds`.
     """
-    async def run() -> Any:
-        sql = Sql(url or DEFAULT_URL, deadline=seconds)
-        try:
-            return await work(sql)
-        except StoreError:
-            await asyncio.sleep(0.01)       # the thread of a file that did not open has a last word for this loop
-            raise
-        finally:
-            await sql.close()
     try:
-        return asyncio.run(run())
+        return asyncio.run(closing(Sql(url or DEFAULT_URL, deadline=seconds), work))
     except StoreError as error:
         fail(str(error))
+
+
+async def closing(sql: Sql, work: Callable[[Sql], Awaitable[Any]]) -> Any:
+    """Run `work(sql)` and close the database, whatever comes of it."""
+    try:
+        return await work(sql)
+    except StoreError:
+        await asyncio.sleep(0.01)       # the thread of a file that did not open has a last word for this loop
+        raise
+    finally:
+        await sql.close()
 
 
 def specs_of(modules: tuple[str, ...]) -> list[tuple[str, TableSpec]]:

@@ -20,7 +20,7 @@ from bench.server import BenchError, start_server
 from bench.usage import tree
 from bench.workload import CALLS, Workload, prepare
 
-WINDOW, FEW, MANY = 8, 200, 1000
+WINDOW, WARM_UP, MANY = 8, 50, 1000
 PATIENCE = 240.0
 LINGER = 7.0
 """Seconds after calls in which their transactions come to an end (timer wt, J, K: 5 s): that is part of their cost."""
@@ -99,7 +99,7 @@ def _toggled(work: Workload, name: str, folder: Path, cores: set[int], generator
         if before is not None:
             generator.run(before, server)
         elif not work.measure_fill:
-            generator.run(replace(load, count=FEW // 4), server)    # what is done once is no cost of an operation
+            generator.run(replace(load, count=WARM_UP), server)    # what is done once is no cost of an operation
         pids = tree(server.child.pid)
         _tell(pids, "--instr=on")
         answer = generator.run(load, server)

@@ -85,6 +85,7 @@ class Generator:
         """Run one load against a server to its end; what was refused is an error unless it is forgiven."""
         self._cseq += 1_000_000
         self._run += 1
+        dropped = _dropped()
         words = [load.mode, "127.0.0.1", server.port, self._uac_port, self.uas_port, load.window, load.users,
                  self._cseq, self._run, load.seconds, load.count, load.rate, load.hold, load.transport,
                  self.gateway_port if load.mode in ("dispatch", "silent") else 0]
@@ -97,6 +98,13 @@ class Generator:
                              f"{server.last_words()}")
         answer = Answer(**json.loads(done.stdout))
         if answer.bad or answer.failed and not forgive:
-            raise BenchError(f"{server.name}, {load.mode}: {answer.failed} failed, {answer.bad} wrong messages\n"
+            hint = f"; {more} datagrams found a full receive buffer" if (more := _dropped() - dropped) else ""
+            raise BenchError(f"{server.name}, {load.mode}: {answer.failed} failed, {answer.bad} wrong messages{hint}\n"
                              f"{done.stderr.strip()}\n{server.last_words()}")
         return answer
+
+
+def _dropped() -> int:
+    """Count the IPv4 datagrams on this machine that found no room at their socket."""
+    names, figures = (line.split() for line in Path("/proc/net/snmp").read_text().splitlines() if line[:4] == "Udp:")
+    return int(dict(zip(names, figures, strict=True))["RcvbufErrors"])
