@@ -735,6 +735,29 @@ def md5_hex(data):
     return md5_text(&md5)
 
 
+def header_values(raw, headers, int first, int second):
+    """Return (id, index, trimmed value) of all headers of one id, then of another; None when the twin must find them."""
+    cdef Index index
+    cdef Py_ssize_t i
+    cdef int number, turn
+    cdef const uint8_t *s
+    cdef object value
+    cdef list found = []
+    if type(headers) is not Index or not PyBytes_CheckExact(raw):
+        return None
+    index = <Index>headers
+    s = <const uint8_t *>PyBytes_AS_STRING(raw)
+    for turn in range(2):
+        number = second if turn else first
+        for i in range(index.count):
+            if index.header[i].id == number:
+                value = trimmed(s, index.header[i].value, index.header[i].end)
+                if value is NotImplemented:
+                    return None
+                found.append((number, i, value))
+    return found
+
+
 cdef inline void add_text(osip_md5 *md5, object text, const char *end) noexcept:
     osip_md5_add(md5, PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text))
     osip_md5_add(md5, end, 1)

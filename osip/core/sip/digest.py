@@ -83,13 +83,14 @@ def verify_digest(credentials: Auth, method: str, ha1: str, body: bytes = b"") -
 
     Whether the nonce is ours and fresh, and whether uri fits the request, is for the caller to say.
     """
-    get = credentials.params.get
+    params = credentials.params
     try:
-        expected = digest_response(ha1, method, get("uri", ""), get("nonce", ""), get("algorithm", ""), get("qop", ""),
-                                   get("nc", ""), get("cnonce", ""), body)
+        expected = digest_response(ha1, method, params.get("uri", ""), params.get("nonce", ""),
+                                   params.get("algorithm", ""), params.get("qop", ""), params.get("nc", ""),
+                                   params.get("cnonce", ""), body)
     except ParseError:
         return False
-    given = get("response", "").lower()
+    given = params.get("response", "").lower()
     return given.isascii() and bool(_IS_SAME(expected, given))
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _COMMA_OUTSIDE_QUOTES: Final = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*")*', re.DOTALL)
 _HEADER_VALUE: Final[Any] = None if LEAF is None else LEAF.header_value
+_HEADER_VALUES: Final[Any] = None if LEAF is None else LEAF.header_values
 _GAP: Final = re.compile(rb",(?:[ \t]|\r?\n[ \t])*")
 
 
@@ -243,17 +244,19 @@ def _content_type(msg: Message) -> str | None:
 def _credentials(msg: Any) -> list[tuple[int, int, Auth | None]]:
     """Return (header id, index, parts) of each Authorization, then of each Proxy-Authorization; None for bad parts."""
     found: list[tuple[int, int, Auth | None]] = []
-    ids: bytes = msg.ids
-    for number in (names.H_AUTHORIZATION, names.H_PROXY_AUTHORIZATION):
-        at = ids.find(number)
-        while at >= 0:
-            auth: Auth | None = None
-            try:
-                auth = parse_auth(_value(msg, at))
-            except ParseError:
-                pass
-            found.append((number, at, auth))
-            at = ids.find(number, at + 1)
+    texts: list[tuple[int, int, str]] | None = None
+    if _HEADER_VALUES is not None:
+        texts = _HEADER_VALUES(msg.raw, msg.headers, names.H_AUTHORIZATION, names.H_PROXY_AUTHORIZATION)
+    if texts is None:
+        texts = [(number, at, _value(msg, at)) for number in (names.H_AUTHORIZATION, names.H_PROXY_AUTHORIZATION)
+                 for at in range(len(msg.ids)) if msg.ids[at] == number]
+    for number, at, text in texts:
+        auth: Auth | None = None
+        try:
+            auth = parse_auth(text)
+        except ParseError:
+            pass
+        found.append((number, at, auth))
     return found
 
 

@@ -10,7 +10,7 @@ import random
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -99,10 +99,10 @@ class Sql:
         form = lookup.form(self._engine.dialect)
         if isinstance(quick, FileReader):
             answer = await quick.ask(form.text, form.fill(values))
-            if isinstance(answer, TimeoutError | sqlite3.Error):
-                raise self._failure(answer) from (None if isinstance(answer, TimeoutError) else answer)
             if isinstance(answer, Exception):
-                raise answer
+                if not isinstance(answer, TimeoutError | sqlite3.Error):
+                    raise answer
+                raise self._failure(answer) from (None if isinstance(answer, TimeoutError) else answer)
             self._note(False)
         else:
             answer = await self._guard(self._ask(quick, lookup, form, values))
@@ -311,10 +311,12 @@ def _is_lost(error: BaseException, cause: BaseException) -> bool:
     return any(word in f"{type(cause).__name__} {cause}" for word in _GONE)
 
 
-async def first_row(sql: Any, lookup: Lookup, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the first row of a plain statement from a database of any kind; None for none."""
-    if isinstance(sql, Sql):
-        return await sql.first(lookup, values)
+def first_row(sql: Any, lookup: Lookup, values: Mapping[str, Any]) -> Coroutine[Any, Any, Mapping[str, Any] | None]:
+    """Ask a database of any kind for the first row of a plain statement, None for none."""
+    return sql.first(lookup, values) if isinstance(sql, Sql) else _first_of(sql, lookup, values)
+
+
+async def _first_of(sql: Any, lookup: Lookup, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
     rows: Sequence[Any] = await sql.fetch(lookup.statement, values)
     return rows[0] if rows else None
 

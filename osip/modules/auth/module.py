@@ -182,11 +182,12 @@ class AuthModule(Module):
         if not self.username_spec or not self.password_spec:
             self.env.log.error("auth: pv_*_authorize needs the parameters username_spec and password_spec")
             return FAILED
-        given = self.begin(ctx, realm, header)
+        given = self.guard.begin(ctx, realm, header, self.env.wall())
         if not isinstance(given, Given):
             return given
         variable = self.env.program.variable
         user, password = variable(self.username_spec).get(ctx), variable(self.password_spec).get(ctx)
         if user is None or password is None or str(user) not in (given.name, given.user):
             return UNKNOWN
-        return self.finish(ctx, given, self.ha1_of(given, str(password)) if self.calculate_ha1 else str(password))
+        ha1 = self.ha1_of(given, str(password)) if self.calculate_ha1 else str(password)
+        return self.guard.finish(ctx, given, ha1, not self.disable_nonce_check)

@@ -1,7 +1,7 @@
 """Check digest credentials against a table of users, and say which URIs a user may use."""
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from osip.api import (
@@ -56,7 +56,7 @@ class AuthDb(Module):
 
     def mod_init(self) -> None:
         """Start with no statement built and no table looked at."""
-        self._statements: dict[tuple[str, ...], Lookup] = {}
+        self._lookups: dict[tuple[str, ...], Lookup] = {}
         self._checked: set[str] = set()
         self._columns = {"md5": self.password_column, "sha-256": self.hash_column_sha256,
                          "sha-512-256": self.hash_column_sha512t256}
@@ -75,18 +75,25 @@ class AuthDb(Module):
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
-    async def _ask(self, spec: Any, key: tuple[str, ...], build: Any, values: dict[str, str]) -> Any:
-        """Return the first row of a statement, made by `build()` at its first use; None when there is no row."""
-        name = key[1]
-        statement = self._statements.get(key)
-        if statement is None:
-            statement = self._statements[key] = Lookup(build())
-        sql = self.env.sql(self.db_url)
+    def _ask(self, spec: Any, key: tuple[str, ...], build: Callable[[], Any], values: dict[str, str]
+             ) -> Coroutine[Any, Any, Any]:
+        """Ask for the first row of a statement, made by `build()` at its first use; None when there is no row."""
+        lookup = self._lookups.get(key)
+        if lookup is None or key[1] not in self._checked:
+            return self._ask_first(spec, key, build, values)
+        return first_row(self.env.sql(self.db_url), lookup, values)
+
+    async def _ask_first(self, spec: Any, key: tuple[str, ...], build: Callable[[], Any], values: dict[str, str]
+                         ) -> Any:
+        lookup = self._lookups.get(key)
+        if lookup is None:
+            lookup = self._lookups[key] = Lookup(build())
+        name, sql = key[1], self.env.sql(self.db_url)
         if name not in self._checked:
             if not self.skip_version_check:
                 await check_version(sql, spec, name, self.env.config.db_version_table)
             self._checked.add(name)
-        return await first_row(sql, statement, values)
+        return await first_row(sql, lookup, values)
 
     def _failed(self, ctx: Ctx, word: str, error: StoreError) -> None:
         self.env.log.error("auth_db: %s: %s call_id=%s", word, error, ctx.msg.call_id)
@@ -94,7 +101,7 @@ class AuthDb(Module):
     def _user(self, table: str, columns: list[str], user: str, domain: str) -> Coroutine[Any, Any, Any]:
         values = {"user": user, "domain": domain} if self._by_domain else {"user": user}
         return self._ask(self.subscriber, ("user", table, *columns),
-                               lambda: user_row(table, self.user_column, self._by_domain, columns), values)
+                         lambda: user_row(table, self.user_column, self._by_domain, columns), values)
 
     async def _authorize(self, ctx: Ctx, realm: str, table: str, header: int) -> int:
         given = self.auth.begin(ctx, realm, header)

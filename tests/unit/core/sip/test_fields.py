@@ -8,7 +8,7 @@ from osip.core.errors import ParseError
 from osip.core.sip.address import parse_expires, parse_name_addr, split_commas
 from osip.core.sip.fields import COMPUTE, fill, value_of
 from osip.core.sip.message import Message, Request, parse
-from osip.core.sip.names import H_CONTACT, H_EXPIRES, H_USER_AGENT
+from osip.core.sip.names import H_AUTHORIZATION, H_CONTACT, H_EXPIRES, H_PROXY_AUTHORIZATION, H_USER_AGENT
 
 RAW = (
     b'BYE sip:u@h SIP/2.0\r\nVia: SIP/2.0/UDP a;rport;branch=z1\r\nFrom: "x" <sip:f@x>;tag=ft\r\n'
@@ -71,3 +71,14 @@ def test_values_are_read_as_line_by_line(lines: tuple[str, ...]) -> None:
 
 def test_every_field_has_a_slot() -> None:
     assert set(COMPUTE) <= set(Message.__slots__) | set(Request.__slots__)
+
+
+@pytest.mark.parametrize("fold", [b" ", b"\r\n "])
+def test_credentials(fold: bytes) -> None:
+    lines = (b'Proxy-Authorization: Digest username="p"\r\nAuthorization: Digest' + fold + b'username="a"\r\n'
+             b"authorization: ,,\r\nAuthorization: Bearer abc\r\n")
+    msg = parse(RAW.replace(b"Max-Forwards", lines + b"Max-Forwards"))
+    assert [(number, at, auth and (auth.get("username") or auth.token)) for number, at, auth in msg.credentials] == [
+        (H_AUTHORIZATION, 6, "a"), (H_AUTHORIZATION, 7, None), (H_AUTHORIZATION, 8, "abc"),
+        (H_PROXY_AUTHORIZATION, 5, "p")]
+    assert msg.credentials is msg.credentials and parse(RAW).credentials == []

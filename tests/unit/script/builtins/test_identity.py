@@ -34,6 +34,19 @@ def test_absent(name: str) -> None:
     assert words.get(words.ctx(), name) is None
 
 
+@pytest.mark.parametrize(("lines", "user"), [
+    (('Authorization: Digest username="a"', 'Proxy-Authorization: Digest username="p"'), "a"),
+    (('Proxy-Authorization: Digest username="p"', 'Authorization: Digest username="a"'), "a"),
+    (("Authorization: ,,", 'Proxy-Authorization: Digest username="p"'), "p"),
+    (("Authorization: ,,", 'Authorization: Digest username="2"', 'Proxy-Authorization: Digest username="p"'), "p"),
+    (('Authorization: Digest realm="x"', 'Proxy-Authorization: Digest username="p"'), None),
+    (('Authorization: Digest username="a"', 'Authorization: Digest username="second"'), "a")])
+def test_whose_credentials(lines: tuple[str, ...], user: str | None) -> None:
+    words = Words()
+    ctx = words.ctx("OPTIONS sip:h SIP/2.0\n" + "\n".join(lines) + "\n\n")
+    assert words.get(ctx, "aU") == words.get(ctx, "au") == user
+
+
 def test_accounting_user_without_credentials() -> None:
     words = Words()
     assert words.get(words.ctx(), "Au") == "alice"
