@@ -99,12 +99,18 @@ def _cores() -> tuple[int, int]:
     return cores[0], cores[-1]
 
 
-def _run(asked: argparse.Namespace) -> list[Row]:
-    """Go through the rounds: each workload, each round, each server in turn, so that noise hits all alike."""
-    server_core, load_core = _cores()
+def _servers(asked: argparse.Namespace) -> list[str]:
+    """Name what is measured; `osip*2` is osip with two workers."""
     servers = [asked.only] if asked.only else ["osip"] + ([asked.peer] if asked.peer else [])
     if asked.workers > 1:
         servers.insert(servers.index("osip") + 1, f"osip*{asked.workers}")
+    return servers
+
+
+def _run(asked: argparse.Namespace) -> list[Row]:
+    """Go through the rounds: each workload, each round, each server in turn, so that noise hits all alike."""
+    server_core, load_core = _cores()
+    servers = _servers(asked)
     cores = set(os.sched_getaffinity(0)) if asked.spread else {server_core}
     generator = Generator(load_core)
     os.sched_setaffinity(0, {load_core})
@@ -150,7 +156,7 @@ def _instructions(asked: argparse.Namespace) -> int:
     generator = Generator(load_core)
     rows: list[Row] = []
     for work in (WORKLOADS[one] for one in COMMANDS[asked.command]):
-        for name in [asked.only] if asked.only else ["osip"] + ([asked.peer] if asked.peer else []):
+        for name in _servers(asked):
             print(f"{work.name}: {name}", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
                 rows.append(count_instructions(work, name, Path(folder), {server_core}, generator, asked.instructions))
