@@ -76,6 +76,8 @@ class Sql:
         self._running: set[asyncio.Task[Any]] = set()       # queries under way
         self._engine: Any = None
         self._threads: ThreadPoolExecutor | None = None
+        # The pool gives a connection to whoever comes first when it is free, and who waits goes to the end again.
+        self._line = asyncio.Semaphore(pool)
 
     async def fetch(self, statement: Any, values: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
         """Run a statement (Core or text) and return its rows as mappings."""
@@ -159,7 +161,7 @@ class Sql:
                 with engine.begin() as connection:
                     return work(connection)
             return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
-        async with engine.begin() as connection:
+        async with self._line, engine.begin() as connection:
             return await connection.run_sync(work)
 
     async def _guard(self, query: Any) -> Any:
