@@ -19,7 +19,7 @@ MODULES = (
     "osip.core.run.reply", "osip.core.run.sender", "osip.core.run.timers", "osip.core.sip.auth", "osip.core.sip.build",
     "osip.core.sip.digest", "osip.core.sip.edits", "osip.core.sip.fields", "osip.core.sip.identity",
     "osip.core.sip.mark",
-    "osip.core.sip.params", "osip.modules.auth.nonce",
+    "osip.core.sip.params", "osip.modules.auth.guard", "osip.modules.auth.nonce",
     "osip.modules.dispatcher.algorithm", "osip.modules.dispatcher.select", "osip.modules.dispatcher.state",
     "osip.modules.registrar.address",
     "osip.modules.registrar.flow", "osip.modules.registrar.lookup", "osip.modules.registrar.rule",

@@ -61,7 +61,8 @@ from osip.core.store.cache import CacheUrl, LocalCache, parse_cache_url
 from osip.core.store.remote import Remote
 from osip.core.store.snapshot import read as read_snapshot
 from osip.core.store.snapshot import write as write_snapshot
-from osip.core.store.sql import Sql, Tuning
+from osip.core.store.quick import Lookup
+from osip.core.store.sql import Sql, Tuning, first_row
 from osip.core.store.sql import hide as hide_password
 from osip.core.store.tables import check_version, create_tables
 
@@ -74,12 +75,12 @@ __all__ = [
     "create_tables", "Ctx",
     "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "Edits", "Endpoint", "Env", "escape_user", "event",
     "FailureRoute",
-    "find_credentials", "find_param", "flag_parser", "FlagName", "forward", "function", "gauge", "H_ACCEPT", "H_ALLOW",
+    "find_credentials", "find_param", "first_row", "flag_parser", "FlagName", "forward", "function", "gauge", "H_ACCEPT", "H_ALLOW",
     "H_AUTHORIZATION", "H_CALL_ID", "H_CONTACT", "H_CONTENT_LENGTH", "H_CONTENT_TYPE", "H_CSEQ", "H_DIVERSION",
     "H_EXPIRES", "H_FROM", "H_MAX_FORWARDS", "H_MIN_EXPIRES", "H_PATH", "H_PRIVACY", "H_PROXY_AUTHENTICATE",
     "H_PROXY_AUTHORIZATION", "H_PROXY_REQUIRE", "H_RACK", "H_REASON", "H_RECORD_ROUTE", "H_ROUTE", "H_SUPPORTED",
     "H_TO", "H_UNSUPPORTED", "H_USER_AGENT", "H_VIA", "H_WWW_AUTHENTICATE", "header_id", "HeaderWords", "Hook", "hook",
-    "is_ip", "is_known_algorithm", "is_token", "LocalSocket", "M_ACK", "M_BYE", "M_CANCEL", "M_INVITE", "M_OPTIONS",
+    "is_ip", "is_known_algorithm", "is_token", "LocalSocket", "Lookup", "M_ACK", "M_BYE", "M_CANCEL", "M_INVITE", "M_OPTIONS",
     "M_OTHER", "M_PRACK", "M_REGISTER", "Media", "merge", "Message", "METHOD_IDS", "mi", "MIError", "Module",
     "ModuleError", "NameAddr", "needs", "one_line", "only_route", "open_tables", "origin", "OsipError", "Outbox", "param", "Parse", "parse",
     "parse_auth",

@@ -1,6 +1,7 @@
 """The tables of all modules, and users that register, in SQLite, PostgreSQL and MariaDB; one that dies and comes back."""
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -8,14 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from kit.databases import SERVERS, mariadb, postgres
 from kit.peer import free_port
 
 from osip.core.errors import StoreError
+from osip.core.store.quick import Lookup
 from osip.core.store.sql import Sql
 
 KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else pytest.mark.peer(kind)) for kind in SERVERS]
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("databases")]
+
+
+TABLE = sa.table("t", sa.column("n"), sa.column("s"))
+BY_S = Lookup(sa.select(TABLE.c.n).where(TABLE.c.s == sa.bindparam("s")).limit(1))
 
 
 def osip(*args: str) -> Any:
@@ -38,6 +45,26 @@ async def test_tables(tmp_path: Path, kind: str) -> None:
         await sql.close()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+async def test_plain_questions(tmp_path: Path, kind: str) -> None:
+    with SERVERS[kind](tmp_path) as url:        # type: ignore[attr-defined]
+        sql = Sql(url, pool=4)
+        await sql.execute("create table t (n integer, s varchar(20))")
+        await sql.execute("insert into t values (:n, :s)", [{"n": 1, "s": "é'"}, {"n": 2, "s": "b"}])
+        for number in range(3):
+            rows = await asyncio.gather(*(sql.first(BY_S, {"s": text}) for text in ("é'", "b", "none") * 20))
+            assert [row and row["n"] for row in rows] == [1 + number, 2 + number, None] * 20
+            await sql.execute("update t set n = n + 1")     # each answer is of now, not of the first question's time
+        asking = asyncio.create_task(sql.first(BY_S, {"s": "b"}))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        assert dict(await sql.first(BY_S, {"s": "b"}) or {}) == {"n": 5}
+        await sql.close()
+        assert dict(await sql.first(BY_S, {"s": "b"}) or {}) == {"n": 5}, "it opens again"
+        await sql.close()
+
+
 @pytest.mark.parametrize(("kind", "serve"), [pytest.param("postgresql", postgres, marks=pytest.mark.peer("postgresql")),
                                              pytest.param("mariadb", mariadb, marks=pytest.mark.peer("mariadb"))])
 async def test_a_server_that_dies_and_comes_back(tmp_path: Path, kind: str, serve: Any) -> None:
@@ -47,13 +74,19 @@ async def test_a_server_that_dies_and_comes_back(tmp_path: Path, kind: str, serv
         await sql.execute("create table t (n integer, s varchar(20))")
         await sql.execute("insert into t values (:n, :s)", [{"n": 1, "s": "é"}, {"n": 2, "s": None}])
         assert [tuple(row.values()) for row in await sql.fetch("select n, s from t order by n")] == [(1, "é"), (2, None)]
+        assert dict(await sql.first(BY_S, {"s": "é"}) or {}) == {"n": 1}
+    with pytest.raises(StoreError) as caught:
+        await sql.first(BY_S, {"s": "é"})
+    assert "opensipsrw" not in str(caught.value) and "127.0.0.1" in str(caught.value)
     with pytest.raises(StoreError) as caught:
         await sql.fetch("select n from t")
     assert "opensipsrw" not in str(caught.value) and "127.0.0.1" in str(caught.value)
     with serve(tmp_path, port):
-        assert len(await sql.fetch("select n from t")) == 2
+        assert await sql.first(BY_S, {"s": "é"}) and len(await sql.fetch("select n from t")) == 2
         with pytest.raises(StoreError):
             await sql.fetch("select nothing from nowhere")
+        with pytest.raises(StoreError, match="nowhere"):
+            await sql.first(Lookup(sa.select(sa.column("n")).select_from(sa.table("nowhere"))), {})
         slow = Sql(url, deadline=0.3)
         with pytest.raises(StoreError, match="did not answer within 0.3"):
             await slow.fetch("select pg_sleep(3)" if kind == "postgresql" else "select sleep(3)")

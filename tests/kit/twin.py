@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-MODULES = ("message", "build", "edits", "via", "uri", "address", "fields", "index", "mark")
+MODULES = ("message", "build", "edits", "via", "uri", "address", "fields", "index", "mark", "auth", "digest")
 FILLED = (
     "head_start", "head_end", "body_start", "body_end", "ids", "via1_span", "via1_alone", "via1_cut", "via1_branch",
     "from_tag", "to_tag", "call_id", "cseq", "cseq_method", "method", "method_id", "content_length", "max_forwards",
@@ -26,6 +26,8 @@ COMMON = (
     b"To: Bob <sip:bob@example.com>\r\nCall-ID: a84b4c76e66710@192.0.2.1\r\nCSeq: 314159 %b\r\n"
     b"Record-Route: <sip:192.0.2.9;lr>\r\nRoute: <sip:192.0.2.8;lr>, <sip:192.0.2.7>\r\n"
     b"Contact: <sip:alice@192.0.2.1>;expires=60;q=0.5\r\nX-Other: a, b\r\nTimestamp: 5\r\n"
+    b'Authorization: Digest username="alice", realm="example.com", nonce="4e-f", uri="sip:example.com;a=b",\tqop=auth'
+    b',nc=00000001,cnonce="0a", algorithm=MD5, response="6629fae49393a05397450978507c4ef1"\r\n'
     b"Content-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%b"
 )  # fmt: skip
 PLAIN = (
@@ -107,6 +109,7 @@ class Side:
             modules.via.Via: (*modules.via.Via.__slots__, "sent_by"),
             modules.uri.Uri: modules.uri.Uri.__slots__,
             modules.address.NameAddr: modules.address.NameAddr.__slots__,
+            modules.auth.Auth: ("scheme", "params", "token"),
         }
 
     def tried(self, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -121,6 +124,8 @@ class Side:
         names = self.parts.get(type(value))
         if names is not None:
             return tuple([self.tried(getattr, value, name) for name in names])
+        if isinstance(value, tuple):
+            return tuple([self.plain(item) for item in value])
         return [self.plain(item) for item in value] if isinstance(value, list) else value
 
     def read(self, raw: bytes) -> tuple[Any, Any]:

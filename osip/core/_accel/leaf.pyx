@@ -735,6 +735,103 @@ def md5_hex(data):
     return md5_text(&md5)
 
 
+cdef inline void add_text(osip_md5 *md5, object text, const char *end) noexcept:
+    osip_md5_add(md5, PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text))
+    osip_md5_add(md5, end, 1)
+
+
+def md5_response(ha1, method, uri, nonce, nc, cnonce, qop):
+    """Return the response of credentials for MD5 and qop auth or none (osip.core.sip.digest); None unless all is ASCII."""
+    cdef osip_md5 md5
+    cdef char ha2[32]
+    if not (is_ascii(ha1) and is_ascii(method) and is_ascii(uri) and is_ascii(nonce) and is_ascii(nc) and is_ascii(cnonce)
+            and is_ascii(qop)):
+        return None
+    osip_md5_begin(&md5)
+    add_text(&md5, method, b":")
+    osip_md5_add(&md5, PyUnicode_1BYTE_DATA(uri), PyUnicode_GET_LENGTH(uri))
+    osip_md5_hex(&md5, ha2)
+    osip_md5_begin(&md5)
+    add_text(&md5, ha1, b":")
+    add_text(&md5, nonce, b":")
+    if PyUnicode_GET_LENGTH(qop):
+        add_text(&md5, nc, b":")
+        add_text(&md5, cnonce, b":")
+        add_text(&md5, qop, b":")
+    osip_md5_add(&md5, ha2, 32)
+    return md5_text(&md5)
+
+
+cdef tuple DIGEST_NAMES = ("username", "realm", "nonce", "uri", "response", "algorithm", "cnonce", "opaque", "qop", "nc")
+
+
+cdef object digest_name(const uint8_t *s, uint32_t start, uint32_t end):
+    """Return the name of a parameter in lower case."""
+    cdef object name
+    cdef char *to
+    cdef uint32_t i
+    for name in DIGEST_NAMES:
+        if PyUnicode_GET_LENGTH(name) == end - start and memcmp(PyUnicode_1BYTE_DATA(name), s + start, end - start) == 0:
+            return name
+    name = PyUnicode_New(end - start, 127)
+    to = <char *>PyUnicode_1BYTE_DATA(name)
+    for i in range(end - start):
+        to[i] = <char>osip_lower(s[start + i])
+    return name
+
+
+def digest_params(text):
+    """Return the parameters of a plain header value of the scheme Digest (osip.core.sip.auth).
+
+    None when the twin must read it.
+    """
+    cdef uint32_t pos = 7, end, name, start
+    cdef const uint8_t *s
+    cdef object key
+    cdef dict params = {}
+    if not is_ascii(text) or not 8 < PyUnicode_GET_LENGTH(text) < 65536:
+        return None
+    s = PyUnicode_1BYTE_DATA(text)
+    end = <uint32_t>PyUnicode_GET_LENGTH(text)
+    if memcmp(s, b"Digest ", 7) != 0:
+        return None
+    while True:
+        while pos < end and s[pos] == 32:
+            pos += 1
+        name = pos
+        while pos < end and (48 <= s[pos] <= 57 or 65 <= s[pos] <= 90 or 97 <= s[pos] <= 122):
+            pos += 1
+        if pos == name or pos >= end or s[pos] != 61:
+            return None
+        key = digest_name(s, name, pos)
+        if key in params:
+            return None
+        pos += 1
+        if pos < end and s[pos] == 34:
+            pos += 1
+            start = pos
+            while pos < end and s[pos] != 34:
+                if s[pos] == 92 or s[pos] < 32:
+                    return None
+                pos += 1
+            if pos >= end:
+                return None
+            params[key] = osip_ascii(s, start, pos)
+            pos += 1
+        else:
+            start = pos
+            while pos < end and 32 < s[pos] < 127 and s[pos] != 34 and s[pos] != 44 and s[pos] != 92:
+                pos += 1
+            params[key] = osip_ascii(s, start, pos)
+        while pos < end and s[pos] == 32:
+            pos += 1
+        if pos >= end:
+            return params
+        if s[pos] != 44:
+            return None
+        pos += 1
+
+
 def header_value(raw, headers, int number, bint alone):
     """Return the trimmed value of the first header by id, None when there is none; NotImplemented for what is unusual.
 

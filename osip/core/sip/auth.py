@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from osip.core.accel import LEAF
 from osip.core.errors import ParseError
 from osip.core.sip.names import H_AUTHORIZATION, H_PROXY_AUTHORIZATION
 from osip.core.sip.params import quote, unquote
@@ -16,6 +17,7 @@ _SCHEME: Final = re.compile(r"\s*([A-Za-z0-9\-.!%*_+`'~]+)(?:\s+|$)")
 _PARAM: Final = re.compile(
     r"\s*([A-Za-z0-9\-.!%*_+`'~]+)\s*=\s*(\"[^\"\\]*(?:\\.[^\"\\]*)*\"|[^\s\",]*)\s*(?:,|$)", re.DOTALL)
 _TOKEN68: Final = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+_PARAMS: Final[Any] = None if LEAF is None else LEAF.digest_params
 # Written without quotes (RFC 7616 sections 3.3 and 3.4, RFC 3261 section 25.1).
 _BARE: Final = frozenset(("algorithm", "stale", "nc"))
 
@@ -51,6 +53,21 @@ class Auth:
 
 def parse_auth(text: str) -> Auth:
     """Parse the value of an Authorization, Proxy-Authorization, WWW- or Proxy-Authenticate header."""
+    if _PARAMS is not None:
+        plain: dict[str, str] | None = _PARAMS(text)
+        if plain is not None:
+            return _made("Digest", plain)
+    return _parse_auth(text)
+
+
+def _made(scheme: str, params: dict[str, str]) -> Auth:
+    """Return an `Auth` that keeps these parameters, not a copy."""
+    auth = Auth(scheme)
+    auth.params = params
+    return auth
+
+
+def _parse_auth(text: str) -> Auth:
     found = _SCHEME.match(text)
     if found is None:
         raise ParseError("bad credentials")
@@ -61,7 +78,7 @@ def parse_auth(text: str) -> Auth:
         return Auth(scheme, token=rest)
     quick = _plain_params(rest)
     if quick is not None:
-        return Auth(scheme, quick)
+        return _made(scheme, quick)
     params: dict[str, str] = {}
     size = len(text.rstrip())
     while pos < size:
@@ -73,7 +90,7 @@ def parse_auth(text: str) -> Auth:
             raise ParseError(f"bad credentials: {name} given twice", offset=pos)
         params[name] = unquote(found.group(2))
         pos = found.end()
-    return Auth(scheme, params)
+    return _made(scheme, params)
 
 
 def _plain_params(text: str) -> dict[str, str] | None:
@@ -110,5 +127,9 @@ def build_auth(scheme: str, params: Mapping[str, str], token: str = "") -> str:
 
 def find_credentials(msg: Message) -> Auth | None:
     """Return the credentials of a request: Authorization, else Proxy-Authorization; None when there are none."""
+    for _, _, auth in msg.credentials:
+        if auth is None:
+            break                       # its text tells what is wrong with it
+        return auth
     text = msg.get(H_AUTHORIZATION) or msg.get(H_PROXY_AUTHORIZATION)
     return parse_auth(text) if text else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from osip.core.accel import LEAF
 from osip.core.errors import ParseError
 from osip.core.sip.auth import Auth
 
@@ -22,6 +23,11 @@ def _sha512_256(data: bytes) -> Any:
 
 _HASHES: Final[Mapping[str, Callable[[bytes], Any]]] = MappingProxyType(
     {"md5": _md5, "sha-256": hashlib.sha256, "sha-512-256": _sha512_256})
+
+
+_MD5: Final[Any] = None if LEAF is None else LEAF.md5_hex
+_RESPONSE: Final[Any] = None if LEAF is None else LEAF.md5_response
+_IS_SAME: Final[Any] = hmac.compare_digest
 
 
 def _bytes(text: str) -> bytes:
@@ -43,12 +49,20 @@ def is_known_algorithm(algorithm: str) -> bool:
 
 def digest_ha1(user: str, realm: str, password: str, algorithm: str = "MD5") -> str:
     """Return the stored form of a password: H(user:realm:password)."""
+    if _MD5 is not None and algorithm in ("MD5", "md5", ""):
+        found: str | None = _MD5(f"{user}:{realm}:{password}")
+        if found is not None:
+            return found
     return _hash(algorithm)(f"{user}:{realm}:{password}")
 
 
 def digest_response(ha1: str, method: str, uri: str, nonce: str, algorithm: str = "MD5", qop: str = "",
                     nc: str = "", cnonce: str = "", body: bytes = b"") -> str:
     """Return the response for credentials; `ha1` is what `digest_ha1` gave, `qop` "", "auth" or "auth-int"."""
+    if _RESPONSE is not None and algorithm in ("MD5", "md5", "") and qop in ("auth", ""):
+        found: str | None = _RESPONSE(ha1, method, uri, nonce, nc, cnonce, qop)
+        if found is not None:
+            return found
     hashed = _hash(algorithm)
     if algorithm.lower().endswith("-sess"):
         ha1 = hashed(f"{ha1}:{nonce}:{cnonce}")
@@ -75,7 +89,8 @@ def verify_digest(credentials: Auth, method: str, ha1: str, body: bytes = b"") -
                                    get("nc", ""), get("cnonce", ""), body)
     except ParseError:
         return False
-    return hmac.compare_digest(_bytes(expected), _bytes(get("response", "").lower()))
+    given = get("response", "").lower()
+    return given.isascii() and bool(_IS_SAME(expected, given))
 
 
 def answer_challenge(challenge: Auth, user: str, ha1: str, method: str, uri: str, cnonce: str = "",

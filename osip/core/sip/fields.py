@@ -12,6 +12,7 @@ from osip.core.accel import LEAF
 from osip.core.errors import ParseError
 from osip.core.sip import names
 from osip.core.sip.address import NameAddr, parse_expires, parse_name_addr, split_commas
+from osip.core.sip.auth import Auth, parse_auth
 from osip.core.sip.bounds import MAX_DIGITS, MAX_SECONDS, MAX_VALUES
 from osip.core.sip.cseq import parse_cseq
 from osip.core.sip.index import scan
@@ -239,6 +240,23 @@ def _content_type(msg: Message) -> str | None:
     return None if at < 0 else msg.value(at)
 
 
+def _credentials(msg: Any) -> list[tuple[int, int, Auth | None]]:
+    """Return (header id, index, parts) of each Authorization, then of each Proxy-Authorization; None for bad parts."""
+    found: list[tuple[int, int, Auth | None]] = []
+    ids: bytes = msg.ids
+    for number in (names.H_AUTHORIZATION, names.H_PROXY_AUTHORIZATION):
+        at = ids.find(number)
+        while at >= 0:
+            auth: Auth | None = None
+            try:
+                auth = parse_auth(_value(msg, at))
+            except ParseError:
+                pass
+            found.append((number, at, auth))
+            at = ids.find(number, at + 1)
+    return found
+
+
 def _body_end(msg: Message) -> int:
     # What follows the length that was told is not part of the message (RFC 3261 section 18.3).
     length = msg.content_length
@@ -301,6 +319,7 @@ COMPUTE: Final[Mapping[str, Callable[[Any], Any]]] = {
     "content_type": _content_type,
     "body": lambda msg: msg.raw[msg.body_start:msg.body_end],
     "body_end": _body_end,
+    "credentials": _credentials,
     "supported": lambda msg: _tokens(msg, names.H_SUPPORTED),
     "require": lambda msg: _tokens(msg, names.H_REQUIRE),
     "proxy_require": lambda msg: _tokens(msg, names.H_PROXY_REQUIRE),

@@ -11,6 +11,7 @@ from typing import Any, Final
 from osip.core.accel import LEAF
 from osip.core.errors import ParseError
 from osip.core.sip.address import NameAddr
+from osip.core.sip.auth import Auth
 from osip.core.sip.bounds import MAX_HEAD, MAX_URI
 from osip.core.sip.check import check as check
 from osip.core.sip.fields import COMPUTE
@@ -44,7 +45,8 @@ class Message:
         "raw", "head_start", "head_end", "body_start", "headers", "ids", "method", "method_id", "via1", "vias",
         "via1_span", "via1_alone", "via1_cut", "via1_branch", "from_", "to", "from_tag", "to_tag", "call_id", "cseq",
         "cseq_method", "max_forwards", "contacts", "contact_star", "routes", "record_routes", "paths", "expires",
-        "content_length", "content_type", "body", "body_end", "supported", "require", "proxy_require", "checked")
+        "content_length", "content_type", "body", "body_end", "supported", "require", "proxy_require",
+        "credentials", "checked")
     is_request: bool = False
     raw: bytes
     head_start: int
@@ -81,6 +83,7 @@ class Message:
     supported: list[str]
     require: list[str]
     proxy_require: list[str]
+    credentials: list[tuple[int, int, Auth | None]]
     checked: bool
 
     def __getattr__(self, name: str) -> Any:

@@ -12,29 +12,23 @@ from osip.api import (
     H_PROXY_AUTHORIZATION,
     M_ACK,
     M_CANCEL,
-    M_REGISTER,
-    Auth,
     Ctx,
+    Env,
     Module,
     Parse,
-    ParseError,
     avp_name,
     digest_ha1,
     function,
     param,
-    parse_auth,
-    quote,
     slot,
     timer,
-    verify_digest,
 )
-from osip.modules.auth.nonce import ALGORITHMS, QOPS, Nonces, Offer, fingerprint
+from osip.modules.auth.guard import FAILED, NAMES, TOPIC, Given, Guard
+from osip.modules.auth.nonce import ALGORITHMS, QOPS, Nonces
 from osip.modules.auth.rpid import is_e164
 
-OK, UNKNOWN, WRONG, STALE, MISSING, FAILED = 1, -1, -2, -3, -4, -5
-"""Results of every `*_authorize` word."""
-_TOPIC = "auth.nonce"
-_NAMES = {"md5": "MD5", "sha-256": "SHA-256", "sha-512-256": "SHA-512-256"}
+UNKNOWN = -1
+"""Result of every `*_authorize` word for a user that does not exist; the others are in guard.py."""
 
 
 def parse_qop(text: str) -> tuple[str, ...]:
@@ -53,27 +47,12 @@ def parse_algorithms(text: str) -> tuple[str, ...]:
     words = [word.strip().lower() for word in text.split(",") if word.strip()]
     for word in words:
         if word not in ALGORITHMS:
-            raise ValueError(f'unknown algorithm "{word}": known are {", ".join(_NAMES.values())}')
+            raise ValueError(f'unknown algorithm "{word}": known are {", ".join(NAMES.values())}')
     return tuple(dict.fromkeys(words))
 
 
 Qop = Annotated[Any, Parse(parse_qop)]
 Algorithms = Annotated[Any, Parse(parse_algorithms)]
-
-
-class Given:
-    """Credentials of a request: which header they stand in, and the parts that everybody asks for.
-
-    `user` and `domain` are the two halves of the username, `name` is all of it; the realm stands in for a domain.
-    """
-    __slots__ = ("algorithm", "at", "auth", "domain", "name", "realm", "user")
-
-    def __init__(self, at: int, auth: Auth, realm: str) -> None:
-        self.at, self.auth, self.realm = at, auth, realm
-        self.name = auth.get("username")
-        self.user, _, domain = self.name.partition("@")
-        self.domain = domain or realm
-        self.algorithm = (auth.get("algorithm").lower() or "md5").removesuffix("-sess")
 
 
 class AuthModule(Module):
@@ -97,8 +76,13 @@ class AuthModule(Module):
     def mod_init(self) -> None:
         """Choose the key of the nonces, the same for all workers."""
         self.nonces = Nonces(self.secret.encode("utf-8", "surrogateescape") or os.urandom(32), self.nonce_expire)
-        self.env.bus.subscribe(_TOPIC, lambda used: self.nonces.mark(*used))
-        self.env.bus.share(_TOPIC, self.nonces.used, lambda items: [self.nonces.mark(*item) for item in items])
+        self.guard = Guard(self.nonces, self.env.bus, self.stale, self.accepted)
+        self.env.bus.subscribe(TOPIC, lambda used: self.nonces.mark(*used))
+        self.env.bus.share(TOPIC, self.nonces.used, lambda items: [self.nonces.mark(*item) for item in items])
+
+    async def child_init(self, env: Env) -> None:
+        """Make nonces of random bits that no other worker has."""
+        self.nonces.renew()
 
     @timer("nonce_expire")
     def sweep(self) -> None:
@@ -112,38 +96,12 @@ class AuthModule(Module):
 
         ACK and CANCEL pass: they cannot be challenged (RFC 3261 sections 22.1 and 22.3).
         """
-        msg = ctx.msg
-        ctx[self.stale] = False
-        if not msg.is_request:
-            return FAILED
-        if msg.method_id in (M_ACK, M_CANCEL):
-            return OK
-        given = self._find(ctx, realm or own_realm(ctx), header)
-        if given is None:
-            return MISSING
-        auth = given.auth
-        if not given.user or not auth.get("response") or not auth.get("uri") or not _has_count(auth):
-            return FAILED
-        nonce = auth.get("nonce")
-        offer = self.nonces.offer(nonce)
-        if offer is None or not self.nonces.is_fresh(nonce, self.env.wall()):
-            ctx[self.stale] = True
-            return STALE
-        return given if offer.allows(auth.get("algorithm"), auth.get("qop")) else WRONG
+        found: Given | int = self.guard.begin(ctx, realm, header, self.env.wall())
+        return found
 
     def finish(self, ctx: Ctx, given: Given, ha1: str) -> int:
         """Check the response with the HA1 of the user ("" for none) and use the nonce up."""
-        msg = ctx.msg
-        if not ha1 or not verify_digest(given.auth, msg.method, ha1.strip().lower(), msg.body):
-            return WRONG
-        if not self.disable_nonce_check:
-            nonce = given.auth.get("nonce")
-            if self.nonces.is_used(nonce, msg.raw):
-                ctx[self.stale] = True
-                return STALE
-            self.env.bus.publish(_TOPIC, (nonce, fingerprint(msg.raw)))
-        ctx[self.accepted] = given
-        return OK
+        return self.guard.finish(ctx, given, ha1, not self.disable_nonce_check)
 
     def ha1_of(self, given: Given, password: str) -> str:
         """Return the HA1 of a plain password for the algorithm of these credentials."""
@@ -157,17 +115,6 @@ class AuthModule(Module):
     def domain_of(self, given: Given) -> str:
         """Return the domain of credentials: of the username, else the realm without realm_prefix."""
         return given.domain.removeprefix(self.realm_prefix) if given.domain == given.realm else given.domain
-
-    def _find(self, ctx: Ctx, realm: str, header: int) -> Given | None:
-        msg = ctx.msg
-        for at in msg.find_all(header):
-            try:
-                auth = parse_auth(msg.value(at))
-            except ParseError:
-                continue
-            if auth.is_digest and auth.get("realm") == realm:
-                return Given(at, auth, realm)
-        return None
 
     # --- script functions -------------------------------------------------------------------------------------------
 
@@ -224,16 +171,9 @@ class AuthModule(Module):
         msg = ctx.msg
         if not msg.is_request or msg.method_id in (M_ACK, M_CANCEL):
             return -1
-        offer = Offer(algorithms or ("md5",), qops)
-        nonce = self.nonces.make(self.env.wall(), offer)
-        text = f"{header}: Digest realm={quote(realm or own_realm(ctx))}, nonce=\"{nonce}\""
-        if qops:
-            text += f', qop="{",".join(qops)}"'
-        if ctx[self.stale]:
-            text += ", stale=true"
-        lines = [f"{text}, algorithm={_NAMES[name]}\r\n" for name in algorithms] or [f"{text}\r\n"]
+        lines = self.guard.challenge(ctx, header, realm, qops, algorithms, self.env.wall())
         before = ctx.reply_edits
-        ctx.reply_edits = [*(before or ()), *(line.encode("utf-8", "surrogateescape") for line in lines)]
+        ctx.reply_edits = [*before, *lines] if before else lines
         sent = self.env.reply(ctx, code, reason)
         ctx.reply_edits = before
         return 0 if sent > 0 else -1
@@ -250,20 +190,3 @@ class AuthModule(Module):
         if user is None or password is None or str(user) not in (given.name, given.user):
             return UNKNOWN
         return self.finish(ctx, given, self.ha1_of(given, str(password)) if self.calculate_ha1 else str(password))
-
-
-def own_realm(ctx: Ctx) -> str:
-    """Return the realm of a request that the script names none for: the host of To in a REGISTER, else of From."""
-    msg = ctx.msg
-    return str((msg.to if msg.method_id == M_REGISTER else msg.from_).uri.host)
-
-
-def _has_count(auth: Auth) -> bool:
-    """Say whether credentials with a qop have the cnonce and eight-digit nonce count that go with it (RFC 7616)."""
-    if not auth.get("qop"):
-        return True
-    count = auth.get("nc")
-    try:
-        return len(count) == 8 and int(count, 16) > 0 and bool(auth.get("cnonce"))
-    except ValueError:
-        return False

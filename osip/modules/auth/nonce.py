@@ -7,24 +7,28 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from typing import Final
+from typing import Any, Final
 
 ALGORITHMS: Final = ("md5", "sha-256", "sha-512-256")
 QOPS: Final = ("auth", "auth-int")
+_IS_SAME: Final[Any] = hmac.compare_digest
 _BODY: Final = 8 + 16 + 2
 _SIZE: Final = _BODY + 32
+_RANDOM: Final = 64
+"""How many nonces the system is asked for random bits at once."""
 _AHEAD: Final = 5
 """Seconds that the clock may have gone back since a nonce was made."""
 
 
 class Offer:
     """What a challenge offered: the names of algorithms and of qop values, in lower case."""
-    __slots__ = ("algorithms", "bits", "qops")
+    __slots__ = ("algorithms", "bits", "qops", "text")
 
     def __init__(self, algorithms: tuple[str, ...] = ("md5",), qops: tuple[str, ...] = ()) -> None:
         self.algorithms, self.qops = algorithms, qops
         self.bits = sum(1 << ALGORITHMS.index(name) for name in set(algorithms)) \
             | sum(8 << QOPS.index(name) for name in set(qops))
+        self.text = f"{self.bits:02x}"
 
     @classmethod
     def of(cls, bits: int) -> Offer:
@@ -47,22 +51,36 @@ _OFFERS: Final = tuple([Offer.of(bits) for bits in range(1 << len(ALGORITHMS) + 
 
 class Nonces:
     """The nonces of one server. `key` is known to all workers, `lifetime` is in seconds."""
-    __slots__ = ("_keyed", "_used", "lifetime")
+    __slots__ = ("_keyed", "_mark_key", "_random", "_second", "_stamp", "_used", "lifetime")
 
     def __init__(self, key: bytes, lifetime: int) -> None:
-        self._keyed = hashlib.blake2b(digest_size=16, key=hashlib.sha256(key).digest())
+        # The key stands before the text: for BLAKE2 that is as good as its own keying, which hashes a block more.
+        self._keyed: Any = hashlib.blake2b(hashlib.sha256(key).digest(), digest_size=16)
+        self._mark_key = hashlib.sha256(b"mark" + key).digest()
         self.lifetime = lifetime
-        self._used: dict[str, bytes] = {}
+        self._used: dict[str, int] = {}
+        self._random: list[str] = []
+        self._second, self._stamp = -1, ""
 
     def make(self, now: float, offer: Offer) -> str:
         """Return a new nonce for a challenge."""
-        body = f"{int(now) & 0xffffffff:08x}{os.urandom(8).hex()}{offer.bits:02x}"
+        second = int(now) & 0xffffffff
+        if second != self._second:
+            self._second, self._stamp = second, f"{second:08x}"
+        if not self._random:
+            bits = os.urandom(8 * _RANDOM).hex()
+            self._random = [bits[at:at + 16] for at in range(0, len(bits), 16)]
+        body = self._stamp + self._random.pop() + offer.text
         return body + self._seal(body)
+
+    def renew(self) -> None:
+        """Take new random bits: a worker has its own, or two would make the same nonces."""
+        self._random = []
 
     def offer(self, nonce: str) -> Offer | None:
         """Return what was offered with a nonce of ours; None when it is not ours."""
         body = nonce[:_BODY]
-        if len(nonce) != _SIZE or not nonce.isascii() or not hmac.compare_digest(nonce[_BODY:], self._seal(body)):
+        if len(nonce) != _SIZE or not nonce.isascii() or not _IS_SAME(nonce[_BODY:], self._seal(body)):
             return None
         return _OFFERS[int(body[-2:], 16) % len(_OFFERS)]
 
@@ -70,16 +88,20 @@ class Nonces:
         """Say whether a nonce of ours has not expired."""
         return -_AHEAD <= int(now) - int(nonce[:8], 16) <= self.lifetime
 
-    def is_used(self, nonce: str, raw: bytes) -> bool:
-        """Say whether another message than this one has used a nonce; a retransmission is the same message."""
-        before = self._used.get(nonce)
-        return before is not None and before != fingerprint(raw)
+    def fingerprint(self, raw: bytes) -> int:
+        """Return a number by which a message is known again: Python's keyed hash, whose key forked workers share."""
+        return hash(self._mark_key + raw)
 
-    def mark(self, nonce: str, mark: bytes) -> None:
+    def is_used(self, nonce: str, mark: int) -> bool:
+        """Say whether another message than that of the mark has used a nonce; a retransmission is the same message."""
+        before = self._used.get(nonce)
+        return before is not None and before != mark
+
+    def mark(self, nonce: str, mark: int) -> None:
         """Note the first message that used a nonce."""
         self._used.setdefault(nonce, mark)
 
-    def used(self) -> list[tuple[str, bytes]]:
+    def used(self) -> list[tuple[str, int]]:
         """List what `mark` noted, for a worker that starts late."""
         return list(self._used.items())
 
@@ -93,9 +115,5 @@ class Nonces:
     def _seal(self, body: str) -> str:
         sealed = self._keyed.copy()
         sealed.update(body.encode())
-        return sealed.hexdigest()
-
-
-def fingerprint(raw: bytes) -> bytes:
-    """Return a hash by which a message is known again."""
-    return hashlib.blake2b(raw, digest_size=16).digest()
+        text: str = sealed.hexdigest()
+        return text

@@ -1,6 +1,7 @@
 """Check digest credentials against a table of users, and say which URIs a user may use."""
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any
 
 from osip.api import (
@@ -8,12 +9,14 @@ from osip.api import (
     H_PROXY_AUTHORIZATION,
     Ctx,
     Env,
+    Lookup,
     Module,
     ParseError,
     StoreError,
     Uri,
     Var,
     check_version,
+    first_row,
     function,
     needs,
     open_tables,
@@ -53,7 +56,7 @@ class AuthDb(Module):
 
     def mod_init(self) -> None:
         """Start with no statement built and no table looked at."""
-        self._statements: dict[tuple[str, ...], Any] = {}
+        self._statements: dict[tuple[str, ...], Lookup] = {}
         self._checked: set[str] = set()
         self._columns = {"md5": self.password_column, "sha-256": self.hash_column_sha256,
                          "sha-512-256": self.hash_column_sha512t256}
@@ -77,21 +80,20 @@ class AuthDb(Module):
         name = key[1]
         statement = self._statements.get(key)
         if statement is None:
-            statement = self._statements[key] = build()
+            statement = self._statements[key] = Lookup(build())
         sql = self.env.sql(self.db_url)
         if name not in self._checked:
             if not self.skip_version_check:
                 await check_version(sql, spec, name, self.env.config.db_version_table)
             self._checked.add(name)
-        rows = await sql.fetch(statement, values)
-        return rows[0] if rows else None
+        return await first_row(sql, statement, values)
 
     def _failed(self, ctx: Ctx, word: str, error: StoreError) -> None:
         self.env.log.error("auth_db: %s: %s call_id=%s", word, error, ctx.msg.call_id)
 
-    async def _user(self, table: str, columns: list[str], user: str, domain: str) -> Any:
+    def _user(self, table: str, columns: list[str], user: str, domain: str) -> Coroutine[Any, Any, Any]:
         values = {"user": user, "domain": domain} if self._by_domain else {"user": user}
-        return await self._ask(self.subscriber, ("user", table, *columns),
+        return self._ask(self.subscriber, ("user", table, *columns),
                                lambda: user_row(table, self.user_column, self._by_domain, columns), values)
 
     async def _authorize(self, ctx: Ctx, realm: str, table: str, header: int) -> int:

@@ -5,12 +5,10 @@ from osip.api import Ctx, Module, ParseError, Value, parse_name_addr, pvar, spli
 from osip.core.sip.address import NameAddr
 from osip.core.sip.auth import Auth, parse_auth
 from osip.core.sip.names import (
-    H_AUTHORIZATION,
     H_DIVERSION,
     H_PAI,
     H_PPI,
     H_PROXY_AUTHENTICATE,
-    H_PROXY_AUTHORIZATION,
     H_REFER_TO,
     H_RPID,
     H_WWW_AUTHENTICATE,
@@ -47,8 +45,13 @@ def _auth(ctx: Ctx, *headers: int) -> Auth | None:
 
 
 def _credential(ctx: Ctx, name: str) -> Value:
-    auth = _auth(ctx, H_AUTHORIZATION, H_PROXY_AUTHORIZATION)
-    return None if auth is None else auth.params.get(name)
+    """Return a parameter of the first Authorization or, when that cannot be read, Proxy-Authorization."""
+    before = -1
+    for number, _, auth in ctx.msg.credentials:
+        if auth is not None and number != before:
+            return auth.params.get(name)
+        before = number
+    return None
 
 
 def _challenge(ctx: Ctx, name: str) -> Value:

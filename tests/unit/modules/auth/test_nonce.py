@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from osip.modules.auth.nonce import Nonces, Offer, fingerprint
+from osip.modules.auth.nonce import Nonces, Offer
 
 NOW = 1_800_000_000.0
 
@@ -49,8 +49,22 @@ def test_use() -> None:
     one, two = nonces.make(NOW, Offer()), nonces.make(NOW + 20, Offer())
     assert one[8:24] != two[8:24]
     for nonce in (one, two):
-        nonces.mark(nonce, fingerprint(b"first"))
-        nonces.mark(nonce, fingerprint(b"second"))
-    assert not nonces.is_used(one, b"first") and nonces.is_used(one, b"second")
+        nonces.mark(nonce, nonces.fingerprint(b"first"))
+        nonces.mark(nonce, nonces.fingerprint(b"second"))
+    assert not nonces.is_used(one, nonces.fingerprint(b"first"))
+    assert nonces.is_used(one, nonces.fingerprint(b"second"))
     nonces.sweep(NOW + 31)
-    assert len(nonces) == 1 and nonces.is_used(two, b"x")
+    assert len(nonces) == 1 and nonces.is_used(two, nonces.fingerprint(b"x"))
+
+
+def test_no_two_are_the_same() -> None:
+    nonces = Nonces(b"key", 30)
+    made = [nonces.make(NOW, Offer()) for _ in range(200)]
+    nonces.renew()
+    made += [nonces.make(NOW, Offer()) for _ in range(200)]
+    assert len({nonce[8:24] for nonce in made}) == 400
+
+
+def test_workers_know_each_others_messages_and_nobody_else_does() -> None:
+    assert Nonces(b"key", 30).fingerprint(b"raw") == Nonces(b"key", 9).fingerprint(b"raw")
+    assert Nonces(b"key", 30).fingerprint(b"raw") != Nonces(b"other", 30).fingerprint(b"raw")

@@ -1,0 +1,133 @@
+"""Check the credentials of requests and write the challenges that ask for them: what the packet path needs of auth."""
+from __future__ import annotations
+
+from typing import Any, Final
+
+from osip.api import M_ACK, M_CANCEL, M_REGISTER, Auth, Ctx, quote, verify_digest
+from osip.modules.auth.nonce import Nonces, Offer
+
+OK: Final = 1
+WRONG: Final = -2
+STALE: Final = -3
+MISSING: Final = -4
+FAILED: Final = -5
+TOPIC: Final = "auth.nonce"
+"""Under which workers tell each other of nonces that were used."""
+NAMES: Final = {"md5": "MD5", "sha-256": "SHA-256", "sha-512-256": "SHA-512-256"}
+
+
+class Given:
+    """Credentials of a request: which header they stand in, and the parts that everybody asks for.
+
+    `user` and `domain` are the two halves of the username, `name` is all of it; the realm stands in for a domain.
+    """
+    __slots__ = ("algorithm", "at", "auth", "domain", "name", "realm", "user")
+
+    def __init__(self, at: int, auth: Auth, realm: str) -> None:
+        self.at, self.auth, self.realm = at, auth, realm
+        self.name = auth.get("username")
+        user, _, domain = self.name.partition("@")
+        self.user = user
+        self.domain = domain or realm
+        self.algorithm = (auth.get("algorithm").lower() or "md5").removesuffix("-sess")
+
+
+class Form:
+    """What challenges with the same offer share; `tails` has an end for the header of each algorithm."""
+    __slots__ = ("offer", "qop", "tails")
+
+    def __init__(self, qops: tuple[str, ...], algorithms: tuple[str, ...]) -> None:
+        self.offer = Offer(algorithms or ("md5",), qops)
+        self.qop = f', qop="{",".join(qops)}"' if qops else ""
+        self.tails = [f", algorithm={NAMES[name]}\r\n" for name in algorithms] or ["\r\n"]
+
+
+class Guard:
+    """Challenges requests and checks their credentials.
+
+    `stale` and `accepted` are the places in a context for what the last check found: a nonce that is no longer good,
+    and the credentials that passed.
+    """
+    __slots__ = ("_accepted", "_bus", "_forms", "_nonces", "_stale")
+
+    def __init__(self, nonces: Nonces, bus: Any, stale: Any, accepted: Any) -> None:
+        self._nonces, self._bus, self._stale, self._accepted = nonces, bus, stale, accepted
+        self._forms: dict[Any, Form] = {}           # at most one for each list of algorithms and qop values
+
+    def begin(self, ctx: Ctx, realm: str, header: int, now: float) -> Any:
+        """Find the credentials for a realm ("" is the request's own) and check their nonce; a result if that ends it.
+
+        ACK and CANCEL pass: they cannot be challenged (RFC 3261 sections 22.1 and 22.3).
+        """
+        msg: Any = ctx.msg
+        if ctx[self._stale]:
+            ctx[self._stale] = False
+        if not msg.is_request:
+            return FAILED
+        if msg.method_id in (M_ACK, M_CANCEL):
+            return OK
+        given = _find(msg, realm or own_realm(msg), header)
+        if given is None:
+            return MISSING
+        auth = given.auth
+        if not given.user or not auth.get("response") or not auth.get("uri") or not _has_count(auth):
+            return FAILED
+        nonce = auth.get("nonce")
+        offer = self._nonces.offer(nonce)
+        if offer is None or not self._nonces.is_fresh(nonce, now):
+            ctx[self._stale] = True
+            return STALE
+        return given if offer.allows(auth.get("algorithm"), auth.get("qop")) else WRONG
+
+    def finish(self, ctx: Ctx, given: Given, ha1: str, is_once: bool) -> int:
+        """Check the response with the HA1 of the user ("" for none); use the nonce up if it serves only once."""
+        msg: Any = ctx.msg
+        auth = given.auth
+        body: bytes = msg.body if auth.get("qop").lower() == "auth-int" else b""
+        if not ha1 or not verify_digest(auth, msg.method, ha1.strip().lower(), body):
+            return WRONG
+        if is_once:
+            nonce, mark = auth.get("nonce"), self._nonces.fingerprint(msg.raw)
+            if self._nonces.is_used(nonce, mark):
+                ctx[self._stale] = True
+                return STALE
+            self._nonces.mark(nonce, mark)
+            self._bus.others(TOPIC, (nonce, mark))
+        ctx[self._accepted] = given
+        return OK
+
+    def challenge(self, ctx: Ctx, header: str, realm: str, qops: tuple[str, ...], algorithms: tuple[str, ...],
+                  now: float) -> list[bytes]:
+        """Return a header line for each algorithm that is offered; "" is the request's own realm."""
+        form = self._forms.get((qops, algorithms))
+        if form is None:
+            form = self._forms[qops, algorithms] = Form(qops, algorithms)
+        nonce = self._nonces.make(now, form.offer)
+        text = f'{header}: Digest realm={quote(realm or own_realm(ctx.msg))}, nonce="{nonce}"{form.qop}'
+        if ctx[self._stale]:
+            text += ", stale=true"
+        return [(text + tail).encode("utf-8", "surrogateescape") for tail in form.tails]
+
+
+def own_realm(msg: Any) -> str:
+    """Return the realm of a request that the script names none for: the host of To in a REGISTER, else of From."""
+    return str((msg.to if msg.method_id == M_REGISTER else msg.from_).uri.host)
+
+
+def _find(msg: Any, realm: str, header: int) -> Given | None:
+    entries: list[tuple[int, int, Auth | None]] = msg.credentials
+    for number, at, auth in entries:
+        if number == header and auth is not None and auth.get("realm") == realm and auth.is_digest:
+            return Given(at, auth, realm)
+    return None
+
+
+def _has_count(auth: Auth) -> bool:
+    """Say whether credentials with a qop have the cnonce and eight-digit nonce count that go with it (RFC 7616)."""
+    if not auth.get("qop"):
+        return True
+    count = auth.get("nc")
+    try:
+        return len(count) == 8 and int(count, 16) > 0 and bool(auth.get("cnonce"))
+    except ValueError:
+        return False
