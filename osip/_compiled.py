@@ -15,11 +15,12 @@ from pathlib import Path
 MODULES = (
     "osip.core.net.association", "osip.core.net.batch", "osip.core.net.endpoint", "osip.core.net.port",
     "osip.core.run.ctx", "osip.core.run.dispatch", "osip.core.run.env", "osip.core.run.forward",
-    "osip.core.run.myself", "osip.core.run.quick", "osip.core.run.refusal", "osip.core.run.reply",
+    "osip.core.run.logline", "osip.core.run.myself", "osip.core.run.quick", "osip.core.run.refusal", "osip.core.run.reply",
     "osip.core.run.sender", "osip.core.run.timers", "osip.core.sip.auth", "osip.core.sip.build",
     "osip.core.sip.digest", "osip.core.sip.edits", "osip.core.sip.fields", "osip.core.sip.identity",
     "osip.core.sip.mark",
     "osip.core.sip.params", "osip.modules.auth.nonce",
+    "osip.modules.acc.clerk",
     "osip.modules.dispatcher.algorithm", "osip.modules.dispatcher.select", "osip.modules.dispatcher.state",
     "osip.modules.registrar.address",
     "osip.modules.registrar.flow", "osip.modules.registrar.lookup", "osip.modules.registrar.rule",

@@ -1215,3 +1215,68 @@ def like_invite(Reader reader, invite, bytes method, bytes to_line, bytes extra,
     add(&out, PyBytes_AS_STRING(extra), size)
     add(&out, b"Content-Length: 0\r\n\r\n", 21)
     return join(&out)
+
+
+# --- log lines -----------------------------------------------------------------------------------------------
+
+def is_printable_ascii(text):
+    """Say whether a text is printable ASCII."""
+    cdef const uint8_t *s
+    cdef Py_ssize_t i
+    cdef int odd = 0
+    if not is_ascii(text):
+        return text.isascii() and text.isprintable()
+    s = PyUnicode_1BYTE_DATA(text)
+    for i in range(PyUnicode_GET_LENGTH(text)):
+        odd |= <uint8_t>(s[i] - 32) > 94
+    return not odd
+
+
+cdef inline bint begins(const uint8_t *s, Py_ssize_t left, const char *hint) noexcept:
+    """Say whether text goes on with a hint, which is in small letters, whatever its own letters are."""
+    while hint[0]:
+        if not left or (s[0] | 32 if 65 <= s[0] <= 90 else s[0]) != <uint8_t>hint[0]:
+            return False
+        s += 1
+        hint += 1
+        left -= 1
+    return True
+
+
+def may_tell(text):
+    """Say whether a text may hold a secret: one of the hints of core/run/logline.py is in it, or what is not ASCII."""
+    cdef const uint8_t *s
+    cdef Py_ssize_t i, size
+    cdef uint8_t c
+    if not is_ascii(text):
+        return True
+    s = PyUnicode_1BYTE_DATA(text)
+    size = PyUnicode_GET_LENGTH(text)
+    # Each hint is looked for by the letter of it that texts have least often, or that it does not share with another.
+    for i in range(size):
+        c = s[i] | 32
+        if c == 112:                                    # p
+            if begins(s + i, size - i, b"pass") or (i and begins(s + i - 1, size - i + 1, b"api")) or (
+                    i > 2 and begins(s + i - 3, size - i + 3, b"response")) or (
+                    i > 3 and begins(s + i - 4, size - i + 4, b"ice-pwd")):
+                return True
+        elif c == 107:                                  # k
+            if i > 1 and begins(s + i - 2, size - i + 2, b"token"):
+                return True
+        elif c == 98:                                   # b
+            if begins(s + i, size - i, b"bearer"):
+                return True
+        elif c == 117:                                  # u
+            if i and begins(s + i - 1, size - i + 1, b"auth"):
+                return True
+        elif c == 49:                                   # 1
+            if i > 1 and begins(s + i - 2, size - i + 2, b"ha1"):
+                return True
+        elif c == 58:                                   # :
+            if begins(s + i, size - i, b"://") or (i > 5 and begins(s + i - 6, size - i + 6, b"inline:")):
+                return True
+        elif c == 99:                                   # c
+            if (i > 1 and begins(s + i - 2, size - i + 2, b"secret")) or (
+                    i > 2 and begins(s + i - 3, size - i + 3, b"nonce")):
+                return True
+    return False
