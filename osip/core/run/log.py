@@ -73,8 +73,8 @@ class JournalLines(Lines):
 
     def __init__(self, inner: Lines) -> None:
         super().__init__()
-        self.form = JournalForm(inner.form, {_PYTHON[level]: f"<{PRIORITIES[level]}>" for level in (-3, -2, -1, 1, 2, 3)}
-                                | {0: f"<{PRIORITIES[4]}>"})
+        marks = {_PYTHON[level]: f"<{PRIORITIES[level]}>" for level in (-3, -2, -1, 1, 2, 3)}
+        self.form = JournalForm(inner.form, marks | {0: f"<{PRIORITIES[4]}>"})
 
 
 PRIORITIES = {-3: 1, -2: 2, -1: 3, 1: 4, 2: 5, 3: 6, 4: 7}
@@ -139,7 +139,8 @@ def set_up(config: Config) -> logging.Logger:
     syslog = _syslog(config) if config.syslog_enabled else None
     is_lost = bool(config.syslog_enabled) and syslog is None
     if config.stderror_enabled or is_lost:
-        _add(logger, ErrorLog(), config, config.stderror_log_format, config.stderror_level_filter, is_journal(sys.stderr))
+        _add(logger, ErrorLog(), config, config.stderror_log_format, config.stderror_level_filter,
+             is_journal(sys.stderr))
     if syslog is not None:
         _add(logger, syslog, config, config.syslog_log_format, config.syslog_level_filter)
     if is_lost:
@@ -162,15 +163,18 @@ class ErrorLog(_Taker, logging.StreamHandler):      # type: ignore[type-arg]
 
     def put(self, line: str, word: str) -> None:
         """Write a finished line, as `emit` writes that of a record."""
+        lock, stream = self.lock, self.stream
+        lock.acquire()                                  # type: ignore[union-attr]
         try:
-            with self.lock:                             # type: ignore[union-attr]
-                stream = self.stream
-                stream.write(line + self.terminator)
+            stream.write(line + self.terminator)
+            if not getattr(stream, "line_buffering", False):
                 stream.flush()
         except RecursionError:
             raise
         except Exception:
             self.handleError(logging.makeLogRecord({"msg": "%s", "args": (line,)}))
+        finally:
+            lock.release()                              # type: ignore[union-attr]
 
 
 class _Finished(logging.LogRecord):

@@ -1,7 +1,8 @@
 """Make the text of log lines: what they are about, what must not be in them, their forms.
 
-What each message may write (accounting, xlog) goes through a `DirectLog`, which hands finished lines to the handlers of
-the server's log; everything else goes through `logging`, whose formatters ask the same forms. Compiled, unlike log.py.
+What each message may write (accounting, xlog) goes through a `DirectLog`, which hands finished lines to the handlers
+of the server's log; everything else goes through `logging`, whose formatters ask the same forms. Compiled, unlike
+log.py.
 """
 from __future__ import annotations
 
@@ -292,7 +293,8 @@ class DirectLog:
         """Write a line, of which `is_enabled` was asked. It is about `msg`, unless a route of the script runs."""
         about = find_origin(msg)
         logger, root = self._logger, self._root
-        if logger is root or not (logger.handlers or logger.filters) and logger.parent is root and logger.propagate:
+        if not root.propagate and root.handlers and (logger is root or (
+                logger.parent is root and logger.propagate and not logger.handlers and not logger.filters)):
             handlers: list[Any] = root.handlers
             forms: list[Form] = []
             for handler in handlers:

@@ -5,8 +5,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from osip.api import M_ACK, M_CANCEL, M_INVITE, Ctx, DirectLog, Message, is_plain, parse, python_level
-from osip.modules.acc.field import reason_of
+from osip.api import M_ACK, M_CANCEL, M_INVITE, Ctx, DirectLog, Message, is_plain, parse, python_level, reason_phrase
 
 if TYPE_CHECKING:
     from osip.api import Env
@@ -31,6 +30,15 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 def kinds_of(types: int) -> list[str]:
     """Return the names of types."""
     return [name for name, bit in TYPES.items() if types & bit]
+
+
+def reason_of(reply: Any, status: int) -> str:
+    """Return the reason phrase that went with a status: the peer's, unless tm put another status in its place."""
+    if reply is not None and reply.status == status:
+        reason: str = reply.reason
+        if reason:
+            return reason
+    return reason_phrase(status)
 
 
 class Record:
@@ -221,7 +229,8 @@ class Clerk:
 
     def _write(self, ctx: Ctx | None, tx: Any, types: int, what: str, record: Record, missed: bool = False) -> None:
         if types & LOG:
-            self.write_line(what, record, "", self.module.extra_of(ctx, "log") if ctx is not None else None, tx.request)
+            extra = self.module.extra_of(ctx, "log") if ctx is not None else None
+            self.write_line(what, record, "", extra, tx.request)
         if types & ~LOG:
             self.module.write_others(ctx, tx, types, record, missed)
 

@@ -1,8 +1,7 @@
 """Account for transactions: log lines, events and rows when a call is answered, missed, fails or ends.
 
-What is to be accounted is armed in the script (`do_accounting`) or by flags (1.x); tm says when it happened.
-Records to AAA need a module that is not there yet: arming them fails. The file is long for the parameters, of which two
-generations of scripts have their own.
+What is to be accounted is armed in the script (`do_accounting`) or by flags (1.x); tm says when it happened, and
+clerk.py decides what then is written. Records to AAA need a module that is not there yet: arming them fails.
 """
 from __future__ import annotations
 
@@ -124,10 +123,11 @@ class Acc(Module):
         self._old_legs = old_pairs(self.multi_leg_info), old_pairs(self.multi_leg_bye_info or self.multi_leg_info)
         bit = self.env.message_flags.bit
         flags = {name: bit(str(getattr(self, name))) if getattr(self, name) not in (None, -1) else 0
-                 for name in (*(f"{kind}{flag}" for kind in ("log", "evi", "db") for flag in ("_flag", "_missed_flag")),
-                              "cdr_flag", "failed_transaction_flag")}
-        self._is_bare = {kind: not (self._fields[kind] or self._leg_fields[kind] or self._old_extra[kind] or any(self._old_legs))
-                         for kind in TYPES}             # records of these kinds have no fields of their own
+                 for name in ("log_flag", "log_missed_flag", "evi_flag", "evi_missed_flag", "db_flag",
+                              "db_missed_flag", "cdr_flag", "failed_transaction_flag")}
+        # Records of these kinds have no fields of their own.
+        self._is_bare = {kind: not (self._fields[kind] or self._leg_fields[kind] or self._old_extra[kind]
+                                    or any(self._old_legs)) for kind in TYPES}
         if any(flags.values()):
             self.tm.on_created.append(self.clerk.created)
         self.complain = Complaint(_log, clock=lambda: self.env.now)
@@ -137,7 +137,8 @@ class Acc(Module):
             self.book = Book(self.env, self.db_url, {name: getattr(self, f"acc_{name}_column") for name in (
                 "method", "from_tag", "to_tag", "callid", "sip_code", "sip_reason", "time")})
         elif flags["db_flag"] or flags["db_missed_flag"]:
-            _log.error("db_flag and db_missed_flag have no effect without db_url: set modparam(\"acc\", \"db_url\", ...)")
+            _log.error("db_flag and db_missed_flag have no effect without db_url: "
+                       'set modparam("acc", "db_url", ...)')
         self.clerk.begin(self, flags, self._is_bare["log"])
 
     async def child_init(self, env: Env) -> None:
@@ -258,7 +259,8 @@ class Acc(Module):
         times = one.times(self.env.now)
         account = one.account
         for kind in kinds_of(one.types):
-            extra = {**one.extra[kind], **{name: account.extra[tag] for tag, name in self._fields[kind] if tag in account.extra}}
+            values = account.values or {}
+            extra = {**one.extra[kind], **{name: values[tag] for tag, name in self._fields[kind] if tag in values}}
             if kind == "log":
                 self.clerk.write_line("call ended", one.record, (
                     f"created={times['created']};call_start_time={int(one.started)};duration={times['duration']};"
@@ -267,8 +269,9 @@ class Acc(Module):
             elif kind == "evi":
                 self.cdr_event(**one.record.fields(), time=int(one.started), **times, **extra)
             elif self.book is not None:
-                legs = [{name: leg.get(tag, "") for tag, name in self._leg_fields["db"]} for leg in account.legs or ()] \
-                    if self._leg_fields["db"] else []
+                wanted = self._leg_fields["db"]
+                given = (account.legs or ()) if wanted else ()
+                legs = [{name: leg.get(tag, "") for tag, name in wanted} for leg in given]
                 self.book.put(account.table or self.db_table_acc, one.record.fields(), {**times, **extra}, legs)
 
     # --- records -----------------------------------------------------------------------------------------------------
@@ -291,7 +294,9 @@ class Acc(Module):
             named = self.env.program.expand(ctx, self.db_table_avp)
             if named not in ("", "<null>"):
                 return named
-        return self.db_table_missed_calls if missed else account.table if account and account.table else self.db_table_acc
+        if missed:
+            return self.db_table_missed_calls
+        return account.table if account and account.table else self.db_table_acc
 
     def _raise(self, ctx: Ctx, missed: bool, record: Record, times: dict[str, int]) -> None:
         values: dict[str, Any] = {**record.fields(), "time": int(self.env.wall()), **self.extra_of(ctx, "evi")}
@@ -307,7 +312,7 @@ class Acc(Module):
         account = self.clerk.found(ctx)
         out: dict[str, str] = {}
         for tag, name in self._fields[kind]:
-            out[name] = account.extra.get(tag, "") if account is not None else ""
+            out[name] = account.values.get(tag, "") if account is not None and account.values else ""
         out |= expanded(self.env, ctx, self._old_extra[kind])
         for number, leg in enumerate(self._legs(ctx, kind) if with_legs else ()):
             for name, value in leg.items():
@@ -329,7 +334,7 @@ class Acc(Module):
     def acc_extra(self, ctx: Ctx, key: str) -> Value:
         """A field of the record, by its tag."""
         account = self.clerk.found(ctx)
-        return account.extra.get(key) if account is not None else None
+        return account.values.get(key) if account is not None and account.values else None
 
     @acc_extra.setter
     def set_acc_extra(self, ctx: Ctx, key: str, value: Value) -> bool:

@@ -56,6 +56,11 @@ def texts() -> Iterator[str]:
     for hint in _HINTS:
         for text in (hint, hint.upper(), hint.title(), hint[:-1], hint[1:], hint[:2] + " " + hint[2:]):
             yield from (text, "x" + text, text + "x", text[:1] + text)
+    for length in range(20):
+        for at in range(length):
+            for odd in ("\x00", "\x1f", "\x7f", " ", "~", "\x80"):
+                yield "x" * at + odd + "x" * (length - at - 1)
+                yield "\x20" * at + odd + "\x7e" * (length - at - 1)
     chance = random.Random(7)
     letters = "".join(sorted(set("".join(_HINTS)))) + "RPX[ \x11"
     for _ in range(3000):
@@ -80,7 +85,8 @@ def test_a_line_is_about_the_message_that_is_named() -> None:
     assert Origin().call_id == "" and Origin(None, "/x/a.cfg", 3).at == "a.cfg:3"
 
 
-@pytest.mark.parametrize(("call_id", "shown"), [("a b", "a?b"), ("a[b]", "a?b?"), ("x" * 129, "x" * 128), ("a\\b", "a\\b")])
+@pytest.mark.parametrize(("call_id", "shown"), [
+    ("a b", "a?b"), ("a[b]", "a?b?"), ("x" * 129, "x" * 128), ("a\\b", "a\\b"), ("", "")])
 def test_a_call_id_breaks_no_line(call_id: str, shown: str) -> None:
     class Named:
         pass
@@ -161,6 +167,16 @@ def test_who_else_listens_gets_a_record(name: str) -> None:
     assert log.origin_of(record).call_id == "abc" and " call_id=abc] 100 %s\n" in out.getvalue()
 
 
+def test_before_the_log_is_set_up_lines_go_the_usual_way(osip_logger: logging.Logger,
+                                                         caplog: pytest.LogCaptureFixture) -> None:
+    osip_logger.propagate = True
+    osip_logger.setLevel(NOTICE)
+    DirectLog(logging.getLogger("osip.test")).write(NOTICE, "x", "f")
+    osip_logger.propagate = False
+    DirectLog(logging.getLogger("osip.test")).write(NOTICE, "y", "f")
+    assert [record.getMessage() for record in caplog.records] == ["x"]
+
+
 def test_events_are_told_of_lines() -> None:
     lines: list[dict[str, Any]] = []
     set_up(Config()).addHandler(EventLines(lines.append))
@@ -216,7 +232,11 @@ def test_syslog_gets_the_same_both_ways(tmp_path: Path, monkeypatch: pytest.Monk
 def test_threads_do_not_mix_lines() -> None:
     out = stream_of(set_up(config(stderror_log_format="json")))
     direct = DirectLog(logging.getLogger("osip.test"))
-    workers = [threading.Thread(target=lambda: [direct.write(NOTICE, "x" * 200, "f") for _ in range(50)]) for _ in range(4)]
+
+    def write() -> None:
+        for _ in range(50):
+            direct.write(NOTICE, "x" * 200, "f")
+    workers = [threading.Thread(target=write) for _ in range(4)]
     for one in workers:
         one.start()
     for one in workers:

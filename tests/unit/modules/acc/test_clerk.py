@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from kit.source import needs_source
 
 from osip.core.run.ctx import Ctx
 from osip.modules.acc import Acc
-from osip.modules.acc.clerk import AAA, DB, EVI, LOG, Account, Record, kinds_of
+from osip.modules.acc.clerk import AAA, DB, EVI, LOG, Account, Record, kinds_of, reason_of
 from osip.modules.rr import Rr
 from osip.modules.tm import Tm
 from osip.modules.tm.transaction import Transaction
@@ -57,6 +58,12 @@ def test_names_of_types() -> None:
 def test_fields_of_a_record() -> None:
     assert Record("INVITE", "a", "b", "c", "200", "OK").fields() == {
         "method": "INVITE", "from_tag": "a", "to_tag": "b", "callid": "c", "sip_code": "200", "sip_reason": "OK"}
+
+
+@pytest.mark.parametrize(("reply", "shown"), [
+    (None, "Busy Here"), ((486, "Not now"), "Not now"), ((486, ""), "Busy Here"), ((503, "No"), "Busy Here")])
+def test_the_reason_is_the_one_that_was_sent(reply: tuple[int, str] | None, shown: str) -> None:
+    assert reason_of(SimpleNamespace(status=reply[0], reason=reply[1]) if reply else None, 486) == shown
 
 
 @needs_source
