@@ -28,6 +28,7 @@ from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
 from osip.core.run.log import origin_of as log_origin
 from osip.core.run.log import python_level
+from osip.core.run.logline import DirectLog, is_plain
 from osip.core.run.outbox import Outbox
 from osip.core.run.preference import Preferences, parse_scheme, parse_urls, script_value
 from osip.core.run.recurrence import parse_recurrence
@@ -73,14 +74,15 @@ __all__ = [
     "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "Caller", "check", "check_version", "CapturedSource", "Complaint", "decode_hep", "encode_hep", "HepFramer", "HepPacket", "HepTcp", "HepUdp",
     "HEP_LOG", "HEP_PROTOCOLS", "HEP_RTCP", "HEP_SIP", "log_origin", "RowWriter", "Traced",
     "create_tables", "Ctx",
-    "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "Edits", "Endpoint", "Env", "escape_user", "event",
+    "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "DirectLog", "Edits", "Endpoint", "Env", "escape_user", "event",
     "FailureRoute",
     "find_credentials", "find_param", "first_row", "flag_parser", "FlagName", "forward", "function", "gauge", "H_ACCEPT", "H_ALLOW",
     "H_AUTHORIZATION", "H_CALL_ID", "H_CONTACT", "H_CONTENT_LENGTH", "H_CONTENT_TYPE", "H_CSEQ", "H_DIVERSION",
     "H_EXPIRES", "H_FROM", "H_MAX_FORWARDS", "H_MIN_EXPIRES", "H_PATH", "H_PRIVACY", "H_PROXY_AUTHENTICATE",
     "H_PROXY_AUTHORIZATION", "H_PROXY_REQUIRE", "H_RACK", "H_REASON", "H_RECORD_ROUTE", "H_ROUTE", "H_SUPPORTED",
     "H_TO", "H_UNSUPPORTED", "H_USER_AGENT", "H_VIA", "H_WWW_AUTHENTICATE", "header_id", "HeaderWords", "Hook", "hook",
-    "is_ip", "is_known_algorithm", "is_token", "LocalSocket", "Lookup", "M_ACK", "M_BYE", "M_CANCEL", "M_INVITE", "M_OPTIONS",
+    "is_ip", "is_known_algorithm", "is_plain", "is_token", "LocalSocket", "Lookup", "M_ACK", "M_BYE", "M_CANCEL",
+    "M_INVITE", "M_OPTIONS",
     "M_OTHER", "M_PRACK", "M_REGISTER", "Media", "merge", "Message", "METHOD_IDS", "mi", "MIError", "Module",
     "ModuleError", "NameAddr", "needs", "one_line", "only_route", "open_tables", "origin", "OsipError", "Outbox", "param", "Parse", "parse",
     "parse_auth",

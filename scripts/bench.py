@@ -50,6 +50,9 @@ def _arguments() -> argparse.Namespace:
                         help="measure osip with N workers beside osip with one; all on the server's core")
     parser.add_argument("--spread", action="store_true",
                         help="let servers use every core, the generator's too: more workers then make more calls")
+    parser.add_argument("--quota", type=float, default=0.0, metavar="PERCENT",
+                        help="let each process of a server have this much of a core, one core after the other: room for "
+                             "several workers beside the generator (needs root)")
     parser.add_argument("--repeat", type=int, default=3, metavar="N", help="rounds, medians are shown (3)")
     parser.add_argument("--seconds", type=float, default=3.0, metavar="S", help="load of one round (3)")
     parser.add_argument("--users", type=int, default=100_000, metavar="N", help="registered users (100000)")
@@ -80,6 +83,8 @@ def _arguments() -> argparse.Namespace:
         parser.error("--repeat must be 1 or more, --seconds 0.1 to 3600, --users 1 to 5000000")
     if not 1 <= asked.workers <= 64:
         parser.error("--workers must be 1 to 64")
+    if asked.quota and not 20 <= asked.quota <= 100:
+        parser.error("--quota must be 20 to 100")
     if not 0 <= asked.ring <= 100:
         parser.error("--ring must be 0 to 100")
     if asked.store and asked.command != "register":
@@ -99,16 +104,22 @@ def _cores() -> tuple[int, int]:
     return cores[0], cores[-1]
 
 
-def _run(asked: argparse.Namespace) -> list[Row]:
-    """Go through the rounds: each workload, each round, each server in turn, so that noise hits all alike."""
-    server_core, load_core = _cores()
+def _servers(asked: argparse.Namespace) -> list[str]:
+    """Name what is measured; `osip*2` is osip with two workers."""
     servers = [asked.only] if asked.only else ["osip"] + ([asked.peer] if asked.peer else [])
     if asked.workers > 1:
         servers.insert(servers.index("osip") + 1, f"osip*{asked.workers}")
+    return servers
+
+
+def _run(asked: argparse.Namespace) -> list[Row]:
+    """Go through the rounds: each workload, each round, each server in turn, so that noise hits all alike."""
+    server_core, load_core = _cores()
+    servers = _servers(asked)
     cores = set(os.sched_getaffinity(0)) if asked.spread else {server_core}
     generator = Generator(load_core)
     os.sched_setaffinity(0, {load_core})
-    wish = Wish(asked.seconds, asked.users, asked.window, asked.rate, not asked.cold, asked.ring)
+    wish = Wish(asked.seconds, asked.users, asked.window, asked.rate, not asked.cold, asked.ring, asked.quota)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
         for work in (WORKLOADS[name] for name in COMMANDS[asked.command]):
@@ -150,7 +161,7 @@ def _instructions(asked: argparse.Namespace) -> int:
     generator = Generator(load_core)
     rows: list[Row] = []
     for work in (WORKLOADS[one] for one in COMMANDS[asked.command]):
-        for name in [asked.only] if asked.only else ["osip"] + ([asked.peer] if asked.peer else []):
+        for name in _servers(asked):
             print(f"{work.name}: {name}", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
                 rows.append(count_instructions(work, name, Path(folder), {server_core}, generator, asked.instructions))

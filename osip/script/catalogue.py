@@ -187,6 +187,9 @@ CATALOGUE: dict[str, Entry] = {
     "W643": Entry("answered twice", "A request has one final answer. The second reply is dropped, or worse, sent where the "
                   "first was stateless. Most often an exit is missing behind the first. save(), options_reply() and the "
                   "challenges answer by themselves; save() says nothing with the flag no-reply."),
+    "W644": Entry("event that nobody raises", "No loaded module and no raise_event() of the script has an event of this "
+                  "name; a module that is not loaded has it, or there is one of nearly the same name. An event of any "
+                  "other name may come over MI."),
     # --- N7xx: compatibility
     "N701": Entry("text from a web page repaired", "Typographic quotes, HTML entities and <br> outside strings were "
                   "turned into what they stand for."),

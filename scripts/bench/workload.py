@@ -6,12 +6,14 @@ import hashlib
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.generator import Answer, Generator, Load
+from bench.quota import quota
 from bench.server import BenchError, Profiler, Server, start_server
+from bench.usage import tree
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Wish:
     rate: float
     warm: bool
     ring: float = 0.0
+    quota: float = 0.0
 
 
 def prepare(work: Workload, folder: Path, generator: Generator, users: int) -> dict[str, str]:
@@ -115,10 +118,11 @@ def running(work: Workload, name: str, folder: Path, cores: set[int], generator:
     """Start a server for a workload and stop it in the end."""
     words = prepare(work, folder, generator, wish.users)
     server = start_server(name, work.script, folder, cores, words, profiler=profiler)
-    try:
-        yield server
-    finally:
-        server.stop()
+    with quota(tree(server.child.pid), wish.quota) if wish.quota else nullcontext():
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 SETTLE = 6.0

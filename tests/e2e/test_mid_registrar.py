@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from kit.peer import HOST, eventually
+from kit.redis import redis_server
 from kit.server import Running, kamailio_server, osip_server
 from kit.udp_phone import SDP, UdpPhone
 from osip.cli.main import osip
@@ -199,4 +200,32 @@ def test_a_mid_registrar_that_is_killed_knows_all_again(tmp_path: Path) -> None:
         bob.sign_on(2)                                  # answered here: it is known how long the main one holds it
         assert passed_on(mid) == 0
         eventually(lambda: contacts(mid) == [], "the phone to expire", 20)
+        eventually(lambda: contacts(main) == [], "the main registrar to know", 20)
+
+
+@pytest.mark.peer("redis")
+@pytest.mark.parametrize("mode", [1, 2])
+def test_two_mid_registrars_share_contacts_through_redis(tmp_path: Path, mode: int) -> None:
+    with ExitStack() as stack:
+        (tmp_path / "redis").mkdir()
+        _, redis = stack.enter_context(redis_server(tmp_path / "redis"))
+        main = stack.enter_context(main_registrar("osip", tmp_path / "main"))
+        script = mid_script(main, mode).replace('loadmodule "usrloc.so"', f"""\
+loadmodule "cachedb_redis.so"
+loadmodule "usrloc.so"
+modparam("usrloc", "working_mode_preset", "full-sharing-cachedb-cluster")
+modparam("usrloc", "cachedb_url", "redis://{HOST}:{redis}/")""")
+        first = stack.enter_context(osip_server(script, tmp_path / "first"))
+        second = stack.enter_context(osip_server(script, tmp_path / "second"))
+        bob = stack.enter_context(Phone("bob", first, main))
+        bob.sign_on(60)
+        assert passed_on(first) == 1
+        eventually(lambda: [uri for uri, _ in contacts(second)] == [bob.contact.strip("<>")], "the second to know")
+        assert call(main, bob) == 200
+        os.kill(first.child.pid, signal.SIGKILL)
+        first.child.wait(10)
+        bob.socket.connect((HOST, second.port))
+        bob.sign_on(2)                                  # answered here: it is known how long the main one holds it
+        assert passed_on(second) == 0
+        eventually(lambda: contacts(second) == [], "the phone to expire", 20)
         eventually(lambda: contacts(main) == [], "the main registrar to know", 20)

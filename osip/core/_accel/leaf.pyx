@@ -1335,3 +1335,88 @@ def like_invite(Reader reader, invite, bytes method, bytes to_line, bytes extra,
     add(&out, PyBytes_AS_STRING(extra), size)
     add(&out, b"Content-Length: 0\r\n\r\n", 21)
     return join(&out)
+
+
+# --- log lines -----------------------------------------------------------------------------------------------
+
+def is_printable_ascii(text):
+    """Say whether a text is printable ASCII."""
+    cdef const uint8_t *s
+    cdef Py_ssize_t i = 0, size
+    cdef uint64_t eight, odd = 0
+    if not is_ascii(text):
+        return text.isascii() and text.isprintable()
+    s = PyUnicode_1BYTE_DATA(text)
+    size = PyUnicode_GET_LENGTH(text)
+    # Eight at a time: of bytes below 128, the first test sets the high bit of those below 32, the second that of 127.
+    while i + 8 <= size:
+        memcpy(&eight, s + i, 8)
+        odd |= (eight - <uint64_t>0x2020202020202020) | (eight + <uint64_t>0x0101010101010101)
+        i += 8
+    if odd & <uint64_t>0x8080808080808080:
+        return False
+    while i < size:
+        if s[i] < 32 or s[i] > 126:
+            return False
+        i += 1
+    return True
+
+
+cdef inline bint begins(const uint8_t *s, Py_ssize_t left, const char *hint) noexcept:
+    """Say whether text goes on with a hint, which is in small letters, whatever its own letters are."""
+    while hint[0]:
+        if not left or (s[0] | 32 if 65 <= s[0] <= 90 else s[0]) != <uint8_t>hint[0]:
+            return False
+        s += 1
+        hint += 1
+        left -= 1
+    return True
+
+
+cdef uint8_t HINTED[256]
+cdef const char *HINTING = b"pPkKbBuU1:cC"
+cdef Py_ssize_t at_hinting
+memset(HINTED, 0, 256)
+for at_hinting in range(12):
+    HINTED[<uint8_t>HINTING[at_hinting]] = 1
+
+
+def may_tell(text):
+    """Say whether a text may hold a secret: one of the hints of core/run/logline.py is in it, or what is not ASCII."""
+    cdef const uint8_t *s
+    cdef Py_ssize_t i, size
+    cdef uint8_t c
+    if not is_ascii(text):
+        return True
+    s = PyUnicode_1BYTE_DATA(text)
+    size = PyUnicode_GET_LENGTH(text)
+    # Each hint is looked for by the letter of it that texts have least often, or that it does not share with another.
+    for i in range(size):
+        if not HINTED[s[i]]:
+            continue
+        c = s[i] | 32
+        if c == 112:                                    # p
+            if begins(s + i, size - i, b"pass") or (i and begins(s + i - 1, size - i + 1, b"api")) or (
+                    i > 2 and begins(s + i - 3, size - i + 3, b"response")) or (
+                    i > 3 and begins(s + i - 4, size - i + 4, b"ice-pwd")):
+                return True
+        elif c == 107:                                  # k
+            if i > 1 and begins(s + i - 2, size - i + 2, b"token"):
+                return True
+        elif c == 98:                                   # b
+            if begins(s + i, size - i, b"bearer"):
+                return True
+        elif c == 117:                                  # u
+            if i and begins(s + i - 1, size - i + 1, b"auth"):
+                return True
+        elif c == 49:                                   # 1
+            if i > 1 and begins(s + i - 2, size - i + 2, b"ha1"):
+                return True
+        elif c == 58:                                   # :
+            if begins(s + i, size - i, b"://") or (i > 5 and begins(s + i - 6, size - i + 6, b"inline:")):
+                return True
+        elif c == 99:                                   # c
+            if (i > 1 and begins(s + i - 2, size - i + 2, b"secret")) or (
+                    i > 2 and begins(s + i - 3, size - i + 3, b"nonce")):
+                return True
+    return False

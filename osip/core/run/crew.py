@@ -1,14 +1,13 @@
 """Serve as one of several workers: hand over what belongs to another one, send on connections that others have.
 
-A worker owns the calls whose Call-ID leads to it (`steer`); a connection is owned by the worker that accepted or made
-it. Everything else is the same as with one worker.
+A worker owns the calls whose Call-ID leads to it (`inbox`, `steer`); a connection is owned by the worker that accepted
+or made it. Everything else is the same as with one worker.
 """
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from osip.core.run.bus import MeshBus
 from osip.core.run.env import Env, Ids
 from osip.core.run.gather import GatheredCommands
 from osip.core.run.group import Group
-from osip.core.run.steer import owner
+from osip.core.run.inbox import Inbox
 from osip.core.run.worker import Worker
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ CATCH_UP_SECONDS = 30.0
 EARLY = 10_000                                  # messages for a worker that starts; peers repeat the rest
 _SIP, _SEND, _UNSENT, _STREAMS, _STREAM = "sip", "sip.send", "sip.unsent", "streams", "stream"
 _IN_USE = "socket.in_use"
-_WITH_PARTS = (b"N", b"M")
-_BRANCH = re.compile(r"z9hG4bK\.w(\d+)\.")
 
 
 class CrewWorker(Worker):
@@ -45,14 +42,13 @@ class CrewWorker(Worker):
         self.mesh = MeshBus(workers)
         env.workers = workers
         super().__init__(env, registry, local, bus=self.mesh)
-        self.receive, self.sender.elsewhere = self._sort, self._send_elsewhere
+        self.sender.elsewhere = self._send_elsewhere
         self.groups: dict[LocalSocket, Group] = {}
         self.offered: dict[str, Group] = {}             # for sockets that a reload brings, by name
         self.handed = self.taken = 0                    # messages given to and got from other workers
         self._early: list[tuple[int, str, int, int, bytes]] | None = None     # handed over while it starts
         self._line: Line | None = None
-        self._own_branch = ""
-        self._unsteered: set[LocalSocket] = set()
+        self.unsteered: set[LocalSocket] = set()        # the kernel does not place what arrives there
         self._told_in_use: dict[str, bool] = {}         # sockets that are to be closed: what was said of them here
         self._busy: dict[str, set[int]] = {}            # the same: which other workers still need them
         self._streams: dict[tuple[str, str, int], int] = {}     # (protocol, host, port) -> another's id
@@ -68,7 +64,6 @@ class CrewWorker(Worker):
         self.mesh.serve("stats", lambda peer, value: self._stats())
         self.mesh.on_lost.append(self._on_lost)
         self.mesh.batch_start, self.mesh.batch_end = self.batch_start, self.batch_end
-        self.dispatch.elsewhere = self._elsewhere
         env.stats.register("net", "handed_over", lambda: self.handed)
         env.stats.register("net", "taken_over", lambda: self.taken)
         for name in ("sent", "received", "dropped"):
@@ -79,9 +74,10 @@ class CrewWorker(Worker):
         env = self.env
         self.number = env.number = self.mesh.number = number
         self.groups, self.is_first, self._line = groups, is_first, line
-        self._unsteered = {local for local, group in groups.items() if not group.is_steered}
+        self.unsteered = {local for local, group in groups.items() if not group.is_steered}
+        self.inbox = Inbox(self.dispatch, env.workers, number, self.unsteered, self._hand)
+        self.receive, self.dispatch.elsewhere = self.inbox.receive, self.inbox.elsewhere
         env.ids = Ids(worker=number, workers=env.workers)
-        self._own_branch = f"z9hG4bK.w{number}."
         env.pid = os.getpid()
         env.config.worker = f"w{number}"
         log.set_up(env.config)
@@ -136,7 +132,7 @@ class CrewWorker(Worker):
         """Listen on one more socket; the template in the master only notes it."""
         group = self.groups[socket] = self.offered.pop(socket.text, Group())
         if not group.is_steered:
-            self._unsteered.add(socket)
+            self.unsteered.add(socket)
         if self._stop is not None:
             super().add_socket(socket)
         else:
@@ -151,7 +147,7 @@ class CrewWorker(Worker):
             self.env.sockets.remove(socket)
             self.groups.pop(socket).close()
             return True
-        self._unsteered.add(socket)             # the kernel numbers the sockets of a group anew when one is closed
+        self.unsteered.add(socket)              # the kernel numbers the sockets of a group anew when one is closed
         return super().drop_socket(socket)
 
     def _is_in_use(self, socket: LocalSocket) -> bool:
@@ -174,7 +170,7 @@ class CrewWorker(Worker):
         super()._shut(socket)
         self._told_in_use.pop(socket.text, None)
         self._busy.pop(socket.text, None)
-        self._unsteered.discard(socket)
+        self.unsteered.discard(socket)
         group = self.groups.pop(socket, None)
         if group is not None:
             group.close()
@@ -190,21 +186,6 @@ class CrewWorker(Worker):
 
     # --- receiving --------------------------------------------------------------------------------------------------
 
-    def _sort(self, raw: bytes, source: Source) -> None:
-        """Handle one message, or hand it to the worker that owns its call."""
-        # The kernel has placed datagrams by a plain "Call-ID:" line. Where the head has the compact form it may have
-        # seen one in the body; only a NOTIFY or MESSAGE carries such a thing.
-        if source.conn or raw[:1] in _WITH_PARTS or (self._unsteered and source.socket in self._unsteered):
-            self.steer(raw, source)
-        else:
-            self.dispatch.receive(raw, source)
-
-    def steer(self, raw: bytes, source: Source) -> None:
-        """Handle one message of which nobody knows yet whose it is."""
-        number = owner(raw, self.env.workers)
-        if number == self.number or not self._hand(number, raw, source):
-            self.dispatch.receive(raw, source)
-
     def _hand(self, number: int, raw: bytes, source: Source) -> bool:
         if not self.mesh.tell(number, _SIP, (source.socket.index, source.host, source.port, source.conn, raw)):
             return False                # that worker is being replaced: its transactions are gone anyway
@@ -219,16 +200,6 @@ class CrewWorker(Worker):
         index, host, port, conn, raw = value
         self.taken += 1
         self.dispatch.receive(raw, Source(self.env.known_sockets[index], host, port, conn))
-
-    def _elsewhere(self, branch: str, raw: bytes, source: Source) -> bool:
-        """Hand a response to the worker that the branch of our Via names: its request had a Call-ID of others."""
-        if branch.startswith(self._own_branch):
-            return False
-        found = _BRANCH.match(branch)
-        if found is None:
-            return False
-        number = int(found[1])
-        return number != self.number and number < self.env.workers and self._hand(number, raw, source)
 
     # --- sending ----------------------------------------------------------------------------------------------------
 
@@ -335,6 +306,6 @@ class Strays:
 
     def __init__(self, worker: CrewWorker) -> None:
         self._worker = worker
-        self.receive: Callable[[bytes, Source], None] = worker.steer
+        self.receive: Callable[[bytes, Source], None] = worker.inbox.steer
         self.batch_start, self.batch_end, self.on_unsent = worker.batch_start, worker.batch_end, worker.on_unsent
 

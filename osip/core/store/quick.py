@@ -159,8 +159,8 @@ class Held:
     sure of its connections and words the error.
     """
 
-    def __init__(self, engine: Any, most: int) -> None:
-        self._engine, self._most = engine, most
+    def __init__(self, engine: Any, line: asyncio.Semaphore, most: int) -> None:
+        self._engine, self._line, self._most = engine, line, most
         self._ask = DRIVERS[engine.dialect.driver]
         self._idle: list[tuple[Any, Any]] = []              # the pool's connection, the driver's own
         self._count = 0
@@ -177,7 +177,7 @@ class Held:
         except BaseException as error:
             self._count -= 1
             if lease is not None:
-                await _drop(lease[0])
+                await self._drop(lease[0])
             if isinstance(error, Exception):
                 return None
             raise
@@ -188,24 +188,27 @@ class Held:
         """Give all connections up."""
         while self._idle:
             self._count -= 1
-            await _drop(self._idle.pop()[0])
+            await self._drop(self._idle.pop()[0])
 
     async def _open(self) -> tuple[Any, Any]:
-        connection = await self._engine.connect()
+        connection = None
+        await self._line.acquire()          # a connection that is kept back is one less for others
         try:
+            connection = await self._engine.connect()
             driver = (await connection.get_raw_connection()).driver_connection
             if self._engine.dialect.name == "mysql":
                 await driver.autocommit(True)       # or each answer would be of the time of the first one
         except BaseException:
-            await _drop(connection)
+            await self._drop(connection)
             raise
         return connection, driver
 
-
-async def _drop(connection: Any) -> None:
-    with suppress(Exception):
-        await connection.invalidate()
-        await connection.close()
+    async def _drop(self, connection: Any) -> None:
+        self._line.release()
+        if connection is not None:
+            with suppress(Exception):
+                await connection.invalidate()
+                await connection.close()
 
 
 async def _ask_postgres(driver: Any, text: str, values: list[Any]) -> list[Any]:

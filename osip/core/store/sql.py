@@ -79,6 +79,8 @@ class Sql:
         self._running: set[asyncio.Task[Any]] = set()       # queries under way
         self._engine: Any = None
         self._threads: ThreadPoolExecutor | None = None
+        # The pool gives a connection to whoever comes first when it is free, and who waits goes to the end again.
+        self._line = asyncio.Semaphore(pool)
         self._quick: Any = None             # what answers plain questions; False when only the pool can
 
     async def fetch(self, statement: Any, values: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]]:
@@ -151,7 +153,7 @@ class Sql:
             if self._is_file and is_on_disk(engine.url):
                 self._quick = FileReader(partial(open_file, engine, self._tuning), self._tuning.deadline)
             elif engine.dialect.driver in DRIVERS and self._pool > 1:
-                self._quick = Held(engine, self._pool // 2)
+                self._quick = Held(engine, self._line, self._pool // 2)
         return self._quick
 
     async def _ask(self, held: Held, lookup: Lookup, form: Form, values: Mapping[str, Any]) -> Sequence[Any] | None:
@@ -203,7 +205,7 @@ class Sql:
                 with engine.begin() as connection:
                     return work(connection)
             return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
-        async with engine.begin() as connection:
+        async with self._line, engine.begin() as connection:
             return await connection.run_sync(work)
 
     async def _guard(self, query: Any) -> Any:

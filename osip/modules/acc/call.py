@@ -16,7 +16,7 @@ class Call:
     """One call: its record and fields so far, and when it was set up and answered (monotonic and wall clock)."""
     __slots__ = ("account", "answered", "created", "extra", "record", "setup", "started", "types")
 
-    def __init__(self, account: Any, types: frozenset[str], record: dict[str, str], extra: dict[str, dict[str, str]]) -> None:
+    def __init__(self, account: Any, types: int, record: Any, extra: dict[str, dict[str, str]]) -> None:
         self.account, self.types, self.record, self.extra = account, types, record, extra
         self.answered = self.started = self.created = self.setup = 0.0
 

@@ -2,18 +2,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from osip.api import Ctx, Env, reason_phrase
+from osip.api import Ctx, Env
 
 MAX_LEGS = 32
 """Legs of one record that AVPs may give (multi_leg_info)."""
 _VARIABLE = re.compile(r"\$(avp\([^)]*\))")
-
-
-def reason_of(reply: Any, status: int) -> str:
-    """Return the reason phrase that went with a status: the peer's, unless tm put another status in its place."""
-    return reply.reason if reply is not None and reply.status == status and reply.reason else reason_phrase(status)
 
 
 def comment_of(comment: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import logging
 
 from osip.api import Ctx, Module, Value, pvar
 from osip.core.run.log import python_level
+from osip.core.run.logline import DirectLog
 
 _LETTERS = {"A": -3, "C": -2, "E": -1, "W": 1, "N": 2, "I": 3, "D": 4}
 _COLOURS = {"x": 9, "s": 0, "r": 1, "g": 2, "y": 3, "b": 4, "p": 5, "c": 6, "w": 7}
@@ -37,13 +38,14 @@ class CoreLog(Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self._log = logging.getLogger("osip.script")
+        self._log = DirectLog(logging.getLogger("osip.script"))
         self._globals: dict[str, int] = {}
 
     def mod_init(self) -> None:
         """Let the script's lines through: their own level has chosen them already."""
-        self._log = self.env.log.getChild("script")
-        self._log.setLevel(1)
+        logger = self.env.log.getChild("script")
+        logger.setLevel(1)
+        self._log = DirectLog(logger)
 
     # --- statements ----------------------------------------------------------------------------------------------
 
@@ -73,7 +75,8 @@ class CoreLog(Module):
         if size > self.env.config.xlog_buf_size:
             self.env.log.error("xlog line not written, %d bytes are more than xlog_buf_size", size)
             return -1
-        self._log.log(python_level(level), "%s", text.rstrip("\r\n"))
+        if self._log.is_enabled(python_level(level)):
+            self._log.write(python_level(level), text.rstrip("\r\n"), "xlog")
         return size or 1
 
     # --- variables -----------------------------------------------------------------------------------------------

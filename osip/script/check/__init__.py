@@ -18,6 +18,7 @@ RULES: tuple[Rule, ...] = (
     names.check_functions, names.check_variables,
     types.check_calls, types.check_matches, types.check_assignments, types.check_levels, types.check_mixed,
     routes.check_defined, routes.check_duplicates, routes.check_kinds, routes.check_async, routes.check_unused,
+    routes.check_events,
     flow.check_unreachable, flow.check_breaks, flow.check_conditions, flow.check_loops, flow.check_cases,
     flow.check_empty, endless.check_loops, endless.check_circles, flags.check_flags, settings.check_forward,
 )

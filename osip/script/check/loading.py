@@ -55,7 +55,7 @@ def _load(item: nodes.LoadModule, name: str, registry: Registry, mpaths: list[st
 
 def _refused(item: nodes.LoadModule, name: str, text: str) -> Diagnostic:
     first, *trace = text.splitlines() or [""]
-    if first.startswith(loader.NO_MODULE) and name in roster():
+    if first.startswith(loader.NO_MODULE) and name and name in roster():
         return Diagnostic("E301", f'module "{name}" is not part of this osip', item.name.span,
                           hint="OpenSIPS has it; what the script takes from it is not checked")
     if first.startswith(loader.NO_MODULE):

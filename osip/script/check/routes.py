@@ -11,7 +11,8 @@ from osip.core.exports.types import ROUTE_KINDS, Route
 from osip.script import nodes
 from osip.script.check.reference import arg_of
 from osip.script.check.unit import Unit, label, lines_of
-from osip.script.check.word import suggest
+from osip.script.check.word import did_you_mean, suggest
+from osip.script.roster import owners
 
 _REPEATED = ("timer_route", "event_route")      # several of one name are allowed
 _ALWAYS = ("error_route", "local_route", "startup_route", "timer_route", "event_route")
@@ -206,3 +207,23 @@ def check_unused(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
         if name in words or any(kind == route.kind and name.startswith(prefix) for kind, prefix in prefixes):
             continue
         yield Diagnostic("W603", f"{label(route)} is never used", route.name_span, Severity.WARNING)
+
+
+def check_events(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
+    """Find event routes of an event that nobody raises, where it is known or near a known one: any may come over MI."""
+    known = {event.name for spec in registry.specs for event in spec.events}
+    for call in unit.all(nodes.Call):
+        if call.name == "raise_event" and call.args and isinstance(call.args[0], nodes.Str):
+            known.add(unit.constant(call.args[0]) or "")
+    for route in unit.routes:
+        if route.kind != "event_route" or not route.name or route.name in known:
+            continue
+        modules = owners(route.name)
+        near = suggest(route.name, known)
+        if modules and modules[0] not in ("", *unit.failed):
+            hint = f'it is of the module "{modules[0]}", which is not loaded'
+        elif near and not modules:
+            hint = did_you_mean(near)
+        else:
+            continue
+        yield Diagnostic("W644", f'nobody raises the event "{route.name}"', route.name_span, Severity.WARNING, hint=hint)

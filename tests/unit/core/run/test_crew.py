@@ -4,7 +4,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from socket import socketpair
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -90,12 +89,11 @@ class Crew:
             groups = {local[0]: Group([None] * count, None, True),              # type: ignore[list-item]
                       local[1]: Group([None] * count)}                          # type: ignore[list-item]
             worker.take_seat(number, groups, True, Line.pair()[0])
-            worker._unsteered.discard(local[1])
+            worker.unsteered.discard(local[1])
             worker.transports.update(tcp=Wire(), udp=Wire())
             del worker.transports["udp"].connections
             got: list[tuple[bytes, Source]] = []
-            worker.dispatch = SimpleNamespace(                                  # type: ignore[assignment]
-                receive=lambda raw, source, got=got: got.append((raw, source)))
+            worker.dispatch.tap = lambda msg, source, got=got: got.append((msg.raw, source))
             self.workers.append(worker)
             self.got.append(got)
         link_all([worker.mesh for worker in self.workers])
@@ -128,7 +126,7 @@ async def test_a_message_of_another_worker(how: str) -> None:
     if how == "compact":
         raw = raw.replace(b"INVITE", b"NOTIFY").replace(b"Call-ID:", b"i:") + b"\r\nCall-ID: c0\r\n"
     if how == "unsteered":
-        here._unsteered.add(source.socket)
+        here.unsteered.add(source.socket)
     (Strays(here) if how == "stray" else here).receive(raw, source)
     (Strays(here) if how == "stray" else here).receive(call_of(0), source)
     await crew.settle()
@@ -145,14 +143,14 @@ async def test_an_owner_that_is_away() -> None:
     async with asyncio.timeout(5):
         while 2 in crew.workers[0].mesh.links:
             await asyncio.sleep(0)
-    crew.workers[0].steer(call_of(2), crew.source(0))
+    crew.workers[0].inbox.steer(call_of(2), crew.source(0))
     assert len(crew.got[0]) == 1, "better here than nowhere"
 
 
 async def test_a_response_goes_where_its_branch_says() -> None:
     crew = Crew()
     raw, source = response(request(), 200), crew.source(0)
-    elsewhere = crew.workers[0]._elsewhere
+    elsewhere = crew.workers[0].inbox.elsewhere
     assert not elsewhere("z9hG4bK.w0.abc", raw, source) and not elsewhere("z9hG4bKother", raw, source)
     assert not elsewhere("z9hG4bK.w7.abc", raw, source) and elsewhere("z9hG4bK.w1.abc", raw, source)
     await crew.settle()
@@ -282,7 +280,7 @@ async def test_a_socket_that_a_reload_brings() -> None:
     template.offered[fresh.text] = group
     template.add_socket(fresh)                  # it does not serve: it is only noted
     assert fresh.index == 2 and template.env.sockets[2] is fresh and template.groups[fresh] is group
-    assert not template.offered and fresh not in template._unsteered
+    assert not template.offered and fresh not in template.unsteered
 
 
 async def test_all_close_a_socket_together() -> None:
@@ -296,7 +294,7 @@ async def test_all_close_a_socket_together() -> None:
     for worker in crew.workers:
         worker._in_use_hooks = (lambda socket, number=worker.number: busy[number],)
         left = worker.env.sockets[0]
-        assert worker.drop_socket(left) and left in worker._unsteered and left not in worker.env.sockets
+        assert worker.drop_socket(left) and left in worker.unsteered and left not in worker.env.sockets
 
     await crew.settle()
 

@@ -224,7 +224,7 @@ def test_a_call_id_cannot_break_a_line() -> None:
 
 def test_nothing_runs() -> None:
     one = origin_of(record("words"))
-    assert one == log.Origin() and (one.call_id, one.at, one.method, one.cseq, one.route) == ("", "", "", "", "")
+    assert one.ctx is None and (one.call_id, one.at, one.method, one.cseq, one.route) == ("", "", "", "", "")
     assert "call_id" not in Lines().format(record("x")) and "call_id" not in JsonLines().format(record("x"))
 
 

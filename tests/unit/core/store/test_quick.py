@@ -233,12 +233,13 @@ async def test_no_more_are_kept_than_wanted() -> None:
         await go.wait()
         return None if value == "none" else (1, value)
     engine = Engine(answer)
-    held = Held(engine, 2)
+    line = asyncio.Semaphore(2)
+    held = Held(engine, line, 2)
     tasks = [asyncio.ensure_future(held.first(FORM, {"s": value})) for value in ("a", "none", "c")]
     await asyncio.sleep(0.01)
     assert tasks[2].done() and tasks[2].result() is None, "the third goes to the pool"
     go.set()
-    assert await tasks[0] == [(1, "a")] and await tasks[1] == []
+    assert await tasks[0] == [(1, "a")] and await tasks[1] == [] and line.locked(), "what is kept is not the pool's"
     assert await held.first(FORM, {"s": "d"}) == [(1, "d")] and engine.made == 2
     await held.close()
     assert not engine.open and await held.first(FORM, {"s": "d"}) == [(1, "d")]
@@ -253,9 +254,10 @@ async def test_one_that_fails_is_given_up() -> None:
             raise fails.pop()
         return (1, value)
     engine = Engine(answer)
-    held = Held(engine, 1)
+    line = asyncio.Semaphore(1)
+    held = Held(engine, line, 1)
     for _ in range(2):
-        assert await held.first(FORM, {"s": "a"}) is None and not engine.open
+        assert await held.first(FORM, {"s": "a"}) is None and not engine.open and not line.locked()
     assert await held.first(FORM, {"s": "a"}) == [(1, "a")] and engine.made == 3
     await held.close()
 
@@ -264,13 +266,14 @@ async def test_one_that_is_cut_off_is_given_up() -> None:
     async def answer(*_: Any) -> Any:
         await asyncio.Event().wait()
     engine = Engine(answer)
-    held = Held(engine, 1)
+    line = asyncio.Semaphore(1)
+    held = Held(engine, line, 1)
     task = asyncio.ensure_future(held.first(FORM, {"s": "a"}))
     await asyncio.sleep(0.01)
     connection = engine.open[0]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert task.cancelled() and connection.gone == 1 and not engine.open and held._count == 0
+    assert task.cancelled() and connection.gone == 1 and not engine.open and held._count == 0 and not line.locked()
 
 
 async def test_a_server_that_cannot_be_reached_is_for_the_pool_to_tell() -> None:
@@ -278,5 +281,6 @@ async def test_a_server_that_cannot_be_reached_is_for_the_pool_to_tell() -> None
         raise OSError("refused")
     engine = Engine(refuse)
     engine.connect = refuse         # type: ignore[method-assign]
-    held = Held(engine, 1)
-    assert await held.first(FORM, {"s": "a"}) is None and held._count == 0
+    line = asyncio.Semaphore(1)
+    held = Held(engine, line, 1)
+    assert await held.first(FORM, {"s": "a"}) is None and held._count == 0 and not line.locked()

@@ -140,6 +140,19 @@ async def test_a_question_that_is_given_up_ends_by_itself(tmp_path: Path) -> Non
     await sql.close()
 
 
+async def test_who_waits_longest_is_next(tmp_path: Path) -> None:
+    """Under load nobody is passed by until its deadline is over."""
+    sql, ends = Sql(f"sqlite:///{tmp_path}/a.db", 3), []
+
+    async def ask(number: int) -> None:
+        for round_ in range(5):
+            await sql.fetch("SELECT 1")
+            ends.append((round_, number))
+    await asyncio.gather(*map(ask, range(60)))
+    await sql.close()
+    assert {number for _, number in ends[:63]} == set(range(60)) and len(ends) == 300
+
+
 @pytest.mark.parametrize(("url", "words"), [
     ("nosuchdb://u:secret@h/db", "nosuchdb"), ("firebird://u:secret@h/db", "firebird")])
 async def test_an_unknown_database(url: str, words: str) -> None:

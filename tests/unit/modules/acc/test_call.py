@@ -8,7 +8,7 @@ from osip.modules.acc.call import Call, Calls
 
 
 def one(answered: float = 100.0) -> Call:
-    found = Call(None, frozenset(("log",)), {}, {})
+    found = Call(None, 1, None, {})
     found.answered, found.created, found.setup = answered, 1000.7, 2.9
     return found
 
