@@ -41,6 +41,7 @@ from osip.core.run.wiretap import Traced
 from osip.core.run.words import HeaderWords, UriWords, body_parts, set_body_parts
 from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
 from osip.core.sip.auth import Auth, find_credentials, parse_auth
+from osip.core.sip.binding import contact_line, plain_binding
 from osip.core.sip.build import build_ack, build_cancel, build_reply, build_request
 from osip.core.sip.digest import answer_challenge, digest_ha1, is_known_algorithm, verify_digest
 from osip.core.sip.edits import Edits, merge, splice, value_place
@@ -73,8 +74,8 @@ __all__ = [
     "Alarm", "answer_challenge", "Auth", "avp_name", "bare_type", "body_parts", "BodyPart", "bracket", "BranchRoute",
     "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "Caller", "check", "check_version", "CapturedSource", "Complaint", "decode_hep", "encode_hep", "HepFramer", "HepPacket", "HepTcp", "HepUdp",
     "HEP_LOG", "HEP_PROTOCOLS", "HEP_RTCP", "HEP_SIP", "log_origin", "RowWriter", "Traced",
-    "create_tables", "Ctx",
-    "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "DirectLog", "Edits", "Endpoint", "Env", "escape_user", "event",
+    "contact_line", "create_tables", "Ctx", "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "DirectLog",
+    "Edits", "Endpoint", "Env", "escape_user", "event",
     "FailureRoute",
     "find_credentials", "find_param", "first_row", "flag_parser", "FlagName", "forward", "function", "gauge", "H_ACCEPT", "H_ALLOW",
     "H_AUTHORIZATION", "H_CALL_ID", "H_CONTACT", "H_CONTENT_LENGTH", "H_CONTENT_TYPE", "H_CSEQ", "H_DIVERSION",
@@ -87,7 +88,7 @@ __all__ = [
     "ModuleError", "NameAddr", "needs", "one_line", "only_route", "open_tables", "origin", "OsipError", "Outbox", "param", "Parse", "parse",
     "parse_auth",
     "parse_endpoint", "parse_name_addr", "parse_params", "parse_partition", "parse_recurrence", "parse_scheme", "parse_sdp", "parse_uri", "parse_urls", "ParseError", "Part", "parts_of",
-    "plain_address", "posix", "Preferences", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "Replicated", "reply",
+    "plain_address", "plain_binding", "posix", "Preferences", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "Replicated", "reply",
     "ReplyRoute", "Role", "Request", "request_key", "RequestRoute", "Response", "Route", "rpc", "Scope", "script_value", "SctpTransport", "Sdp", "set_body_parts", "Severity", "SharedCounts", "slot",
     "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Target", "Timers",
     "TcpTransport", "timer", "TlsDomain", "TlsTransport", "transform", "trusted_network", "UdpTransport", "unescape_user", "Uri", "uri_equal", "UriWords", "Value",

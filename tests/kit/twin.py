@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-MODULES = ("message", "build", "edits", "via", "uri", "address", "fields", "index", "mark", "auth", "digest")
+MODULES = ("message", "build", "edits", "via", "uri", "address", "fields", "index", "mark", "auth", "digest", "binding")
 FILLED = (
     "head_start", "head_end", "body_start", "body_end", "ids", "via1_span", "via1_alone", "via1_cut", "via1_branch",
     "from_tag", "to_tag", "call_id", "cseq", "cseq_method", "method", "method_id", "content_length", "max_forwards",
@@ -33,6 +33,9 @@ COMMON = (
 PLAIN = (
     b"INVITE sip:bob:pw@example.com:5070;transport=udp;lr?a=b SIP/2.0\r\n" + COMMON % (b"INVITE", len(SDP), SDP),
     b"REGISTER sips:example.com SIP/2.0\r\n" + COMMON % (b"REGISTER", 0, b""),
+    b"REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK7;rport\r\nFrom: <sip:bob@b.example>;"
+    b"tag=a\r\nTo: <sip:Bob@B.example>\r\nCall-ID: a@b\r\nCSeq: 5 REGISTER\r\nContact: <sip:bob@192.0.2.1;ob>;expires=60\r\n"
+    b"Expires: 90\r\nUser-Agent: Phone 1\r\nAllow: INVITE, ACK\r\nContent-Length: 0\r\n\r\n",
     b"OPTIONS sip:192.0.2.3 SIP/2.0\r\n" + COMMON % (b"OPTIONS", 0, b""),
     b"SIP/2.0 200 OK\r\n" + COMMON % (b"INVITE", len(SDP), SDP),
     b"SIP/2.0 404 Not Found\r\n" + COMMON % (b"BYE", 0, b""),
@@ -160,11 +163,18 @@ class Side:
                 found[name] = self.tried(lambda name=name: self.plain_headers(getattr(msg, name), name))
         if msg.is_request:
             found["request"] = (msg.ruri_start, msg.ruri_end)
+            found["binding"] = self.binding(msg)
         else:
             found["response"] = (msg.status, msg.reason)
         found["lines"] = self.tried(lambda: self.lines(msg))
         found["built"] = self.build(msg, rng)
         return found
+
+    def binding(self, msg: Any) -> Any:
+        """Return what a REGISTER asks for; what was read at once must be that, or nothing."""
+        wanted = self.tried(self.m.binding._plain_binding, msg)
+        at_once = self.tried(self.m.binding.plain_binding, msg)
+        return wanted if at_once is None or at_once == wanted else ("binding", wanted, at_once)
 
     def plain_headers(self, value: Any, name: str) -> Any:
         """Return the value of an attribute; an index becomes a list."""

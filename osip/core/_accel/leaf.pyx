@@ -267,6 +267,38 @@ cdef class UriReader:
         return self.fallback(text)
 
 
+cdef bint find_brackets(const uint8_t *s, uint32_t start, uint32_t end, uint32_t *name, uint32_t *uri,
+                        uint32_t *closing) noexcept:
+    """Find the end of the display name of a name-addr, its URI, and the bracket behind that; 0 for what is unusual."""
+    cdef uint32_t pos = start
+    if s[pos] == 34:
+        pos += 1
+        while pos < end and s[pos] != 34:
+            if s[pos] == 92:
+                return False
+            pos += 1
+        pos += 1
+        name[0] = pos
+        while pos < end and (s[pos] == 32 or s[pos] == 9):
+            pos += 1
+        if pos >= end or s[pos] != 60:
+            return False
+    else:
+        while pos < end and s[pos] != 60:
+            if s[pos] == 34 or s[pos] == 44 or s[pos] == 59 or s[pos] == 62 or s[pos] < 32:
+                return False
+            pos += 1
+        name[0] = pos
+        while name[0] > start and s[name[0] - 1] == 32:
+            name[0] -= 1
+    pos += 1
+    uri[0] = pos
+    while pos < end and s[pos] != 62:
+        pos += 1
+    closing[0] = pos
+    return pos < end and pos > uri[0] and (pos + 1 == end or s[pos + 1] == 59)
+
+
 cdef class AddressReader:
     """Parse name-addr values (osip.core.sip.address)."""
     cdef object cls, fallback
@@ -279,40 +311,14 @@ cdef class AddressReader:
 
     def parse(self, text):
         """Parse one name-addr or addr-spec with its parameters; raise ParseError when it is malformed."""
-        cdef uint32_t end, pos = 0, name = 0, uri
+        cdef uint32_t end, pos, name, uri
         cdef const uint8_t *s
         cdef object made
         if not is_ascii(text) or not 0 < PyUnicode_GET_LENGTH(text) < 65536:
             return self.fallback(text)
         s = PyUnicode_1BYTE_DATA(text)
         end = <uint32_t>PyUnicode_GET_LENGTH(text)
-        if s[0] <= 32 or s[end - 1] <= 32:
-            return self.fallback(text)
-        if s[0] == 34:
-            pos = 1
-            while pos < end and s[pos] != 34:
-                if s[pos] == 92:
-                    return self.fallback(text)
-                pos += 1
-            pos += 1
-            name = pos
-            while pos < end and (s[pos] == 32 or s[pos] == 9):
-                pos += 1
-            if pos >= end or s[pos] != 60:
-                return self.fallback(text)
-        else:
-            while pos < end and s[pos] != 60:
-                if s[pos] == 34 or s[pos] == 44 or s[pos] == 59 or s[pos] == 62 or s[pos] < 32:
-                    return self.fallback(text)
-                pos += 1
-            name = pos
-            while name and s[name - 1] == 32:
-                name -= 1
-        pos += 1
-        uri = pos
-        while pos < end and s[pos] != 62:
-            pos += 1
-        if pos >= end or pos == uri or (pos + 1 < end and s[pos + 1] != 59):
+        if s[0] <= 32 or s[end - 1] <= 32 or not find_brackets(s, 0, end, &name, &uri, &pos):
             return self.fallback(text)
         made = osip_new(self.cls)
         put(made, self.s_display, osip_ascii(s, 0, name))
@@ -329,6 +335,7 @@ cdef class Reader:
     cdef UriReader uri
     cdef osip_names names
     cdef tuple methods, method_ids
+    cdef int h_contact, h_expires, h_agent, h_allow
     cdef Py_ssize_t s_raw, s_headers, s_checked
 
     def __init__(self, request, response, ViaReader via, UriReader uri, headers, methods, fallback, compute):
@@ -344,6 +351,8 @@ cdef class Reader:
                   "content-length": OSIP_CONTENT_LENGTH, "timestamp": OSIP_TIMESTAMP}
         if {name: headers[name] for name in wanted} != wanted:
             raise ValueError("the accelerator was built for other header ids")
+        self.h_contact, self.h_expires = headers["contact"], headers["expires"]
+        self.h_agent, self.h_allow = headers["user-agent"], headers["allow"]
         memset(&self.names, 0, sizeof(osip_names))
         for name, number in headers.items():
             text = name.encode()
@@ -522,6 +531,72 @@ cdef class Reader:
         if PyBytes_GET_SIZE(body):
             add(&out, PyBytes_AS_STRING(body), PyBytes_GET_SIZE(body))
         return join(&out)
+
+    def plain_binding(self, msg):
+        """Return what a REGISTER with one plain Contact says (osip.core.sip.binding); None for any other."""
+        cdef Index index = self.index_of(msg)
+        cdef Py_ssize_t i, contact = -1, to = -1, expires = -1, agent = -1, allow = -1
+        cdef uint32_t start, end, name, uri, closing, at
+        cdef int64_t asked = -1
+        cdef osip_uri parts
+        cdef const uint8_t *s
+        cdef object user, host, binding, software, methods
+        if index is None:
+            return None
+        for i in range(index.count):
+            if index.header[i].id == OSIP_TO:
+                to = i
+            elif index.header[i].id == self.h_contact:
+                if contact >= 0:
+                    return None
+                contact = i
+            elif index.header[i].id == self.h_expires:
+                if expires < 0:
+                    expires = i
+            elif index.header[i].id == self.h_agent:
+                if agent < 0:
+                    agent = i
+            elif index.header[i].id == self.h_allow:
+                if allow >= 0:
+                    return None
+                allow = i
+        if contact < 0 or to < 0:
+            return None
+        s = <const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw))
+        start, end = index.header[to].value, index.header[to].end
+        if not trim(s, &start, &end) or start == end or not find_brackets(s, start, end, &name, &uri, &closing):
+            return None
+        at = plain_sign(s, uri, closing)
+        if not at:
+            return None
+        user, host = osip_ascii(s, uri + 4, at), lowered(s, at + 1, closing)
+        start, end = index.header[contact].value, index.header[contact].end
+        if not trim(s, &start, &end) or start == end or not find_brackets(s, start, end, &name, &uri, &closing) \
+                or not osip_read_uri(s, uri, closing, &parts):
+            return None
+        at = parts.host.end
+        if at - parts.host.start >= 8 and osip_same_in_any_case(s + at - 8, 8, b".invalid", 8):
+            return None
+        if closing + 1 < end:
+            if end - closing < 11 or memcmp(s + closing + 1, b";expires=", 9) != 0:
+                return None
+            asked = osip_digits(s, closing + 10, end, 9)
+            if asked < 0:
+                return None
+        elif expires >= 0:
+            start, end = index.header[expires].value, index.header[expires].end
+            if not trim(s, &start, &end):
+                return None
+            asked = osip_digits(s, start, end, 9)
+            if asked < 0:
+                return None
+        software = None if agent < 0 else trimmed(s, index.header[agent].value, index.header[agent].end)
+        methods = None if allow < 0 else trimmed(s, index.header[allow].value, index.header[allow].end)
+        if software is NotImplemented or methods is NotImplemented:
+            return None
+        binding = osip_ascii(s, uri, closing)
+        return (user, host, osip_ascii(s, index.found.call_id.start, index.found.call_id.end), index.found.cseq, binding,
+                asked, software, methods)
 
     def answer_port(self, msg):
         """Return the port to which the top Via wants answers, -1 for the port of the source, 0 when it names none.
@@ -878,49 +953,82 @@ def header_value(raw, headers, int number, bint alone):
     return value
 
 
+def contact_line(uri, seconds):
+    """Return the Contact line of a binding (osip.core.sip.binding); None when the twin must build it."""
+    cdef pieces out
+    cdef char number[24]
+    cdef long left
+    if not is_ascii(uri) or not PyLong_CheckExact(seconds):
+        return None
+    left = PyLong_AsLong(seconds)
+    if left < 0:
+        return None
+    out.count = 0
+    out.size = 0
+    add(&out, b"Contact: <", 10)
+    add(&out, <const char *>PyUnicode_1BYTE_DATA(uri), PyUnicode_GET_LENGTH(uri))
+    add(&out, b">;expires=", 10)
+    add(&out, number, write_number(number, left))
+    add(&out, b"\r\n", 2)
+    return join(&out)
+
+
 def plain_address(text):
     """Return user and host, in lower case, of a URI that is no more than `sip:user@host`; None for any other text.
 
     Plain are letters, digits, full stops, hyphens and underscores: nothing that could be escaped.
     """
     cdef const uint8_t *s
-    cdef uint32_t end, pos = 4, at = 0
-    cdef object host
-    cdef uint8_t *to
+    cdef uint32_t end, at
     if not is_ascii(text) or not 6 < PyUnicode_GET_LENGTH(text) < 512:
         return None
     s = PyUnicode_1BYTE_DATA(text)
     end = <uint32_t>PyUnicode_GET_LENGTH(text)
-    if memcmp(s, b"sip:", 4) != 0:
-        return None
+    at = plain_sign(s, 0, end)
+    return (osip_ascii(s, 4, at), lowered(s, at + 1, end)) if at else None
+
+
+cdef uint32_t plain_sign(const uint8_t *s, uint32_t start, uint32_t end) noexcept:
+    """Return the place of the @ in a URI that is no more than `sip:user@host`; 0 for any other."""
+    cdef uint32_t pos = start + 4, at = 0
+    if not start + 6 < end < start + 512 or memcmp(s + start, b"sip:", 4) != 0:
+        return 0
     while pos < end:
-        if s[pos] == 64 and not at and pos > 4:
+        if s[pos] == 64 and not at and pos > start + 4:
             at = pos
-        elif not (97 <= s[pos] <= 122 or 48 <= s[pos] <= 57 or 65 <= s[pos] <= 90 or s[pos] == 46 or s[pos] == 45
-                  or s[pos] == 95):
-            return None
+        elif not is_plain(s[pos]):
+            return 0
         pos += 1
-    if not at or at + 1 == end:
-        return None
-    host = osip_ascii(s, at + 1, end)
-    to = <uint8_t *>PyUnicode_1BYTE_DATA(host)
-    for pos in range(end - at - 1):
-        if 65 <= to[pos] <= 90:
-            to[pos] += 32
-    return osip_ascii(s, 4, at), host
+    return at if at + 1 < end else 0
+
+
+cdef object lowered(const uint8_t *s, uint32_t start, uint32_t end):
+    """Return ASCII text in lower case."""
+    cdef object text = osip_ascii(s, start, end)
+    cdef uint8_t *to = <uint8_t *>PyUnicode_1BYTE_DATA(text)
+    cdef uint32_t i
+    for i in range(end - start):
+        if 65 <= to[i] <= 90:
+            to[i] += 32
+    return text
+
+
+cdef bint trim(const uint8_t *s, uint32_t *start, uint32_t *end) noexcept:
+    """Leave out the blanks around a value; 0 when there is more in it than printable ASCII."""
+    cdef uint32_t i
+    while start[0] < end[0] and (s[start[0]] == 32 or s[start[0]] == 9):
+        start[0] += 1
+    while end[0] > start[0] and (s[end[0] - 1] == 32 or s[end[0] - 1] == 9):
+        end[0] -= 1
+    for i in range(start[0], end[0]):
+        if s[i] < 32 or s[i] > 126:
+            return False
+    return True
 
 
 cdef object trimmed(const uint8_t *s, uint32_t start, uint32_t end):
     """Return printable ASCII without the blanks around it; NotImplemented for any other bytes."""
-    cdef uint32_t i
-    while start < end and (s[start] == 32 or s[start] == 9):
-        start += 1
-    while end > start and (s[end - 1] == 32 or s[end - 1] == 9):
-        end -= 1
-    for i in range(start, end):
-        if s[i] < 32 or s[i] > 126:
-            return NotImplemented
-    return osip_ascii(s, start, end)
+    return osip_ascii(s, start, end) if trim(s, &start, &end) else NotImplemented
 
 
 cdef enum:

@@ -46,8 +46,8 @@ def _by_id(mid: MidRegistrar, ctx: Ctx, table: str, flags: LookupFlags, id: int)
             return PUSHED if woken > 0 else ABSORBED
     if flags.to_branches:
         target = type(ctx.target)()
-        fill(mid, ctx, target, contact)                                         # type: ignore[arg-type]
+        fill(mid.rules, ctx, target, contact)
         ctx.add_target(target)
     else:
-        fill(mid, ctx, ctx.target, contact)                                     # type: ignore[arg-type]
+        fill(mid.rules, ctx, ctx.target, contact)
     return FOUND

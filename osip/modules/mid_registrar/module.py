@@ -10,7 +10,7 @@ from osip.modules.mid_registrar.lookup import mid_lookup
 from osip.modules.mid_registrar.save import mid_save
 from osip.modules.registrar.flag import LookupFlags, SaveFlags, parse_lookup, parse_save, tell_inert
 from osip.modules.registrar.push import PushParams
-from osip.modules.registrar.rule import Rules
+from osip.modules.registrar.rule import Rules, Tally
 
 Save = Annotated[SaveFlags, Parse(parse_save)]
 Lookup = Annotated[LookupFlags, Parse(parse_lookup)]
@@ -65,7 +65,7 @@ class MidRegistrar(PushParams, Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.accepted_regs = self.rejected_regs = 0
+        self.tally = Tally()                    # for save; what the main registrar says counts here
         self.told: set[str] = set()             # what was said once
 
     def mod_init(self) -> None:
@@ -83,8 +83,8 @@ class MidRegistrar(PushParams, Module):
         self.tcp_flag = self.env.message_flags.bit(flag) if flag else 0
         self.complain = Complaint(self.env.log)
         self.usrloc.watch(self._on_change)
-        self.rules = Rules(self)
         self.open_push()
+        self.rules = Rules(self)
 
     def wall(self) -> float:
         """Return Unix seconds."""

@@ -248,7 +248,6 @@ def _save_here(mid: MidRegistrar, order: Order, request: Any, domain: Any, grant
             life = min(life, most)
         # The first one counts, before what the phone wrote.
         copies.append(NameAddr(address.display, address.uri_text, f";expires={life}{address.params_text}"))
-    request.contacts = copies
     going = {c.id for c in record.contacts} if record is not None and request.contact_star else order.gone
     for id in going:                            # the main registrar knows: nothing is to be taken back
         if record is not None:
@@ -259,7 +258,7 @@ def _save_here(mid: MidRegistrar, order: Order, request: Any, domain: Any, grant
     ctx.msg = request
     domain.promised = {uri: id for uri, id in order.ids.items() if id not in order.gone}
     try:
-        if save(mid, ctx, order.table, flags, order.aor) < 0:                   # type: ignore[arg-type]
+        if save(mid, ctx, order.table, flags, order.aor, copies) < 0:           # type: ignore[arg-type]
             mid.complain("mid_registrar:", "the main registrar accepted what cannot be kept here: call_id=%s aor=%s",
                          request.call_id, order.key)
     finally:
@@ -268,9 +267,7 @@ def _save_here(mid: MidRegistrar, order: Order, request: Any, domain: Any, grant
 
 def _quiet(flags: SaveFlags, is_exact: bool) -> SaveFlags:
     """Return flags for a save whose answer comes from elsewhere; in mirror mode the seconds are as they are given."""
-    new = SaveFlags()
-    for name in SaveFlags.__slots__:
-        setattr(new, name, getattr(flags, name))
+    new = flags.copy()
     new.no_reply = True
     new.min_expires, new.max_expires = (0, 0) if is_exact else (1, flags.max_expires)
     return new

@@ -28,17 +28,20 @@ def parse_any(text: str) -> Uri:
 
 def key_of(reg: Registrar, uri: Uri) -> str:
     """Return the key of a URI: user@domain or user, as usrloc's use_domain says; Refusal when it is too long."""
-    return _key(reg, unescape_user(uri.user), uri.host.lower())
+    return key_of_parts(reg.rules, unescape_user(uri.user), uri.host.lower())
 
 
-def key_of_uri(reg: Registrar, text: str) -> str:
+def key_of_uri(rules: Rules, text: str) -> str:
     """Return the key of a URI that is still text; ParseError when it is malformed."""
     plain = plain_address(text)
-    return key_of(reg, parse_uri(text)) if plain is None else _key(reg, plain[0], plain[1])
+    if plain is not None:
+        return key_of_parts(rules, plain[0], plain[1])
+    uri = parse_uri(text)
+    return key_of_parts(rules, unescape_user(uri.user), uri.host.lower())
 
 
-def _key(reg: Registrar, user: str, host: str) -> str:
-    rules: Rules = reg.rules
+def key_of_parts(rules: Rules, user: str, host: str) -> str:
+    """Return the key of a user and a host in lower case; Refusal when it is too long."""
     prefix = rules.realm_prefix
     if prefix and host.startswith(prefix):
         host = host[len(prefix):]

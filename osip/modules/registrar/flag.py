@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 PATH_MODES = {"path-off": "off", "path-lazy": "lazy", "path-strict": "strict"}
 _SAVE_LETTERS = re.compile(
@@ -31,11 +31,17 @@ def tell_inert(reg: Any, what: str) -> None:
         reg.env.log.info("%s: %s has no effect: %s", reg.name, what, _INERT[what])
 
 
+SAVE: Final = ("memory", "no_reply", "max_contacts", "force", "matching", "path", "path_received", "only_request",
+               "sock_hdr", "min_expires", "max_expires")
+LOOKUP: Final = ("no_branches", "to_branches", "branch", "methods", "everywhere", "sort_latency", "max_latency",
+                 "agent")
+"""Attributes of the flags of save and of lookup."""
+
+
 class SaveFlags:
     """How one `save` works. `matching` is 0, 1, the name of a Contact parameter, or None for usrloc's own mode;
     `path` is "", off, lazy or strict; numbers are None where the parameter of the module counts."""
-    __slots__ = ("memory", "no_reply", "max_contacts", "force", "matching", "path", "path_received", "only_request",
-                 "sock_hdr", "min_expires", "max_expires")
+    __slots__ = SAVE
 
     def __init__(self) -> None:
         self.memory = self.no_reply = self.force = self.path_received = self.only_request = self.sock_hdr = False
@@ -44,6 +50,17 @@ class SaveFlags:
         self.max_expires: int | None = None
         self.matching: int | str | None = None
         self.path = ""
+
+    def is_special(self) -> bool:
+        """Say whether they are about more of a REGISTER than its contacts, or know contacts by a parameter."""
+        return self.path != "" or self.path_received or self.sock_hdr or isinstance(self.matching, str)
+
+    def copy(self) -> SaveFlags:
+        """Return the same flags once more."""
+        new = SaveFlags()
+        for name in SAVE:
+            setattr(new, name, getattr(self, name))
+        return new
 
     def set(self, name: str, value: str) -> None:
         """Set one flag from its text."""
@@ -60,8 +77,7 @@ class SaveFlags:
 
 class LookupFlags:
     """How one `lookup` works; `agent` is the User-Agent filter."""
-    __slots__ = ("no_branches", "to_branches", "branch", "methods", "everywhere", "sort_latency", "max_latency",
-                 "agent")
+    __slots__ = LOOKUP
 
     def __init__(self) -> None:
         self.no_branches = self.to_branches = self.branch = self.methods = self.everywhere = False

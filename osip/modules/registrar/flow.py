@@ -28,24 +28,28 @@ def is_only_way(ctx: Ctx) -> bool:
     return ctx.source is not None and ctx.source.socket.proto in WEB
 
 
-def received(ctx: Ctx, address: NameAddr, key: str, path: str | None) -> str | None:
-    """Return the flow to a contact; None when the contact (or its Path) tells how to reach it."""
+def received(ctx: Ctx, is_nowhere: bool, key: str, path: str | None) -> str | None:
+    """Return the flow to a contact; None when the contact (or its Path) tells how to reach it.
+
+    `is_nowhere` says that its URI does not (`is_invalid`).
+    """
     source = ctx.source
     if source is None or path:
         return None
-    if source.socket.reliable and (source.socket.proto in WEB or key or _is_invalid(address)):
+    if source.socket.reliable and (source.socket.proto in WEB or key or is_nowhere):
         return source_uri(source) + MARK
-    return source_uri(source) if _is_invalid(address) else None
+    return source_uri(source) if is_nowhere else None
 
 
-def _is_invalid(address: NameAddr) -> bool:
+def is_invalid(address: NameAddr) -> bool:
     """Say whether a Contact names a host that cannot exist, as browsers do (RFC 7118 section 5, RFC 2606)."""
     return ".invalid" in address.uri_text.lower() and address.uri.host.lower().endswith(".invalid")
 
 
 def told(reg: Registrar, address: NameAddr) -> str | None:
     """Return what another server wrote into the Contact about the source (nathelper's add_rcv_param)."""
-    text = address.param(reg.received_param) if address.params_text and reg.received_param else None
+    rules: Rules = reg.rules
+    text = address.param(rules.received_param) if address.params_text and rules.received_param else None
     if not text:
         return None
     try:

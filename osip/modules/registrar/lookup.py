@@ -12,6 +12,7 @@ from osip.modules.registrar.rule import Rules
 
 if TYPE_CHECKING:
     from osip.modules.registrar.module import Registrar
+    from osip.modules.usrloc.state import Contact, Domain
 
 FOUND, PUSHED, ABSORBED, NONE, UNFIT, INTERNAL = 1, 2, 0, -1, -2, -3
 
@@ -22,7 +23,7 @@ def lookup(reg: Registrar, ctx: Ctx, table: str, flags: LookupFlags, aor: str | 
     gruu: tuple[str, str, str] | None = None
     try:
         if aor is None and rules.disable_gruu:
-            key = key_of_uri(reg, ctx.ruri or "")
+            key = key_of_uri(rules, ctx.ruri or "")
         else:
             uri = parse_any(aor) if aor is not None else parse_uri(ctx.ruri or "")
             gruu = resolve(reg, uri)
@@ -30,19 +31,21 @@ def lookup(reg: Registrar, ctx: Ctx, table: str, flags: LookupFlags, aor: str | 
     except (ParseError, Refusal) as error:
         reg.env.log.info("lookup of a bad URI uri=%s error=%s", aor or ctx.ruri, error)
         return INTERNAL
-    domain = rules.tables.get(table) or reg.usrloc.domain(table)
-    code, contacts = _fitting(reg, ctx, domain, key, flags)
+    domain: Domain | None = rules.tables.get(table)
+    if domain is None:
+        domain = reg.usrloc.domain(table)
+    code, contacts = _fitting(rules, ctx, domain, key, flags)
     if gruu is not None:
         contacts = _of_device(contacts, gruu[1], gruu[2])
         code = code if contacts else NONE
     woken = 0
-    if reg.push is not None:
-        contacts, woken = reg.push.wake(ctx, contacts[:1] if flags.no_branches else contacts)
+    if rules.push is not None:
+        contacts, woken = rules.push.wake(ctx, contacts[:1] if flags.no_branches else contacts)
         if woken < 0:
             return ABSORBED
-    expanded = _expand(reg, ctx, domain, flags) if flags.branch else False
+    expanded = _expand(reg, rules, ctx, domain, flags) if flags.branch else False
     if contacts:
-        _use(reg, ctx, contacts, flags)
+        _use(rules, ctx, contacts, flags)
         return FOUND
     return FOUND if expanded else PUSHED if woken else code
 
@@ -53,42 +56,45 @@ def _of_device(contacts: list[Any], instance: str, call_id: str) -> list[Any]:
     return [max(found, key=lambda c: c.modified)] if found else []
 
 
-def _fitting(reg: Registrar, ctx: Ctx, domain: Any, key: str, flags: LookupFlags) -> tuple[int, list[Any]]:
+def _fitting(rules: Rules, ctx: Ctx, domain: Domain, key: str, flags: LookupFlags) -> tuple[int, list[Contact]]:
     """Return (code, contacts) of an AoR after the filters, best first."""
-    rules: Rules = reg.rules
     valid = domain.valid(key, rules.env.now)
     if not valid:
         return NONE, []
     fit = valid
     if flags.methods:
-        bit = reg.usrloc.method_mask(ctx.msg.method)
+        bit: int = rules.usrloc.method_mask(ctx.msg.method)
         fit = [c for c in fit if c.methods & bit]
     if flags.agent is not None:
         fit = [c for c in fit if flags.agent.search(c.user_agent)]
     if flags.max_latency:
         fit = [c for c in fit if c.latency <= flags.max_latency]
     if flags.sort_latency:
-        fit = sorted(fit, key=lambda c: (-c.q, c.latency or 1 << 60))
+        fit = _quickest_first(fit)
     return (FOUND if fit else UNFIT), one_of_each(fit) if len(fit) > 1 and rules.outbound_mode else fit
 
 
-def _use(reg: Registrar, ctx: Ctx, contacts: list[Any], flags: LookupFlags) -> None:
+def _quickest_first(contacts: list[Contact]) -> list[Contact]:
+    return sorted(contacts, key=lambda c: (-c.q, c.latency or 1 << 60))
+
+
+def _use(rules: Rules, ctx: Ctx, contacts: list[Contact], flags: LookupFlags) -> None:
     rest = contacts
     if not flags.to_branches:
-        best, rest = contacts[0], contacts[1:]
         # The R-URI branch keeps its object: routes that run hold on to it.
-        fill(reg, ctx, ctx.target, best)
-    if flags.no_branches and not flags.to_branches:
-        return
+        fill(rules, ctx, ctx.target, contacts[0])
+        if flags.no_branches or len(contacts) == 1:
+            return
+        rest = contacts[1:]
     for contact in rest[:1] if flags.no_branches else rest:
         target = Target()
-        fill(reg, ctx, target, contact)
+        fill(rules, ctx, target, contact)
         if not ctx.add_target(target):
-            reg.env.log.warning("more contacts than branches aor=%s contacts=%d", contact.aor, len(contacts))
+            rules.env.log.warning("more contacts than branches aor=%s contacts=%d", contact.aor, len(contacts))
             return
 
 
-def fill(reg: Registrar, ctx: Ctx, target: Target, contact: Any) -> None:
+def fill(rules: Rules, ctx: Ctx, target: Target, contact: Contact) -> None:
     """Point a target at a contact: its URI, the way to it, q, socket and branch flags."""
     target.uri = contact.uri
     path = contact.path
@@ -100,12 +106,11 @@ def fill(reg: Registrar, ctx: Ctx, target: Target, contact: Any) -> None:
     target.q = contact.q
     target.socket = contact.socket
     target.bflags = contact.cflags
-    rules: Rules = reg.rules
     if rules.attr_avp and contact.attr is not None:
         ctx.avp(rules.attr_avp).append(contact.attr)
 
 
-def _expand(reg: Registrar, ctx: Ctx, domain: Any, flags: LookupFlags) -> bool:
+def _expand(reg: Registrar, rules: Rules, ctx: Ctx, domain: Domain, flags: LookupFlags) -> bool:
     """Replace each branch that is there by the contacts of its own AoR; say whether any was found."""
     found = False
     branches, ctx.targets = ctx.targets or [], None
@@ -113,9 +118,9 @@ def _expand(reg: Registrar, ctx: Ctx, domain: Any, flags: LookupFlags) -> bool:
         contacts: list[Any] = []
         try:
             key = key_of(reg, parse_uri(branch.uri or ctx.ruri or ""))
-            contacts = _fitting(reg, ctx, domain, key, flags)[1]
-            if reg.push is not None and contacts:
-                contacts, woken = reg.push.wake(ctx, contacts)
+            contacts = _fitting(rules, ctx, domain, key, flags)[1]
+            if rules.push is not None and contacts:
+                contacts, woken = rules.push.wake(ctx, contacts)
                 if woken:
                     found = bool(contacts) or found
                     if not contacts:
@@ -128,6 +133,6 @@ def _expand(reg: Registrar, ctx: Ctx, domain: Any, flags: LookupFlags) -> bool:
         found = True
         for contact in contacts:
             target = Target()
-            fill(reg, ctx, target, contact)
+            fill(rules, ctx, target, contact)
             ctx.add_target(target)
     return found

@@ -9,7 +9,7 @@ from osip.modules.registrar import binding, remote
 from osip.modules.registrar.flag import LookupFlags, SaveFlags, parse_lookup, parse_save, tell_inert
 from osip.modules.registrar.lookup import lookup
 from osip.modules.registrar.push import PushParams
-from osip.modules.registrar.rule import Rules
+from osip.modules.registrar.rule import Rules, Tally
 from osip.modules.registrar.save import save
 
 Save = Annotated[SaveFlags, Parse(parse_save)]
@@ -63,10 +63,11 @@ class Registrar(PushParams, Module):
     signaling = needs("signaling")
     tm = needs("tm", optional=True)
 
-    accepted_regs = stat("REGISTER requests that were accepted.")
-    rejected_regs = stat("REGISTER requests that were refused.")
+    accepted_regs = stat("REGISTER requests that were accepted.", holder="tally")
+    rejected_regs = stat("REGISTER requests that were refused.", holder="tally")
 
     def __init__(self) -> None:
+        self.tally = Tally()
         super().__init__()
         self.told: set[str] = set()             # what was said once
 
@@ -78,8 +79,8 @@ class Registrar(PushParams, Module):
         self.asks = self.waits or self.usrloc.mode.store == "federation"
         flag = str(self.tcp_persistent_flag)
         self.tcp_flag = self.env.message_flags.bit(flag) if flag else 0
-        self.rules = Rules(self)
         self.open_push()
+        self.rules = Rules(self)
 
     @gauge("max_expires")
     def shown_max_expires(self) -> int:

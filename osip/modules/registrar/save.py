@@ -3,75 +3,75 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from osip.api import (H_ALLOW, H_PATH, H_USER_AGENT, Ctx, LocalSocket, NameAddr, ParseError, parse_endpoint,
-                      parse_name_addr, parse_uri, split_commas, unescape_user, value_of)
-from osip.modules.registrar.address import Refusal, key_of, key_of_uri, parse_any
+from osip.api import Ctx, NameAddr, ParseError, contact_line, parse_uri
+from osip.modules.registrar.address import Refusal
 from osip.modules.registrar.flag import SaveFlags
-from osip.modules.registrar.flow import Outbound, is_only_way, received, told
+from osip.modules.registrar.flow import is_only_way
 from osip.modules.registrar.gruu import params, wanted
+from osip.modules.registrar.read import Asked, Draft, read, supports_path
 from osip.modules.registrar.rule import Rules
 
 if TYPE_CHECKING:
     from osip.modules.registrar.module import Registrar
+    from osip.modules.usrloc.state import Contact, Domain, Record
 
-ALL_METHODS = 0xFFFFFFFF
 MAX_LIFE = 0x7FFFFFFF
 
 
-def save(reg: Registrar, ctx: Ctx, table: str, flags: SaveFlags, aor: str | None) -> int:
-    """Do what `save` says: 1 when all went well, -1 after a refusal, which has been answered already."""
+def save(reg: Registrar, ctx: Ctx, table: str, flags: SaveFlags, aor: str | None,
+         contacts: list[NameAddr] | None = None) -> int:
+    """Do what `save` says: 1 when all went well, -1 after a refusal, which has been answered already.
+
+    `contacts`, unless None, take the place of those in the message.
+    """
     rules: Rules = reg.rules
-    domain = rules.tables.get(table) or reg.usrloc.domain(table)
-    touched: list[Any] | None = None
+    domain: Domain | None = rules.tables.get(table)
+    if domain is None:
+        domain = reg.usrloc.domain(table)
+    touched: list[Contact] | None = None
     try:
-        msg: Any = ctx.msg
-        path = _path(ctx, flags)
-        outbound = Outbound(reg, ctx, path)
-        key = key_of(reg, parse_any(aor)) if aor is not None else key_of_uri(reg, msg.to.uri_text)
-        if msg.contact_star:
-            _clear(reg, ctx, domain, key)
-        elif msg.contacts:
-            touched = _bind(reg, ctx, domain, key, _Draft(reg, ctx, flags, path, outbound), flags)
+        draft = read(reg, rules, ctx, flags, aor, contacts)
+        if draft.is_star:
+            _clear(ctx, domain, draft.key)
+        elif draft.asked:
+            touched = _bind(rules, ctx, domain, draft, flags)
     except Refusal as refusal:
         return _refuse(reg, ctx, flags, refusal)
     except ParseError as error:
         return _refuse(reg, ctx, flags, Refusal(400, f"Bad Request: {error.reason}"))
-    reg.accepted_regs += 1
-    if touched and (is_only_way(ctx) or outbound.is_used or ctx.flags & rules.tcp_flag):
-        _hold_connection(ctx, max(contact.expires for contact in touched))
+    rules.tally.accepted_regs += 1
+    if touched and (is_only_way(ctx) or ctx.flags & rules.tcp_flag
+                    or (draft.outbound is not None and draft.outbound.is_used)):
+        _hold_connection(ctx, max([contact.expires for contact in touched]))
     if not flags.no_reply:
-        contacts = touched if flags.only_request and touched is not None else domain.valid(key, rules.env.now)
-        gruu_host = "" if rules.disable_gruu else wanted(reg, ctx)
-        headers = _lines(reg, contacts, gruu_host) + _path_echo(ctx, flags, path) + outbound.reply_lines(reg)
-        if reg.push is not None:
-            headers += reg.push.reply_lines(msg, touched or [])
-        keeper = rules.usrloc.keeper
+        headers = _headers(reg, rules, ctx, domain, draft, touched, flags)
+        keeper = rules.keeper
         # A store that is written at once comes before the answer; a phone that only asks need not wait.
-        if keeper is None or not (touched or msg.contacts or msg.contact_star) or not keeper.after(
-                _later(reg, ctx, headers)):
-            _answer(reg, ctx, 200, "OK", headers)
+        if keeper is None or not (draft.asked or draft.is_star) or not keeper.after(_later(rules, ctx, headers)):
+            _answer(rules, ctx, 200, "OK", headers)
     return 1
 
 
 # --- answering -----------------------------------------------------------------------------------------------------
 
-def _answer(reg: Registrar, ctx: Ctx, code: int, reason: str, headers: bytes) -> None:
+def _answer(rules: Rules, ctx: Ctx, code: int, reason: str, headers: bytes) -> None:
     before = ctx.reply_edits
     if headers:
         ctx.reply_edits = [*(before or ()), headers]
-    reg.signaling.send_reply(ctx, code, reason)
+    rules.send_reply(ctx, code, reason)
     ctx.reply_edits = before
 
 
-def _later(reg: Registrar, ctx: Ctx, headers: bytes) -> Callable[[], None]:
+def _later(rules: Rules, ctx: Ctx, headers: bytes) -> Callable[[], None]:
     """Return what answers with 200, with the header lines that the script has added until now."""
     edits = list(ctx.reply_edits) if ctx.reply_edits else None
 
     def answer() -> None:
         ctx.reply_edits = edits
-        _answer(reg, ctx, 200, "OK", headers)
+        _answer(rules, ctx, 200, "OK", headers)
     return answer
 
 
@@ -84,61 +84,63 @@ def _hold_connection(ctx: Ctx, until: float) -> None:
 
 
 def _refuse(reg: Registrar, ctx: Ctx, flags: SaveFlags, refusal: Refusal) -> int:
-    reg.rejected_regs += 1
+    rules: Rules = reg.rules
+    rules.tally.rejected_regs += 1
     reg.env.log.info("registration refused code=%d reason=%s call_id=%s", refusal.code, refusal.reason,
                      ctx.msg.get("Call-ID"))
     if not flags.no_reply:
         headers = refusal.headers
         if refusal.code >= 500 and reg.retry_after:
             headers += b"Retry-After: %d\r\n" % reg.retry_after
-        _answer(reg, ctx, refusal.code, refusal.reason, headers)
+        _answer(rules, ctx, refusal.code, refusal.reason, headers)
     return -1
 
 
-def _lines(reg: Registrar, contacts: list[Any], gruu_host: str) -> bytes:
-    if not contacts:
-        return b""
-    rules: Rules = reg.rules
+def _headers(reg: Registrar, rules: Rules, ctx: Ctx, domain: Domain, draft: Draft, touched: list[Contact] | None,
+             flags: SaveFlags) -> bytes:
+    """Return the header lines of the 200."""
+    if touched is not None and flags.only_request:
+        contacts = touched
+    elif touched:
+        contacts = touched[0].record.valid(rules.env.now)
+    else:
+        contacts = domain.valid(draft.key, rules.env.now)
+    gruu_host = "" if rules.disable_gruu else wanted(reg, ctx)
+    headers = _lines(reg, rules, contacts, gruu_host)
+    if draft.path is not None and flags.path != "off" and supports_path(ctx.msg):
+        headers += f"Path: {draft.path}\r\n".encode("utf-8", "surrogateescape")
+    if draft.outbound is not None:
+        headers += draft.outbound.reply_lines(reg)
+    if rules.push is not None:
+        headers += rules.push.reply_lines(ctx.msg, touched or [])
+    return headers
+
+
+def _lines(reg: Registrar, rules: Rules, contacts: list[Contact], gruu_host: str) -> bytes:
     now, received_param = rules.env.now, rules.received_param
+    if len(contacts) == 1 and not gruu_host:
+        only = contacts[0]
+        if only.q < 0 and not only.received and only.expires != 0.0:
+            return contact_line(only.uri, int(only.expires - now + 0.5))
     lines = ""
     for contact in contacts:
-        expires: float = contact.expires
+        expires = contact.expires
         left = MAX_LIFE if expires == 0.0 else int(expires - now + 0.5)
-        value = f"<{contact.uri}>" if contact.q < 0 else f"<{contact.uri}>;q={contact.q / 1000:g}"
-        value += f";expires={left}"
+        start = f"{lines}, <" if lines else "Contact: <"
+        if contact.q >= 0:
+            lines = f"{start}{contact.uri}>;q={contact.q / 1000:g};expires={left}"
+        else:
+            lines = f"{start}{contact.uri}>;expires={left}"
         if contact.received and received_param:
-            value += f';{received_param}="{contact.received}"'
+            lines += f';{received_param}="{contact.received}"'
         if gruu_host:
-            value += params(reg, contact, gruu_host)
-        lines = f"{lines}, {value}" if lines else "Contact: " + value
-    return (lines + "\r\n").encode("utf-8", "surrogateescape")
-
-
-def _path(ctx: Ctx, flags: SaveFlags) -> str | None:
-    """Return the Path to store (RFC 3327); Refusal when the mode is strict and the phone does not know Path."""
-    msg: Any = ctx.msg
-    if not flags.path or msg.find(H_PATH) < 0:
-        return None
-    if flags.path == "strict" and not _supports_path(msg):
-        raise Refusal(420, "Bad Extension", b"Unsupported: path\r\n")
-    if any(not hop.uri.is_sip for hop in msg.paths):
-        raise Refusal(400, "Bad Path")
-    return ", ".join(msg.get_all(H_PATH))
-
-
-def _supports_path(msg: Any) -> bool:
-    return any(option.lower() == "path" for option in msg.supported)
-
-
-def _path_echo(ctx: Ctx, flags: SaveFlags, path: str | None) -> bytes:
-    if path is None or flags.path == "off" or not _supports_path(ctx.msg):
-        return b""
-    return f"Path: {path}\r\n".encode("utf-8", "surrogateescape")
+            lines += params(reg, contact, gruu_host)
+    return (lines + "\r\n").encode("utf-8", "surrogateescape") if lines else b""
 
 
 # --- changing ------------------------------------------------------------------------------------------------------
 
-def _clear(reg: Registrar, ctx: Ctx, domain: Any, key: str) -> None:
+def _clear(ctx: Ctx, domain: Domain, key: str) -> None:
     msg: Any = ctx.msg
     if msg.expires != 0:
         raise Refusal(400, "Contact * Needs Expires 0")
@@ -151,89 +153,113 @@ def _clear(reg: Registrar, ctx: Ctx, domain: Any, key: str) -> None:
     domain.delete_aor(key)
 
 
-def _bind(reg: Registrar, ctx: Ctx, domain: Any, key: str, draft: _Draft, flags: SaveFlags) -> list[Any]:
+def _bind(rules: Rules, ctx: Ctx, domain: Domain, draft: Draft, flags: SaveFlags) -> list[Contact]:
     """Check every Contact of the request, then apply them all; return the contacts that it named and that live."""
-    rules: Rules = reg.rules
     now = rules.env.now
-    record = domain.get(key)
-    if record is not None:
-        gone = record.gone(now)
-        if gone:
-            for old in gone:
-                domain.delete(old)
-            record = domain.get(key)
-    plan: list[tuple[Any, Any]] = []            # (known contact or None, new state or None to remove it)
-    repeated: list[Any] = []
-    for address in ctx.msg.contacts:
-        flow = draft.outbound.key(reg, address)
-        known = _known(reg, record, address, draft, flags, flow)
-        if known is not None and _is_repeat(reg, known, draft):
+    record = domain.get(draft.key)
+    if record is not None and domain.forget_gone(record, now):
+        record = domain.get(draft.key)
+    plan: list[Asked] = []
+    repeated: list[Contact] = []
+    for asked in draft.asked:
+        known = _known(rules, record, asked, draft, flags)
+        if known is not None and _is_repeat(rules, known, draft):
             repeated.append(known)
             continue
-        life = _life(reg, draft, address, flags)
-        if life == 0:
-            if known is not None:
-                plan.append((known, None))
-        else:
-            plan.append((known, draft.contact(address, now + life, flow, known)))
-    dropped = _over_limit(reg, record, plan, flags)
-    touched = _apply(reg, ctx, domain, key, plan)
+        asked.known = known
+        life = _life(rules, asked.seconds, flags)
+        if life > 0:
+            _check(rules, asked, known)
+            asked.expires = now + life
+        if life > 0 or known is not None:
+            plan.append(asked)
+    dropped = _over_limit(rules, record, plan, flags)
+    touched = _apply(rules, ctx, domain, draft, plan)
     # Last, so that an AoR whose contacts are all replaced never goes away in between.
-    for old in dropped + [known for known, fresh in plan if fresh is None]:
+    for old in dropped:
         domain.delete(old)
-    return repeated + touched
+    for asked in plan:
+        if asked.expires == 0.0 and asked.known is not None:
+            domain.delete(asked.known)
+    return repeated + touched if repeated else touched
 
 
-def _apply(reg: Registrar, ctx: Ctx, domain: Any, key: str, plan: list[tuple[Any, Any]]) -> list[Any]:
-    rules: Rules = reg.rules
-    touched = []
-    for known, fresh in plan:
-        if fresh is None:
+def _apply(rules: Rules, ctx: Ctx, domain: Domain, draft: Draft, plan: list[Asked]) -> list[Contact]:
+    touched: list[Contact] = []
+    for asked in plan:
+        if asked.expires == 0.0:
             continue
-        if known is None:
+        known = asked.known
+        if known is None and touched:
             # Two equal Contacts in one request are one binding.
-            record = domain.get(key)
-            twin = record.find(fresh.uri, fresh.call_id) if record is not None else None
+            record = domain.get(draft.key)
+            twin = record.find(asked.uri, draft.call_id) if record is not None else None
             if twin is not None and twin in touched:
-                domain.update(twin, fresh)
-            else:
-                touched.append(domain.insert(key, fresh))
+                domain.renewed(twin, _fill(rules, twin, draft, asked))
+                continue
+        if known is None:
+            fresh = domain.blank()
+            _fill(rules, fresh, draft, asked)
+            touched.append(domain.insert(draft.key, fresh))
         else:
-            domain.update(known, fresh)
+            domain.renewed(known, _fill(rules, known, draft, asked))
             touched.append(known)
             if rules.mcontact_avp:
-                ctx.avp(rules.mcontact_avp).append(fresh.uri)
+                ctx.avp(rules.mcontact_avp).append(known.uri)
     return touched
 
 
-def _known(reg: Registrar, record: Any, address: NameAddr, draft: _Draft, flags: SaveFlags, flow: str) -> Any:
+def _fill(rules: Rules, contact: Contact, draft: Draft, asked: Asked) -> bool:
+    """Put what a Contact says into a contact; say whether its q is now another one."""
+    q = rules.default_q if asked.q < 0 else asked.q
+    is_moved = contact.q != q
+    contact.uri, contact.expires, contact.q = asked.uri, asked.expires, q
+    contact.call_id, contact.cseq = draft.call_id, draft.cseq
+    if contact.user_agent != draft.agent:
+        contact.user_agent = intern(draft.agent)            # a handful of phone models serve thousands of users
+    contact.received, contact.path, contact.socket = asked.way, draft.path, draft.socket
+    contact.cflags, contact.flags, contact.methods = draft.cflags, draft.flags, asked.methods
+    contact.instance, contact.attr = asked.instance, draft.attr
+    contact.modified, contact.memory = rules.env.now, draft.memory
+    return is_moved
+
+
+def _known(rules: Rules, record: Record | None, asked: Asked, draft: Draft, flags: SaveFlags) -> Contact | None:
+    """Return the contact that a Contact renews."""
     if record is None:
         return None
-    if flow:
-        return next((c for c in record.contacts if c.instance == flow), None)
-    if reg.push is not None:
-        device = reg.push.find(record, address.uri)
-        if device is not None:
-            return device
-    rules: Rules = reg.rules
-    mode: Any = rules.matching_mode if flags.matching is None else flags.matching
-    if mode == 0:
-        return record.find(address.uri_text)
-    if mode == 1:
-        return record.find(address.uri_text, draft.call_id)
-    wanted = address.uri.param(str(mode))
-    if wanted is None:
-        return record.find(address.uri_text)
-    return next((c for c in record.contacts if parse_uri(c.uri).param(str(mode)) == wanted), None)
+    if asked.flow:
+        return _of_flow(record, asked.flow)
+    address, mode = asked.address, flags.matching
+    if address is not None:
+        if rules.push is not None:
+            device: Contact | None = rules.push.find(record, address.uri)
+            if device is not None:
+                return device
+        if isinstance(mode, str):
+            wanted = address.uri.param(mode)
+            if wanted is not None:
+                return _with_param(record, mode, wanted)
+            mode = 0
+    if mode is None:
+        mode = rules.matching_mode
+    return record.find(asked.uri, draft.call_id if mode == 1 else None)
 
 
-def _is_repeat(reg: Registrar, known: Any, draft: _Draft) -> bool:
+def _of_flow(record: Record, flow: str) -> Contact | None:
+    return next((c for c in record.contacts if c.instance == flow), None)
+
+
+def _with_param(record: Record, name: str, value: str) -> Contact | None:
+    return next((c for c in record.contacts if parse_uri(c.uri).param(name) == value), None)
+
+
+def _is_repeat(rules: Rules, known: Contact, draft: Draft) -> bool:
     """Say whether this is a retransmission of what made the contact; Refusal when it is older (10.3 step 7)."""
     if known.call_id != draft.call_id or draft.cseq > known.cseq:
         return False
     if draft.cseq < known.cseq:
         raise Refusal(400, "Invalid CSeq Number")
-    rules: Rules = reg.rules
     if rules.env.now < known.modified + rules.cseq_delay:
         return True
     if not rules.allow_dup_cseq:
@@ -241,19 +267,15 @@ def _is_repeat(reg: Registrar, known: Any, draft: _Draft) -> bool:
     return False
 
 
-def _life(reg: Registrar, draft: _Draft, address: NameAddr, flags: SaveFlags) -> int:
+def _life(rules: Rules, asked: int, flags: SaveFlags) -> int:
     """Return for how many seconds a contact is kept: what it asks for within the limits, 0 to remove it."""
-    asked = address.expires
-    if asked is None:
-        asked = draft.expires
     if asked == 0:
         return 0
-    rules: Rules = reg.rules
     if rules.expires_max_deviation:
         asked += random.randint(-rules.expires_max_deviation, rules.expires_max_deviation)
-    least: int = rules.min_expires if flags.min_expires is None else flags.min_expires
-    most: int = rules.max_expires if flags.max_expires is None else flags.max_expires
-    life: int = asked
+    least = rules.min_expires if flags.min_expires is None else flags.min_expires
+    most = rules.max_expires if flags.max_expires is None else flags.max_expires
+    life = asked
     if 0 < most < life:
         life = most
     if life < least:
@@ -261,92 +283,32 @@ def _life(reg: Registrar, draft: _Draft, address: NameAddr, flags: SaveFlags) ->
     return life if life > 0 else 1
 
 
-def _over_limit(reg: Registrar, record: Any, plan: list[tuple[Any, Any]], flags: SaveFlags) -> list[Any]:
+def _check(rules: Rules, asked: Asked, known: Contact | None) -> None:
+    """Refuse a Contact that is not taken. A URI that stands in the contact that is `known` was checked before."""
+    uri = asked.uri
+    if known is None or known.uri != uri:
+        if len(uri) > rules.max_contact_len:
+            raise Refusal(400, "Contact Too Long")
+        if not asked.is_seen and parse_uri(uri).scheme not in ("sip", "sips", "tel"):
+            raise Refusal(400, "Bad Contact")
+    if rules.push is not None and asked.address is not None:
+        rules.push.check(asked.address.uri)
+
+
+def _over_limit(rules: Rules, record: Record | None, plan: list[Asked], flags: SaveFlags) -> list[Contact]:
     """Return the contacts that must go for the limit; Refusal when it may not be enforced that way."""
-    rules: Rules = reg.rules
     limit = rules.max_contacts if flags.max_contacts is None else flags.max_contacts
-    if not limit:
-        return []
-    named = {id(known) for known, _ in plan}
+    return _beyond(limit, record, plan, flags.force) if limit else []
+
+
+def _beyond(limit: int, record: Record | None, plan: list[Asked], is_forced: bool) -> list[Contact]:
+    named = {id(asked.known) for asked in plan}
     untouched = [c for c in record.contacts if id(c) not in named] if record is not None else []
-    kept = sum(1 for _, fresh in plan if fresh is not None)
+    kept = len([asked for asked in plan if asked.expires != 0.0])
     over = kept + len(untouched) - limit
-    adds = any(known is None and fresh is not None for known, fresh in plan)
+    adds = any([asked.known is None for asked in plan])
     if over <= 0 or not adds:
         return []
-    if not flags.force or kept > limit:
+    if not is_forced or kept > limit:
         raise Refusal(503, "Too Many Registered Contacts")
     return sorted(untouched, key=lambda c: c.modified)[:over]
-
-
-class _Draft:
-    """What all contacts of one REGISTER have in common."""
-    __slots__ = ("reg", "ctx", "path", "outbound", "call_id", "cseq", "expires", "agent", "received", "socket",
-                 "cflags", "flags", "methods", "attr", "memory")
-
-    def __init__(self, reg: Registrar, ctx: Ctx, flags: SaveFlags, path: str | None, outbound: Outbound) -> None:
-        msg: Any = ctx.msg
-        rules: Rules = reg.rules
-        self.reg, self.ctx, self.path, self.outbound = reg, ctx, path, outbound
-        self.call_id, self.cseq = msg.call_id, msg.cseq
-        expires = msg.expires
-        self.expires = rules.default_expires if expires is None else expires
-        self.agent = (value_of(msg, H_USER_AGENT) or "")[:255]
-        self.received = _newest(ctx, rules.received_avp)
-        self.attr = _newest(ctx, rules.attr_avp)
-        self.cflags, self.flags, self.memory = ctx.target.bflags, ctx.flags, flags.memory
-        self.socket = _socket(reg, ctx, flags)
-        self.methods = -1
-        if H_ALLOW in msg.ids:
-            self.methods = reg.usrloc.method_mask(",".join(msg.get_all(H_ALLOW)))
-        if flags.path_received and path:
-            received = parse_name_addr(split_commas(path)[0]).uri.param("received")
-            if received:
-                received = unescape_user(received)          # add_path_received escapes `;transport=`
-                self.received = received if received.lower().startswith("sip") else f"sip:{received}"
-                self.cflags |= reg.usrloc.nat_flag
-
-    def contact(self, address: NameAddr, expires: float, flow: str = "", known: Any = None) -> Any:
-        """Make the contact of one Contact value; `flow` is its key when it is bound by outbound.
-
-        A URI that stands in the contact that is `known` was checked when that was made.
-        """
-        reg = self.reg
-        rules: Rules = reg.rules
-        uri = address.uri_text
-        if known is None or known.uri != uri:
-            if len(uri) > rules.max_contact_len:
-                raise Refusal(400, "Contact Too Long")
-            if parse_uri(uri).scheme not in ("sip", "sips", "tel"):
-                raise Refusal(400, "Bad Contact")
-        if reg.push is not None:
-            reg.push.check(address.uri)
-        q = address.q if address.params_text else -1
-        methods = address.param("methods") if address.params_text else None
-        mask = reg.usrloc.method_mask(methods) if methods else self.methods if self.methods >= 0 else ALL_METHODS
-        way = self.received or told(reg, address) or received(self.ctx, address, flow, self.path)
-        return rules.usrloc.new_contact(
-            uri, expires, rules.default_q if q < 0 else q, self.call_id, self.cseq, self.agent, way, self.path,
-            self.socket, self.cflags, self.flags, mask,
-            flow or (address.param("+sip.instance") if address.params_text else None), self.attr, rules.env.now,
-            self.memory)
-
-
-def _newest(ctx: Ctx, name: str) -> str | None:
-    values = ctx.avps.get(name) if name and ctx.avps else None
-    return str(values[-1]) if values else None
-
-
-def _socket(reg: Registrar, ctx: Ctx, flags: SaveFlags) -> LocalSocket | None:
-    if flags.sock_hdr and reg.sock_hdr_name:
-        text = ctx.msg.get(reg.sock_hdr_name)
-        if text:
-            try:
-                end = parse_endpoint(text)
-            except ValueError:
-                reg.env.log.error('registrar: "%s" in %s names no socket', text, reg.sock_hdr_name)
-            else:
-                found = reg.env.find_socket(end.proto, end.host, end.port)
-                if found is not None:
-                    return found
-    return ctx.source.socket if ctx.source is not None else None

@@ -13,18 +13,19 @@ EVENTS: Final = {what: "E_UL_" + what.upper() for what in (
 
 class Audience:
     """Who hears of changed contacts outside of this module; `tell` raises the event of a change."""
-    __slots__ = ("_env", "_records", "_tell")
+    __slots__ = ("_env", "_records", "_tell", "_program", "_routes")
 
     def __init__(self, env: Env, tell: Callable[[str, Any], None]) -> None:
         self._env, self._tell = env, tell
-        self._records: dict[str, Any] = env.events.records
+        self._records: dict[str, Any] = {what: env.events.declare(name) for what, name in EVENTS.items()}
+        self._program: Any = None
+        self._routes: dict[str, Any] = {}
 
     def on_change(self, what: str, thing: Any) -> None:
-        """Tell of a change if anybody listens (a watcher of the tables)."""
-        name = EVENTS[what]
-        record = self._records.get(name)
-        if record is None or not record.subscribers:
-            program: Any = self._env.program
-            if program is None or name not in program.events:
-                return
-        self._tell(what, thing)
+        """Tell of a change if anybody listens."""
+        program: Any = self._env.program
+        if program is not self._program:                # a reload makes another one
+            self._program = program
+            self._routes = program.events if program is not None else {}
+        if self._records[what].subscribers or (self._routes and EVENTS[what] in self._routes):
+            self._tell(what, thing)

@@ -111,7 +111,8 @@ class Usrloc(Module):
                               'were the user alone, needs modparam("usrloc", "use_domain", 0)')
         self.domains: dict[str, Domain] = {}
         self.replica = Replica(self)
-        self.watchers: list[Watcher] = [Audience(self.env, self._raise).on_change]
+        self.audience = Audience(self.env, self._raise)
+        self.watchers: list[Watcher] = []
         self.keeps_nothing = self.mode.store == "only"
         if self.env.workers > 1 and not self.keeps_nothing:
             self.watchers.append(self.replica.on_change)
@@ -177,7 +178,7 @@ class Usrloc(Module):
         if found is None:
             found = self.domains[name] = Domain(name, self.timer_interval, bool(self.desc_time_order))
             found.number(self._first_id(), self.env.workers)
-            found.watchers = self.watchers
+            found.audience, found.watchers = self.audience, self.watchers
             self.refresher.watch(found)
             if self.keeper is not None:
                 self.keeper.add_table(name)

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from sys import intern
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from osip.api import LocalSocket, ParseError, uri_equal
+
+if TYPE_CHECKING:
+    from osip.modules.usrloc.audience import Audience
 
 NEW, SYNC, DIRTY = "CS_NEW", "CS_SYNC", "CS_DIRTY"
 ALL_METHODS = 0xFFFFFFFF
@@ -47,7 +50,8 @@ class Contact:
                  memory: bool = False) -> None:
         self.id = 0
         self.uri, self.expires, self.q, self.call_id, self.cseq = uri, expires, q, call_id, cseq
-        self.user_agent = intern(user_agent)                # a handful of phone models serve thousands of users
+        # A handful of phone models serve thousands of users.
+        self.user_agent = intern(user_agent) if user_agent else ""
         self.received, self.path, self.socket = received, path, socket
         self.cflags, self.flags, self.methods = cflags, flags, methods
         self.instance, self.attr, self.modified, self.memory = instance, attr, modified, memory
@@ -72,8 +76,6 @@ class Contact:
                                                                   other.socket)
         self.cflags, self.flags, self.methods, self.instance = other.cflags, other.flags, other.methods, other.instance
         self.attr, self.modified, self.memory = other.attr, other.modified, other.memory
-        if self.state == SYNC:
-            self.state = DIRTY
 
 
 def new_contact(uri: str, expires: float = 0.0, q: int = -1, call_id: str = "", cseq: int = 0,
@@ -98,10 +100,6 @@ class Record:
     def valid(self, now: float) -> list[Contact]:
         """Return the contacts that have not expired, best first."""
         return [c for c in self.contacts if c.expires == 0.0 or c.expires > now]
-
-    def gone(self, now: float) -> list[Contact]:
-        """Return the contacts that have expired."""
-        return [c for c in self.contacts if c.expires != 0.0 and c.expires <= now]
 
     def find(self, uri: str, call_id: str | None = None) -> Contact | None:
         """Return the contact with this URI (RFC 3261 section 19.1.4), and Call-ID when one is given."""
@@ -129,19 +127,20 @@ with a Record."""
 
 
 class Domain:
-    """One location table. Every change passes through here and is told to `watchers`.
+    """One location table. Every change passes through here and is told to `audience` and `watchers`.
 
     `placed` is called with each contact that comes or is renewed, also where nobody is told; `ids`, when something
     asked for it with `index`, finds contacts by their number. `promised` are numbers that URIs have before they come.
     """
-    __slots__ = ("name", "records", "contacts", "expired", "newest_first", "watchers", "width", "is_quiet", "placed",
-                 "ids", "promised", "_buckets", "_swept", "_next_id", "_step")
+    __slots__ = ("name", "records", "contacts", "expired", "newest_first", "audience", "watchers", "width", "is_quiet",
+                 "placed", "ids", "promised", "_buckets", "_swept", "_next_id", "_step")
 
     def __init__(self, name: str, width: float = 60.0, newest_first: bool = False, first_id: int = 1) -> None:
         self.name, self.newest_first = name, newest_first
         self.records: dict[str, Record] = {}
         self.contacts = 0                           # all of them, for the statistics
         self.expired = 0
+        self.audience: Audience | None = None       # apart from the others: a call that compiled code makes at once
         self.watchers: list[Watcher] = []
         self.width = max(1.0, width)
         self._buckets: dict[int, set[Contact]] = {}     # where the expiry sweep looks
@@ -213,9 +212,19 @@ class Domain:
 
     def update(self, contact: Contact, fresh: Contact) -> None:
         """Renew a contact with what a new registration says."""
-        moved = contact.q != fresh.q or self.newest_first
+        is_moved = contact.q != fresh.q
         contact.take(fresh)
-        if moved:
+        self.renewed(contact, is_moved)
+
+    def blank(self) -> Contact:
+        """Return a contact that is yet to be filled and then inserted."""
+        return Contact("")
+
+    def renewed(self, contact: Contact, is_moved: bool) -> None:
+        """Take note that a contact says something new; `is_moved` when its q is another one."""
+        if contact.state == SYNC:
+            contact.state = DIRTY
+        if is_moved or self.newest_first:
             contact.record.contacts.remove(contact)
             self._place(contact.record, contact)
         self._file(contact)
@@ -238,6 +247,13 @@ class Domain:
             del self.records[record.aor]
             self._tell("aor_delete", record)
 
+    def forget_gone(self, record: Record, now: float) -> bool:
+        """Remove the contacts of an AoR that have expired; say whether there was any."""
+        gone = [c for c in record.contacts if c.expires != 0.0 and c.expires <= now]
+        for contact in gone:
+            self.delete(contact)
+        return bool(gone)
+
     def delete_aor(self, aor: str) -> bool:
         """Remove an AoR with all its contacts; False when there is none."""
         record = self.records.get(aor)
@@ -250,6 +266,8 @@ class Domain:
     def _tell(self, what: str, thing: Any) -> None:
         if self.is_quiet:
             return
+        if self.audience is not None:
+            self.audience.on_change(what, thing)
         for watcher in self.watchers:
             watcher(what, thing)
 

@@ -10,7 +10,8 @@ from osip.modules.registrar.flag import LookupFlags, SaveFlags, parse_lookup, pa
 
 
 def differing(flags, plain):
-    return {name: getattr(flags, name) for name in plain.__slots__ if getattr(flags, name) != getattr(plain, name)}
+    names = flag.SAVE if isinstance(plain, SaveFlags) else flag.LOOKUP
+    return {name: getattr(flags, name) for name in names if getattr(flags, name) != getattr(plain, name)}
 
 
 @pytest.mark.parametrize(("text", "wanted"), [

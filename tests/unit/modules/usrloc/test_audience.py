@@ -13,8 +13,7 @@ def audience(subscribers=(), routes=None):
     told = []
     env = Env()
     env.program = None if routes is None else SimpleNamespace(events=routes)
-    env.events = SimpleNamespace(
-        records={name: SimpleNamespace(subscribers=list(subscribers)) for name in EVENTS.values()})
+    env.events = SimpleNamespace(declare=lambda name: SimpleNamespace(subscribers=list(subscribers)))
     return Audience(env, lambda what, thing: told.append((what, thing))), told
 
 
@@ -29,6 +28,14 @@ def test_only_who_listens_is_told(subscribers, routes, is_told):
     hearing, told = audience(subscribers, routes)
     hearing.on_change("contact_update", "contact")
     assert told == ([("contact_update", "contact")] if is_told else [])
+
+
+def test_a_reloaded_script_is_asked_anew():
+    hearing, told = audience(routes={})
+    hearing.on_change("aor_insert", "record")
+    hearing._env.program = SimpleNamespace(events={"E_UL_AOR_INSERT": [1]})
+    hearing.on_change("aor_insert", "record")
+    assert told == [("aor_insert", "record")]
 
 
 def test_every_change_has_its_event():

@@ -33,6 +33,7 @@ async def office(monkeypatch):
     made = Office()
     made.usrloc.keeper = made.keeper = Played(made.usrloc, True)
     made.usrloc.watchers.append(made.keeper.on_change)
+    made.registrar.rules.read()
     yield made
     await made.env.finish_tasks()
 
