@@ -157,24 +157,13 @@ class _Taker(logging.Handler):
         super().setFormatter(fmt)
         self.form = getattr(fmt, "form", None)
 
+    def failed(self, line: str) -> None:
+        """Say that a finished line could not be written, as `logging` does for a record."""
+        self.handleError(logging.makeLogRecord({"msg": "%s", "args": (line,)}))
+
 
 class ErrorLog(_Taker, logging.StreamHandler):      # type: ignore[type-arg]
     """Write to standard error."""
-
-    def put(self, line: str, word: str) -> None:
-        """Write a finished line, as `emit` writes that of a record."""
-        lock, stream = self.lock, self.stream
-        lock.acquire()                                  # type: ignore[union-attr]
-        try:
-            stream.write(line + self.terminator)
-            if not getattr(stream, "line_buffering", False):
-                stream.flush()
-        except RecursionError:
-            raise
-        except Exception:
-            self.handleError(logging.makeLogRecord({"msg": "%s", "args": (line,)}))
-        finally:
-            lock.release()                              # type: ignore[union-attr]
 
 
 class _Finished(logging.LogRecord):
@@ -189,10 +178,9 @@ class SystemLog(_Taker, logging.handlers.SysLogHandler):
     priority_map: ClassVar[dict[str, str]] = {**logging.handlers.SysLogHandler.priority_map, "NOTICE": "notice",
                                               "ALERT": "alert"}
 
-    def put(self, line: str, word: str) -> None:
+    def send(self, line: str, word: str) -> None:
         """Send a finished line."""
-        with self.lock:                                 # type: ignore[union-attr]
-            self.emit(_Finished(line, word))
+        self.emit(_Finished(line, word))
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record, or the one that is finished."""

@@ -273,6 +273,26 @@ class JournalForm(Form):
 
 # --- the short way ---------------------------------------------------------------------------------------------------
 
+def put(handler: Any, line: str, word: str) -> None:
+    """Write a finished line, as the `emit` of a handler writes that of a record."""
+    stream = getattr(handler, "stream", None)
+    lock = handler.lock
+    lock.acquire()
+    try:
+        if stream is None:
+            handler.send(line, word)
+        else:
+            stream.write(line + "\n")
+            if not getattr(stream, "line_buffering", False):
+                stream.flush()
+    except RecursionError:
+        raise
+    except Exception:
+        handler.failed(line)
+    finally:
+        lock.release()
+
+
 class DirectLog:
     """The short way of a logger's lines: no record of `logging` is made where only the server's log wants them.
 
@@ -307,6 +327,6 @@ class DirectLog:
                 created = time.time()
                 for i in range(len(forms)):
                     if level >= handlers[i].level:
-                        handlers[i].put(forms[i].line(created, level, word, self._name, text, about), word)
+                        put(handlers[i], forms[i].line(created, level, word, self._name, text, about), word)
                 return
         logger.handle(logger.makeRecord(self._name, level, "", 0, text, (), None, function, {"osip_origin": about}))
