@@ -19,7 +19,6 @@ from osip.api import (
     is_ip,
     parse_endpoint,
     pvar,
-    reply,
 )
 from osip.core.run import forward as relay
 from osip.core.run import onward
