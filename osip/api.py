@@ -46,7 +46,7 @@ from osip.core.sip.build import build_ack, build_cancel, build_reply, build_requ
 from osip.core.sip.digest import answer_challenge, digest_ha1, is_known_algorithm, verify_digest
 from osip.core.sip.edits import Edits, merge, splice, value_place
 from osip.core.sip.fields import value_of
-from osip.core.sip.identity import only_route, request_key
+from osip.core.sip.identity import has_plain_user, only_route, request_key
 from osip.core.sip.message import Message, Request, Response, check, parse
 from osip.core.sip.multipart import Part, bare_type, parts_of
 from osip.core.sip.multipart import Part as BodyPart
@@ -81,9 +81,9 @@ __all__ = [
     "H_AUTHORIZATION", "H_CALL_ID", "H_CONTACT", "H_CONTENT_LENGTH", "H_CONTENT_TYPE", "H_CSEQ", "H_DIVERSION",
     "H_EXPIRES", "H_FROM", "H_MAX_FORWARDS", "H_MIN_EXPIRES", "H_PATH", "H_PRIVACY", "H_PROXY_AUTHENTICATE",
     "H_PROXY_AUTHORIZATION", "H_PROXY_REQUIRE", "H_RACK", "H_REASON", "H_RECORD_ROUTE", "H_ROUTE", "H_SUPPORTED",
-    "H_TO", "H_UNSUPPORTED", "H_USER_AGENT", "H_VIA", "H_WWW_AUTHENTICATE", "header_id", "HeaderWords", "Hook", "hook",
-    "is_ip", "is_known_algorithm", "is_plain", "is_token", "LocalSocket", "Lookup", "M_ACK", "M_BYE", "M_CANCEL",
-    "M_INVITE", "M_OPTIONS",
+    "H_TO", "H_UNSUPPORTED", "H_USER_AGENT", "H_VIA", "H_WWW_AUTHENTICATE", "has_plain_user", "header_id",
+    "HeaderWords", "Hook", "hook", "is_ip", "is_known_algorithm", "is_plain", "is_token", "LocalSocket", "Lookup",
+    "M_ACK", "M_BYE", "M_CANCEL", "M_INVITE", "M_OPTIONS",
     "M_OTHER", "M_PRACK", "M_REGISTER", "Media", "merge", "Message", "METHOD_IDS", "mi", "MIError", "Module",
     "ModuleError", "NameAddr", "needs", "one_line", "only_route", "open_tables", "origin", "OsipError", "Outbox", "param", "Parse", "parse",
     "parse_auth",

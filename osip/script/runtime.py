@@ -78,8 +78,11 @@ def number(value: Any, form: int = 0) -> int | None:
     """Return the integer form of a value, None when it has none."""
     if isinstance(value, int):
         return None if isinstance(value, bool) else value
-    if form & DUAL and value is not None and _NUMBER.match(value):
-        return int(value)
+    if form & DUAL and value is not None:
+        if len(value) <= 20 and value.isascii() and value.isdigit():     # as nearly always, without an expression
+            return int(value)
+        if _NUMBER.match(value):
+            return int(value)
     return None
 
 

@@ -3,7 +3,7 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from libc.errno cimport EAGAIN, EINTR, errno
-from libc.stdint cimport uint16_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 cdef extern from *:
@@ -49,6 +49,8 @@ cdef extern from "netinet/in.h" nogil:
         uint16_t sin6_port
         in6_addr sin6_addr
     uint16_t htons(uint16_t)
+    uint16_t ntohs(uint16_t)
+    uint32_t ntohl(uint32_t)
 
 cdef enum:
     MOST = 64
@@ -61,12 +63,25 @@ cdef class Batch:
     cdef mmsghdr header[MOST]
     cdef iovec part[MOST]
     cdef sockaddr_storage name[MOST]
+    # Those of received datagrams stay as they are: only what a call has used is made ready again.
+    cdef mmsghdr arrived[MOST]
+    cdef iovec arrived_part[MOST]
+    cdef sockaddr_storage sender[MOST]
 
     def __cinit__(self):
         # Calloc of this size is an anonymous mapping: a page is taken only when a datagram is written to it.
         self.room = <char *>PyMem_RawCalloc(MOST, ROOM)
         if self.room == NULL:
             raise MemoryError
+        cdef int i
+        memset(self.arrived, 0, sizeof(self.arrived))
+        for i in range(MOST):
+            self.arrived_part[i].iov_base = self.room + i * ROOM
+            self.arrived_part[i].iov_len = ROOM
+            self.arrived[i].msg_hdr.msg_name = &self.sender[i]
+            self.arrived[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage)
+            self.arrived[i].msg_hdr.msg_iov = &self.arrived_part[i]
+            self.arrived[i].msg_hdr.msg_iovlen = 1
 
     def __dealloc__(self):
         PyMem_RawFree(self.room)
@@ -81,22 +96,27 @@ cdef class Batch:
         self.header[i].msg_hdr.msg_iovlen = 1
 
     def receive(self, int fileno):
-        """Return up to 64 waiting datagrams as (bytes, address as bytes); OSError for an error that was waiting."""
+        """Return up to 64 waiting datagrams as (bytes, address); OSError for an error that was waiting.
+
+        An address is a number for IPv4 (address times 65536 plus port), the bytes of sockaddr_in6 for IPv6.
+        """
         cdef int i, count
-        cdef socklen_t size
         cdef list found = []
-        for i in range(MOST):
-            self.prepare(i, self.room + i * ROOM, ROOM, sizeof(sockaddr_storage))
-        count = recvmmsg(fileno, self.header, MOST, MSG_DONTWAIT, NULL)
+        cdef sockaddr_in *v4
+        cdef object address
+        count = recvmmsg(fileno, self.arrived, MOST, MSG_DONTWAIT, NULL)
         if count < 0:
             if errno == EAGAIN or errno == EINTR:
                 return found
             raise OSError(errno, "recvmmsg")
         for i in range(count):
-            # What sockaddr_in has behind the address is padding.
-            size = 8 if self.name[i].ss_family == AF_INET else self.header[i].msg_hdr.msg_namelen
-            found.append((PyBytes_FromStringAndSize(self.room + i * ROOM, self.header[i].msg_len),
-                          PyBytes_FromStringAndSize(<char *>&self.name[i], size)))
+            if self.sender[i].ss_family == AF_INET:
+                v4 = <sockaddr_in *>&self.sender[i]
+                address = (<uint64_t>ntohl((<uint32_t *>&v4.sin_addr)[0])) << 16 | ntohs(v4.sin_port)
+            else:
+                address = PyBytes_FromStringAndSize(<char *>&self.sender[i], self.arrived[i].msg_hdr.msg_namelen)
+            found.append((PyBytes_FromStringAndSize(self.room + i * ROOM, self.arrived[i].msg_len), address))
+            self.arrived[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage)
         return found
 
     def send(self, int fileno, list items, Py_ssize_t start):

@@ -26,6 +26,7 @@ cdef extern from "Python.h":
 DEF MOST_EDITS = 48
 DEF MOST_PIECES = 1200
 DEF LONGEST_VIA = 1024
+DEF MAX_DIGITS = 10
 
 osip_fill_classes()
 cdef const char *HEX = b"0123456789abcdef"
@@ -371,6 +372,8 @@ cdef class Reader:
                 if name in FIELDS or name in compute:
                     setattr(cls, name, Field(self, cls, name, slot_of(cls, name), compute.get(name)))
         del request.__base__.__getattr__        # each field now fills itself
+        osip_slots_only(request)
+        osip_slots_only(response)
 
     def parse(self, raw):
         """Parse the start line of a message and find its head; raise ParseError when that cannot be done.
@@ -386,6 +389,15 @@ cdef class Reader:
             return self.fallback(raw)
         return self.make(raw, s, &scan)
 
+    def take(self, raw):
+        """Parse a plain message, in which `check` would find no fault; None for any other."""
+        cdef osip_scan scan
+        cdef const uint8_t *s
+        if not PyBytes_CheckExact(raw):
+            return None
+        s = <const uint8_t *>PyBytes_AS_STRING(raw)
+        return self.make(raw, s, &scan) if osip_read(s, PyBytes_GET_SIZE(raw), &self.names, &scan) else None
+
     cdef object make(self, object raw, const uint8_t *s, osip_scan *scan):
         cdef object msg = osip_new(self.request if scan.found.is_request else self.response)
         put(msg, self.s_raw, raw)
@@ -397,6 +409,7 @@ cdef class Reader:
         """Return one field of a message that was read here; `UNREAD` when the twin must find it."""
         cdef const uint8_t *s = <const uint8_t *>PyBytes_AS_STRING(raw)
         cdef osip_found *found = &index.found
+        cdef osip_uri uri
         cdef object ids
         cdef Py_ssize_t i
         if field == F_METHOD or field == F_CSEQ_METHOD:
@@ -441,6 +454,8 @@ cdef class Reader:
         if found.is_request:
             if field == F_RURI:
                 return osip_ascii(s, found.ruri.start, found.ruri.end)
+            if field == F_URI and osip_read_uri(s, found.ruri.start, found.ruri.end, &uri):
+                return self.uri.make(s, &uri, osip_ascii(s, found.ruri.start, found.ruri.end))
             if field == F_RURI_START:
                 return found.ruri.start
             if field == F_RURI_END:
@@ -641,6 +656,32 @@ cdef class Reader:
         return (osip_ascii(s, own.start, own.end), index.found.via.port if index.found.via.port > 0 else 0,
                 osip_ascii(s, host.start, host.end), port, osip_ascii(s, via.host.start, via.host.end))
 
+    def next_place(self, msg):
+        """Return (IPv4 address, port or 0, transport or "") of a request-URI that is no more than those and a user.
+
+        None when there is more to it.
+        """
+        cdef Index index = self.index_of(msg)
+        cdef osip_span host
+        cdef int port, transport
+        cdef const uint8_t *s
+        if index is None or not index.found.is_request:
+            return None
+        s = <const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw))
+        if plain_uri(s, &index.found.ruri, &host, &port, &transport) < 0 or not is_ipv4(s, &host):
+            return None
+        return osip_ascii(s, host.start, host.end), port, "" if transport < 0 else "tcp" if transport else "udp"
+
+    def has_plain_user(self, msg):
+        """Say whether the request-URI is a user, a host, perhaps a port and UDP or TCP; None when the twin must look."""
+        cdef Index index = self.index_of(msg)
+        cdef osip_span host
+        cdef int port, transport
+        if index is None or not index.found.is_request:
+            return None
+        return plain_uri(<const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw)), &index.found.ruri,
+                         &host, &port, &transport) > 0
+
     def place(self, msg, int number):
         """Return the place of the value of the first header of an id: (start, end), () for none.
 
@@ -730,12 +771,125 @@ cdef class Reader:
                       after(index, index.found.top), b"", items, out, None)
 
 
+def measure(bytes data, Py_ssize_t pos, Py_ssize_t max_head, Py_ssize_t max_body):
+    """Return the size of the message that starts at `pos` of a stream, if it is plain and all there; 0 if not."""
+    cdef const uint8_t *s = <const uint8_t *>PyBytes_AS_STRING(data) + pos
+    cdef const uint8_t *line
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(data) - pos, at = 0, end, name
+    cdef int64_t length = -1
+    if size < 20:
+        return 0
+    line = <const uint8_t *>memchr(s, 10, size if size < max_head else max_head)
+    if line == NULL or line - s < 14:
+        return 0
+    end = line - s - 1
+    if s[end] != 13 or end > 32767:
+        return 0
+    if memcmp(s, b"SIP/2.0 ", 8) == 0:
+        if osip_digits(s, 8, 11, 3) < 0:
+            return 0
+    else:
+        while at < end and 33 <= s[at] <= 126:
+            at += 1
+        if at == 0 or at >= end - 8 or s[at] != 32 or memcmp(s + end - 8, b" SIP/2.0", 8) != 0 \
+                or memchr(s, 13, end) != NULL:
+            return 0
+    at = end + 2
+    while True:
+        line = <const uint8_t *>memchr(s + at, 10, size - at) if at < size else NULL
+        if line == NULL or line == s + at or line[-1] != 13 or s[at] == 32 or s[at] == 9:
+            return 0
+        end = line - s - 1
+        if end == at:
+            break
+        name = 1 if s[at] | 32 == 108 else 14 if s[at] | 32 == 99 and end - at > 14 and osip_same_in_any_case(
+            s + at, 14, b"content-length", 14) else 0
+        if name:
+            name += at
+            while name < end and (s[name] == 32 or s[name] == 9):
+                name += 1
+            if s[name] == 58:
+                name += 1
+                while name < end and (s[name] == 32 or s[name] == 9):
+                    name += 1
+                at = end
+                while at > name and (s[at - 1] == 32 or s[at - 1] == 9):
+                    at -= 1
+                if length >= 0 or at > 65535:
+                    return 0
+                length = osip_digits(s, <uint32_t>name, <uint32_t>at, MAX_DIGITS)
+                if length < 0:
+                    return 0
+        at = end + 2
+    end += 2
+    if length < 0:
+        length = 0
+    return 0 if end > max_head or length > max_body or length > size - end else end + length
+
+
+def via_line(bytes start, branch, bytes tail):
+    """Join what our Via lines begin with, a branch in ASCII, and what follows."""
+    cdef object line
+    cdef char *to
+    cdef Py_ssize_t first = PyBytes_GET_SIZE(start), second, third = PyBytes_GET_SIZE(tail)
+    if not is_ascii(branch):
+        raise ValueError("a branch is ASCII")
+    second = PyUnicode_GET_LENGTH(branch)
+    line = PyBytes_FromStringAndSize(NULL, first + second + third)
+    to = PyBytes_AS_STRING(line)
+    memcpy(to, PyBytes_AS_STRING(start), first)
+    memcpy(to + first, PyUnicode_1BYTE_DATA(branch), second)
+    memcpy(to + first + second, PyBytes_AS_STRING(tail), third)
+    return line
+
+
 cdef bint is_replaced(list items, osip_span *span) except -1:
     """Say whether an edit replaces just this."""
     for item in items:
         if PyTuple_CheckExact(item) and PyTuple_GET_SIZE(item) == 3 and item[0] == span.start and item[1] == span.end:
             return True
     return False
+
+
+cdef int plain_uri(const uint8_t *s, osip_span *uri, osip_span *host, int *port, int *transport) noexcept:
+    """Find host and port (0 for none) of `sip:[user@]host[:port]`; 1 with a user, 0 without, -1 for any other URI.
+
+    It may say `;transport=udp` (`transport` is then 0) or `;transport=tcp` (1; -1 for neither).
+    """
+    cdef uint32_t pos = uri.start + 4, end = uri.end, first
+    cdef int has_user = 0
+    cdef int64_t number
+    transport[0] = -1
+    if end < pos or memcmp(s + uri.start, b"sip:", 4) != 0:
+        return -1
+    if end - pos > 14 and memcmp(s + end - 14, b";transport=", 11) == 0:
+        transport[0] = memcmp(s + end - 3, b"tcp", 3) == 0
+        if not transport[0] and memcmp(s + end - 3, b"udp", 3) != 0:
+            return -1
+        end -= 14
+    first = pos
+    while pos < end and (is_plain(s[pos]) or s[pos] == 43):
+        pos += 1
+    if pos < end and s[pos] == 64:
+        if pos == first:
+            return -1
+        has_user = 1
+        pos += 1
+        first = pos
+        while pos < end and is_plain(s[pos]):
+            pos += 1
+    host.start, host.end = first, pos
+    port[0] = 0
+    if pos == first:
+        return -1
+    if pos < end:
+        if s[pos] != 58:
+            return -1
+        number = osip_digits(s, pos + 1, end, 5)
+        if not 0 < number < 65536:
+            return -1
+        port[0] = <int>number
+    return has_user
 
 
 cdef bint has_param(const uint8_t *s, osip_via *via, const char *word, uint32_t length) noexcept:
@@ -1026,6 +1180,43 @@ cdef bint trim(const uint8_t *s, uint32_t *start, uint32_t *end) noexcept:
     return True
 
 
+def without_user(text):
+    """Return a URI without its user when it is no more than `sip:user@address[:port][;transport=word]`, else as it is."""
+    cdef const uint8_t *s
+    cdef uint32_t end, pos = 4, at
+    cdef object short
+    cdef char *to
+    if not is_ascii(text) or not 6 < PyUnicode_GET_LENGTH(text) < 512:
+        return text
+    s = PyUnicode_1BYTE_DATA(text)
+    end = <uint32_t>PyUnicode_GET_LENGTH(text)
+    if memcmp(s, b"sip:", 4) != 0:
+        return text
+    while pos < end and (is_plain(s[pos]) or s[pos] == 43):
+        pos += 1
+    if pos == 4 or pos + 1 >= end or s[pos] != 64:
+        return text
+    pos += 1
+    at = pos
+    while pos < end and (48 <= s[pos] <= 58 or s[pos] == 46):
+        pos += 1
+    if pos == at:
+        return text
+    if pos < end:
+        if end - pos < 12 or memcmp(s + pos, b";transport=", 11) != 0:
+            return text
+        pos += 11
+        while pos < end and 97 <= s[pos] <= 122:
+            pos += 1
+        if pos < end:
+            return text
+    short = PyUnicode_New(4 + end - at, 127)
+    to = <char *>PyUnicode_1BYTE_DATA(short)
+    memcpy(to, b"sip:", 4)
+    memcpy(to + 4, s + at, end - at)
+    return short
+
+
 cdef object trimmed(const uint8_t *s, uint32_t start, uint32_t end):
     """Return printable ASCII without the blanks around it; NotImplemented for any other bytes."""
     return osip_ascii(s, start, end) if trim(s, &start, &end) else NotImplemented
@@ -1034,7 +1225,7 @@ cdef object trimmed(const uint8_t *s, uint32_t start, uint32_t end):
 cdef enum:
     F_NONE, F_METHOD, F_METHOD_ID, F_CSEQ_METHOD, F_CALL_ID, F_VIA1_BRANCH, F_FROM_TAG, F_TO_TAG, F_CSEQ, F_VIA1
     F_VIA1_SPAN, F_VIA1_ALONE, F_VIA1_CUT, F_IDS, F_HEAD_START, F_HEAD_END, F_BODY_START, F_BODY_END, F_CONTENT_LENGTH
-    F_MAX_FORWARDS, F_RURI, F_RURI_START, F_RURI_END, F_STATUS, F_REASON
+    F_MAX_FORWARDS, F_RURI, F_RURI_START, F_RURI_END, F_STATUS, F_REASON, F_URI
 
 cdef dict FIELDS = {
     "method": F_METHOD, "method_id": F_METHOD_ID, "cseq_method": F_CSEQ_METHOD, "call_id": F_CALL_ID,
@@ -1042,7 +1233,7 @@ cdef dict FIELDS = {
     "via1_span": F_VIA1_SPAN, "via1_alone": F_VIA1_ALONE, "via1_cut": F_VIA1_CUT, "ids": F_IDS,
     "head_start": F_HEAD_START, "head_end": F_HEAD_END, "body_start": F_BODY_START, "body_end": F_BODY_END,
     "content_length": F_CONTENT_LENGTH, "max_forwards": F_MAX_FORWARDS, "ruri": F_RURI, "ruri_start": F_RURI_START,
-    "ruri_end": F_RURI_END, "status": F_STATUS, "reason": F_REASON,
+    "ruri_end": F_RURI_END, "uri": F_URI, "status": F_STATUS, "reason": F_REASON,
 }
 cdef object UNREAD = object()
 
@@ -1361,7 +1552,8 @@ def only_route(Reader reader, msg, int route):
     cdef Index index = reader.index_of(msg)
     cdef Py_ssize_t i, found = -1
     cdef const uint8_t *s
-    cdef uint32_t pos, end, name, size, start
+    cdef uint32_t pos, end, name, size, start, value
+    cdef bint has_port = False
     if index is None:
         return None
     for i in range(index.count):
@@ -1379,6 +1571,7 @@ def only_route(Reader reader, msg, int route):
     start += 5
     pos = start
     while pos < end and (is_plain(s[pos]) or s[pos] == 58 or s[pos] == 91 or s[pos] == 93):
+        has_port = s[pos] == 58 or (has_port and s[pos] != 93)          # a colon behind the last bracket
         pos += 1
     if pos == start or (pos < end and s[pos] != 59):
         return -1, -1, b"", ""
@@ -1389,13 +1582,16 @@ def only_route(Reader reader, msg, int route):
         while pos < end and (is_plain(s[pos]) or s[pos] == 43 or s[pos] == 42 or s[pos] == 37 or s[pos] == 33
                              or s[pos] == 126 or s[pos] == 39):
             pos += 1
-        if osip_same_in_any_case(s + size, pos - size, b"transport", 9) \
-                or osip_same_in_any_case(s + size, pos - size, b"r2", 2):
+        if osip_same_in_any_case(s + size, pos - size, b"r2", 2):
             return -1, -1, b"", ""
+        value = pos + 1 if osip_same_in_any_case(s + size, pos - size, b"transport", 9) else 0
         while pos < end and (is_plain(s[pos]) or s[pos] == 43 or s[pos] == 42 or s[pos] == 37 or s[pos] == 33
                              or s[pos] == 126 or s[pos] == 39 or s[pos] == 61):
             pos += 1
         if pos < end and s[pos] != 59:
+            return -1, -1, b"", ""
+        if value and (not has_port or value > pos or not (osip_same_in_any_case(s + value, pos - value, b"udp", 3)
+                                                          or osip_same_in_any_case(s + value, pos - value, b"tcp", 3))):
             return -1, -1, b"", ""
     return index.header[found].start, after(index, found), PyBytes_FromStringAndSize(<const char *>s + start, name - start), \
         osip_ascii(s, name + 1 if name < end else end, end)

@@ -2,6 +2,7 @@
  *
  * Every function returns 1 when what it read is plain and 0 when it is unusual in any way; unusual is not wrong, it is
  * for the pure-Python twin (osip/core/sip) to judge. A span is [start, end) in offsets from the start of the buffer.
+ * `size` bounds what may be read (16 bytes at a time, where the processor can), `end` what belongs to the value.
  * Nothing is read outside [0, size) of the buffer; no number is computed without a bound on its digits.
  */
 #ifndef OSIP_SCAN_H
@@ -9,6 +10,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum {
     OSIP_MAX_HEAD = 65536, OSIP_MAX_HEADERS = 256, OSIP_MAX_URI = 4096, OSIP_MAX_DIGITS = 10, OSIP_SLOTS = 1024,
@@ -67,9 +71,8 @@ typedef struct {
 static const char *const OSIP_TRANSPORTS[] = {"UDP", "TCP", "TLS", "SCTP", "WS", "WSS"};
 enum { OSIP_TRANSPORT_COUNT = 6 };
 
-/* 1: token, 2: host, 4: may stand in a parameter (printable, no quote, comma or blank), 8: may stand in a URI,
-   16: may stand before the <, 32: between < and >, 64: in a parameter behind the > */
-enum { C_TOKEN = 1, C_HOST = 2, C_PARAM = 4, C_URI = 8, C_NAME = 16, C_INSIDE = 32, C_BEHIND = 64 };
+/* 1: token, 2: host, 4: may stand before the < of an address */
+enum { C_TOKEN = 1, C_HOST = 2, C_NAME = 4 };
 static uint8_t osip_class[256];
 
 static inline void osip_fill_classes(void)
@@ -81,18 +84,8 @@ static inline void osip_fill_classes(void)
             bits |= C_TOKEN;
         if (alnum || c == '_' || c == '.' || c == '-')
             bits |= C_HOST;
-        if (c > 0x20 && c < 0x7f) {
-            if (c != '"' && c != ',')
-                bits |= C_PARAM;
-            if (c != '"' && c != '<' && c != '>')
-                bits |= C_URI;
-            if (bits & C_PARAM && c != '<' && c != '>' && c != ';')
-                bits |= C_BEHIND;
-        }
         if ((c >= 0x20 || c == '\t') && c != '"' && c != ',' && c != ';' && c != '>' && c != '<')
             bits |= C_NAME;
-        if (c >= 0x20 && c != '<' && c != '"' && c != '>')
-            bits |= C_INSIDE;
         osip_class[c] = bits;
     }
 }
@@ -116,9 +109,78 @@ static inline int osip_same_in_any_case(const uint8_t *s, uint32_t size, const c
     return 1;
 }
 
+/* What ends a run of bytes, besides what is not printable ASCII: bits of a set. WIDE lets through all from the blank on. */
+enum { STOP_QUOTE = 1, STOP_COMMA = 2, STOP_SEMICOLON = 4, STOP_EQUALS = 8, STOP_ANGLES = 16, STOP_AT = 32, STOP_WIDE = 64,
+       IN_PARAM = STOP_QUOTE | STOP_COMMA | STOP_SEMICOLON | STOP_EQUALS, BEHIND_ADDRESS = IN_PARAM | STOP_ANGLES,
+       IN_URI = STOP_QUOTE | STOP_ANGLES | STOP_AT, IN_BRACKETS = STOP_QUOTE | STOP_ANGLES | STOP_WIDE };
+
+static inline int osip_stops(uint8_t c, int set)
+{
+    return c < 0x20 || (!(set & STOP_WIDE) && (c == 0x20 || c >= 0x7f)) || (set & STOP_QUOTE && c == '"')
+        || (set & STOP_COMMA && c == ',') || (set & STOP_SEMICOLON && c == ';') || (set & STOP_EQUALS && c == '=')
+        || (set & STOP_ANGLES && (c == '<' || c == '>')) || (set & STOP_AT && c == '@');
+}
+
+/* Return where a run of bytes ends: at `end`, or before it at the first byte that a set (a constant) stops. */
+static inline uint32_t osip_run(const uint8_t *s, uint32_t pos, uint32_t end, uint32_t size, const int set)
+{
+#ifdef __SSE2__
+#define OSIP_IS(c) _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c))
+    while (pos < end && size - pos >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(s + pos)), stop;
+        if (set & STOP_WIDE)
+            stop = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+        else            /* as signed numbers, bytes from 0x80 on are below 0x21, too */
+            stop = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x21)), OSIP_IS(0x7f));
+        if (set & STOP_QUOTE)
+            stop = _mm_or_si128(stop, OSIP_IS('"'));
+        if (set & STOP_COMMA)
+            stop = _mm_or_si128(stop, OSIP_IS(','));
+        if (set & STOP_SEMICOLON)
+            stop = _mm_or_si128(stop, OSIP_IS(';'));
+        if (set & STOP_EQUALS)
+            stop = _mm_or_si128(stop, OSIP_IS('='));
+        if (set & STOP_ANGLES)
+            stop = _mm_or_si128(stop, _mm_or_si128(OSIP_IS('<'), OSIP_IS('>')));
+        if (set & STOP_AT)
+            stop = _mm_or_si128(stop, OSIP_IS('@'));
+        unsigned found = (unsigned)_mm_movemask_epi8(stop);
+        if (found) {
+            pos += (uint32_t)__builtin_ctz(found);
+            return pos < end ? pos : end;
+        }
+        pos += 16;
+    }
+    if (pos > end)
+        return end;
+#undef OSIP_IS
+#endif
+    while (pos < end && !osip_stops(s[pos], set))
+        pos++;
+    return pos;
+}
+
+/* Return where a header name ends: at the first colon, or at `end`. */
+static inline uint32_t osip_colon(const uint8_t *s, uint32_t pos, uint32_t end, uint32_t size)
+{
+#ifdef __SSE2__
+    if (size - pos >= 16) {
+        unsigned found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(s + pos)),
+                                                                    _mm_set1_epi8(':')));
+        pos += found ? (uint32_t)__builtin_ctz(found) : 16;
+        if (pos >= end)
+            return end;
+    }
+#endif
+    while (pos < end && s[pos] != ':')
+        pos++;
+    return pos;
+}
+
 static inline uint32_t osip_quick_at(const uint8_t *s, uint32_t size)
 {
-    return (s[0] * 5u + s[size - 1] * 11u + s[size / 2] * 3u + size * 7u) & (OSIP_QUICK - 1);
+    /* The factors are those that leave nearly every usual name its own place. */
+    return (s[0] * 56u + s[size - 1] * 12u + s[size / 2] * 45u + size * 26u) & (OSIP_QUICK - 1);
 }
 
 /* Add a usual spelling of a name, if its place is free. */
@@ -184,7 +246,7 @@ static inline int64_t osip_digits(const uint8_t *s, uint32_t pos, uint32_t end, 
     return value;
 }
 
-static inline int osip_read_via(const uint8_t *s, uint32_t pos, uint32_t end, osip_via *via)
+static inline int osip_read_via_in(const uint8_t *s, uint32_t pos, uint32_t end, uint32_t size, osip_via *via)
 {
     uint32_t at;
     via->all.start = pos;
@@ -223,27 +285,30 @@ static inline int osip_read_via(const uint8_t *s, uint32_t pos, uint32_t end, os
         if (s[pos] != ';')
             return 0;
         name = ++pos;
-        for (; pos < end && s[pos] != ';'; pos++) {
-            if (!(osip_class[s[pos]] & C_PARAM))
+        for (;; pos++) {
+            pos = osip_run(s, pos, end, size, IN_PARAM);
+            if (pos == end || s[pos] == ';')
+                break;
+            if (s[pos] != '=')
                 return 0;
-            if (s[pos] == '=' && !equals)
+            if (!equals)
                 equals = pos;
         }
-        uint32_t size = (equals ? equals : pos) - name;
+        uint32_t length = (equals ? equals : pos) - name;
         uint32_t value = equals ? equals + 1 : pos;
-        if (size == 6 && osip_same_in_any_case(s + name, size, "branch", 6)) {
+        if (length == 6 && osip_same_in_any_case(s + name, length, "branch", 6)) {
             if (memcmp(s + name, "branch", 6) != 0 || !equals || via->has_branch)
                 return 0;
             via->has_branch = 1;
             via->branch.start = value;
             via->branch.end = pos;
-        } else if (size == 8 && osip_same_in_any_case(s + name, size, "received", 8)) {
+        } else if (length == 8 && osip_same_in_any_case(s + name, length, "received", 8)) {
             if (!equals || via->has_received)
                 return 0;
             via->has_received = 1;
             via->received.start = value;
             via->received.end = pos;
-        } else if (size == 5 && osip_same_in_any_case(s + name, size, "rport", 5)) {
+        } else if (length == 5 && osip_same_in_any_case(s + name, length, "rport", 5)) {
             if (via->has_rport)
                 return 0;
             via->has_rport = 1;
@@ -255,7 +320,12 @@ static inline int osip_read_via(const uint8_t *s, uint32_t pos, uint32_t end, os
     return 1;
 }
 
-static inline int osip_read_uri(const uint8_t *s, uint32_t pos, uint32_t end, osip_uri *uri)
+static inline int osip_read_via(const uint8_t *s, uint32_t pos, uint32_t end, osip_via *via)
+{
+    return osip_read_via_in(s, pos, end, end, via);
+}
+
+static inline int osip_read_uri_in(const uint8_t *s, uint32_t pos, uint32_t end, uint32_t size, osip_uri *uri)
 {
     uint32_t at, sign = 0;
     if (pos >= end || end - pos > OSIP_MAX_URI)
@@ -268,14 +338,10 @@ static inline int osip_read_uri(const uint8_t *s, uint32_t pos, uint32_t end, os
     else
         return 0;
     uri->scheme.end = pos - 1;
-    for (at = pos; at < end; at++) {
-        if (!(osip_class[s[at]] & C_URI))
+    for (at = osip_run(s, pos, end, size, IN_URI); at < end; at = osip_run(s, at + 1, end, size, IN_URI)) {
+        if (s[at] != '@' || sign)
             return 0;
-        if (s[at] == '@') {
-            if (sign)
-                return 0;
-            sign = at;
-        }
+        sign = at;
     }
     uri->user.start = uri->user.end = uri->password.start = uri->password.end = pos;
     if (sign) {
@@ -330,8 +396,13 @@ static inline int osip_read_uri(const uint8_t *s, uint32_t pos, uint32_t end, os
     return 1;
 }
 
+static inline int osip_read_uri(const uint8_t *s, uint32_t pos, uint32_t end, osip_uri *uri)
+{
+    return osip_read_uri_in(s, pos, end, end, uri);
+}
+
 /* Find the tag of a From or To value; an empty span when it has none. */
-static inline int osip_read_tag(const uint8_t *s, uint32_t pos, uint32_t end, osip_span *tag)
+static inline int osip_read_tag(const uint8_t *s, uint32_t pos, uint32_t end, uint32_t size, osip_span *tag)
 {
     uint32_t uri;
     tag->start = tag->end = 0;
@@ -349,8 +420,8 @@ static inline int osip_read_tag(const uint8_t *s, uint32_t pos, uint32_t end, os
     }
     if (pos >= end || s[pos] != '<')
         return 0;
-    for (uri = ++pos; pos < end && osip_class[s[pos]] & C_INSIDE; pos++)
-        ;
+    uri = ++pos;
+    pos = osip_run(s, pos, end, size, IN_BRACKETS);
     if (pos >= end || s[pos] != '>' || pos == uri)
         return 0;
     pos++;
@@ -359,11 +430,15 @@ static inline int osip_read_tag(const uint8_t *s, uint32_t pos, uint32_t end, os
         if (s[pos] != ';')
             return 0;
         name = ++pos;
-        for (; pos < end && osip_class[s[pos]] & C_BEHIND; pos++)
-            if (s[pos] == '=' && !equals)
+        for (;; pos++) {
+            pos = osip_run(s, pos, end, size, BEHIND_ADDRESS);
+            if (pos == end || s[pos] == ';')
+                break;
+            if (s[pos] != '=')
+                return 0;
+            if (!equals)
                 equals = pos;
-        if (pos < end && s[pos] != ';')
-            return 0;
+        }
         if ((equals ? equals : pos) - name == 3 && osip_same_in_any_case(s + name, 3, "tag", 3)) {
             if (memcmp(s + name, "tag", 3) != 0 || !equals || equals + 1 == pos)
                 return 0;
@@ -376,7 +451,7 @@ static inline int osip_read_tag(const uint8_t *s, uint32_t pos, uint32_t end, os
     return 1;
 }
 
-static inline int osip_start_line(const uint8_t *s, uint32_t end, const osip_names *names, osip_scan *out)
+static inline int osip_start_line(const uint8_t *s, uint32_t end, uint32_t size, const osip_names *names, osip_scan *out)
 {
     const uint8_t *blank;
     if (end >= 12 && memcmp(s, "SIP/2.0 ", 8) == 0) {
@@ -394,7 +469,7 @@ static inline int osip_start_line(const uint8_t *s, uint32_t end, const osip_nam
     out->found.ruri.start = (uint32_t)(blank - s) + 1;
     out->found.ruri.end = end - 8;
     return out->found.method >= 0 && out->found.ruri.end > out->found.ruri.start
-        && osip_read_uri(s, out->found.ruri.start, out->found.ruri.end, &out->uri);
+        && osip_read_uri_in(s, out->found.ruri.start, out->found.ruri.end, size, &out->uri);
 }
 
 /* Index the header lines from `pos` on; sets head_end, body_start and the place of each header that may stand once. */
@@ -418,8 +493,7 @@ static inline int osip_index(const uint8_t *s, uint32_t pos, uint32_t size, cons
         if (out->found.headers == OSIP_MAX_HEADERS)
             return 0;
         uint8_t id = 0;
-        for (at = start; at < end && s[at] != ':'; at++)
-            ;
+        at = osip_colon(s, start, end, size);
         name = at - start;
         if (name && at < end) {
             uint32_t slot = osip_quick_at(s + start, name);
@@ -475,20 +549,19 @@ static inline int osip_values(const uint8_t *s, uint32_t size, const osip_names 
         return 0;
     out->found.top = place[OSIP_VIA];
     header = &out->header[place[OSIP_VIA]];
-    if (!osip_read_via(s, header->value, header->end, &out->found.via))
+    if (!osip_read_via_in(s, header->value, header->end, size, &out->found.via))
         return 0;
     header = &out->header[place[OSIP_FROM]];
-    if (!osip_read_tag(s, header->value, header->end, &out->found.from_tag))
+    if (!osip_read_tag(s, header->value, header->end, size, &out->found.from_tag))
         return 0;
     header = &out->header[place[OSIP_TO]];
-    if (!osip_read_tag(s, header->value, header->end, &out->found.to_tag))
+    if (!osip_read_tag(s, header->value, header->end, size, &out->found.to_tag))
         return 0;
     header = &out->header[place[OSIP_CALL_ID]];
     if (header->value == header->end)
         return 0;
-    for (pos = header->value; pos < header->end; pos++)
-        if (s[pos] <= 0x20 || s[pos] >= 0x7f)
-            return 0;
+    if (osip_run(s, header->value, header->end, size, 0) != header->end)
+        return 0;
     out->found.call_id.start = header->value;
     out->found.call_id.end = header->end;
     header = &out->header[place[OSIP_CSEQ]];
@@ -534,7 +607,7 @@ static inline int osip_read(const uint8_t *s, size_t length, const osip_names *n
         return 0;
     memset(place, -1, sizeof place);
     out->found.head_start = (uint32_t)(line - s) + 1;
-    return osip_start_line(s, out->found.head_start - 2, names, out)
+    return osip_start_line(s, out->found.head_start - 2, size, names, out)
         && osip_index(s, out->found.head_start, size, names, out, place)
         && osip_values(s, size, names, out, place);
 }

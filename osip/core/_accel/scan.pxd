@@ -87,6 +87,7 @@ cdef extern from "slot.h":
     void osip_put(object, Py_ssize_t, void *)
     void *osip_take(object, Py_ssize_t)
     object osip_new(object)
+    void osip_slots_only(object)
     object osip_ascii(const uint8_t *, uint32_t, uint32_t)
     uint8_t osip_lower(uint8_t) nogil
 

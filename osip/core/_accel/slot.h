@@ -44,6 +44,39 @@ static inline PyObject *osip_new(PyObject *type)
     return ((PyTypeObject *)type)->tp_alloc((PyTypeObject *)type, 0);
 }
 
+/* Free an instance of a class that has nothing but slots: the usual way asks the class for each of them. */
+static void osip_free(PyObject *object)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    PyObject **slot = (PyObject **)((char *)object + sizeof(PyObject));
+    PyObject **end;
+    /* A class derived from this one frees its own part first, and then calls this function. */
+    while (type->tp_dealloc != osip_free)
+        type = type->tp_base;
+    end = (PyObject **)((char *)object + type->tp_basicsize);
+    PyObject_GC_UnTrack(object);
+    for (; slot < end; slot++)
+        Py_CLEAR(*slot);
+    type = Py_TYPE(object);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+/* Let instances of a class be freed by `osip_free`, if they have slots of objects and nothing else. */
+static inline void osip_slots_only(PyObject *cls)
+{
+    PyTypeObject *type = (PyTypeObject *)cls, *each;
+    Py_ssize_t slots = 0;
+    if (!PyType_IS_GC(type) || type->tp_itemsize || type->tp_dictoffset || type->tp_weaklistoffset || type->tp_finalize
+            || type->tp_del)
+        return;
+    for (each = type; each && each != &PyBaseObject_Type; each = each->tp_base)
+        if (((PyHeapTypeObject *)each)->ht_slots)
+            slots += PyTuple_GET_SIZE(((PyHeapTypeObject *)each)->ht_slots);
+    if (type->tp_basicsize == (Py_ssize_t)(sizeof(PyObject) + slots * sizeof(PyObject *)))
+        type->tp_dealloc = osip_free;
+}
+
 /* Make text of bytes that are ASCII. */
 static inline PyObject *osip_ascii(const uint8_t *s, uint32_t start, uint32_t end)
 {

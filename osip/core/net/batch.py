@@ -71,7 +71,7 @@ class BatchPort(UdpPort):
                 gathering.ports[0].flush()
         receiver.batch_end()
 
-    def _arrived(self) -> list[tuple[bytes, bytes]]:
+    def _arrived(self) -> list[tuple[bytes, Any]]:
         for _ in range(BATCH):
             try:
                 return self._gathering.batch.receive(self._fileno)      # type: ignore[no-any-return]
@@ -79,11 +79,11 @@ class BatchPort(UdpPort):
                 self.receive_errors += 1
         return []
 
-    def _source_of(self, address: bytes) -> Source:
-        port = int.from_bytes(address[2:4], "big")
-        if len(address) == 8:
-            host = socket.inet_ntop(socket.AF_INET, address[4:8])
+    def _source_of(self, address: Any) -> Source:
+        if isinstance(address, int):
+            host, port = socket.inet_ntop(socket.AF_INET, (address >> 16).to_bytes(4, "big")), address & 0xffff
         else:
+            port = int.from_bytes(address[2:4], "big")
             host = socket.inet_ntop(socket.AF_INET6, address[8:24])
             scope = int.from_bytes(address[24:28], sys.byteorder)
             if scope:

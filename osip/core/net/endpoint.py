@@ -70,12 +70,16 @@ class LocalSocket:
 
 
 class Source:
-    """Where a message came from: our socket, the peer's address, and the connection id on streams (0 on UDP)."""
-    __slots__ = ("socket", "host", "port", "conn", "text")
+    """Where a message came from: our socket, the peer's address, and the connection id on streams (0 on UDP).
+
+    `mark` is what our Via says of that connection, once it was asked for.
+    """
+    __slots__ = ("socket", "host", "port", "conn", "text", "mark")
 
     def __init__(self, socket: LocalSocket, host: str, port: int, conn: int = 0) -> None:
         self.socket, self.host, self.port, self.conn = socket, host, port, conn
         self.text = f"{host}:{port} {socket.text}"
+        self.mark = ""
 
 
 class CapturedSource(Source):

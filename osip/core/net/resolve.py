@@ -178,8 +178,10 @@ class Resolver:
         return ("A", "AAAA") if self._config.dns_try_ipv6 else ("A",)
 
     def _default_proto(self, wanted: Wanted) -> str:
-        if wanted.secure:
-            return "tls"
+        return "tls" if wanted.secure else self.default_proto()
+
+    def default_proto(self) -> str:
+        """Return the protocol of a sip URI that is no more than an address."""
         return next((proto for proto in PREFERENCE if proto in self.protos), "udp")
 
     # --- the procedure of RFC 3263 section 4 -------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Hold all that is known while one message runs through a script."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from osip.core.exports.types import Route
 from osip.core.sip.edits import Edits
@@ -11,11 +11,21 @@ if TYPE_CHECKING:
     from osip.core.run.env import Env
     from osip.core.sip.message import Request, Response
 
-REQUEST, FAILURE, ONREPLY, BRANCH = int(Route.REQUEST), int(Route.FAILURE), int(Route.ONREPLY), int(Route.BRANCH)
-ERROR, LOCAL = int(Route.ERROR), int(Route.LOCAL)
-STARTUP, TIMER, EVENT = int(Route.STARTUP), int(Route.TIMER), int(Route.EVENT)
+# Each has a line of its own, so that mypyc knows it.
+REQUEST: Final = int(Route.REQUEST)
+FAILURE: Final = int(Route.FAILURE)
+ONREPLY: Final = int(Route.ONREPLY)
+BRANCH: Final = int(Route.BRANCH)
+ERROR: Final = int(Route.ERROR)
+LOCAL: Final = int(Route.LOCAL)
+STARTUP: Final = int(Route.STARTUP)
+TIMER: Final = int(Route.TIMER)
+EVENT: Final = int(Route.EVENT)
 
-FORCE_RPORT, LOCAL_RPORT, REPLY_TO_VIA, FORCE_ALIAS = 1, 2, 4, 8
+FORCE_RPORT: Final = 1
+LOCAL_RPORT: Final = 2
+REPLY_TO_VIA: Final = 4
+FORCE_ALIAS: Final = 8
 """Bits of `Ctx.via_flags` (set_via_handling)."""
 
 

@@ -16,7 +16,7 @@ from osip.core.exports.spec import Hook, StatKind
 from osip.core.run import forward, reply
 from osip.core.run.ctx import ERROR, ONREPLY, Ctx
 from osip.core.run.place import place_in
-from osip.core.sip.message import check, parse
+from osip.core.sip.message import READER, Request, Response, check, parse
 from osip.core.sip.names import M_ACK, M_CANCEL, M_INVITE, METHOD_IDS
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("osip.core")
 _PARSE: Final[Any] = parse
+_TAKE: Final[Any] = None if READER is None else READER.take
+_REQUEST: Final[Any] = Request
+_RESPONSE: Final[Any] = Response
 
 COUNTERS = ("rcv_requests", "rcv_replies", "fwd_requests", "fwd_replies", "drop_requests", "drop_replies",
             "err_requests", "err_replies", "bad_URIs_rcvd", "bad_msg_hdr", "slow_messages")
@@ -54,7 +57,7 @@ class Quota:
 
 class Dispatch:
     """The one door for messages of a worker; its counters are the `core:` statistics."""
-    __slots__ = (*COUNTERS, "env", "program", "draining", "leaving", "_known_hooks", "_request_hooks",
+    __slots__ = (*COUNTERS, "env", "program", "_known_program", "_on_request", "_on_reply", "draining", "leaving", "_known_hooks", "_request_hooks",
                  "_response_hooks", "_end_hooks",
                  "_bad_quota", "_failure_quota", "_threshold", "number", "elsewhere", "tap")
 
@@ -73,6 +76,9 @@ class Dispatch:
     def __init__(self, env: Env, registry: Registry) -> None:
         self.env = env
         self.program: Program | None = None
+        self._known_program: Program | None = None
+        self._on_request: RouteFn | None = None
+        self._on_reply: RouteFn | None = None
         self.draining = False
         self.leaving: set[LocalSocket] = set()      # sockets that take nothing new: they will be closed
         for name in COUNTERS:
@@ -123,18 +129,29 @@ class Dispatch:
                          (time.perf_counter() - started) * 1e6, self._threshold, raw[:60])
 
     def _receive(self, raw: bytes, source: Source) -> None:
+        msg = None if _TAKE is None else _TAKE(raw)
+        if msg is None:
+            msg = self._parsed(raw, source)
+            if msg is None:
+                return
+        kind: Any = type(msg)
+        if kind is _REQUEST or (kind is not _RESPONSE and msg.is_request):
+            self._request(msg, source)
+        else:
+            self._response(msg, source)
+
+    def _parsed(self, raw: bytes, source: Source) -> Any:
+        """Read a message that may be unusual; None when it was bad, and that was answered."""
         try:
             msg = _PARSE(raw)
             fault = None if msg.checked else check(msg)
         except ParseError as error:
             self._bad(raw, source, error)
-            return
+            return None
         if fault is not None:
             self._bad(raw, source, fault, msg)
-        elif msg.is_request:
-            self._request(msg, source)
-        else:
-            self._response(msg, source)
+            return None
+        return msg
 
     def _request(self, msg: Any, source: Source) -> None:
         self.rcv_requests += 1
@@ -148,11 +165,19 @@ class Dispatch:
             ctx.reply_edits = [b"Retry-After: 10\r\n"]
             self.env.reply(ctx, 503, "Server Shutting Down" if self.draining else "Socket Closing")
             return
-        program = self.program
-        if program is None or program.request is None:
+        if self.program is not self._known_program:
+            self._look_at_program()
+        route = self._on_request
+        if route is None:
             self.drop_requests += 1
             return
-        self.run_route(program.request, ctx)
+        self.run_route(route, ctx)
+
+    def _look_at_program(self) -> None:
+        """Keep the routes of a new program that messages run."""
+        program = self._known_program = self.program
+        self._on_request = program.request if program is not None else None
+        self._on_reply = program.reply if program is not None else None
 
     def _is_refused(self, msg: Any, source: Source) -> bool:
         """Say whether a request is new, while nothing new is taken: new calls at all, or anything over that socket."""
@@ -173,9 +198,11 @@ class Dispatch:
         if env.quick.check_via and not env.is_myself(msg.via1.host, msg.via1.port or 5060):
             self.drop_replies += 1
             return
-        program = self.program
-        if program is not None and program.reply is not None:
-            self.run_route(program.reply, ctx)
+        if self.program is not self._known_program:
+            self._look_at_program()
+        route = self._on_reply
+        if route is not None:
+            self.run_route(route, ctx)
             if ctx.dropped and msg.status < 200:
                 self.drop_replies += 1
                 return
@@ -201,12 +228,12 @@ class Dispatch:
         except Exception as error:
             self.failed(ctx, error)
             code = -1
-        if code.__class__ is not int:
+        if not isinstance(code, int):
             self.env.spawn(self._wait(code, ctx), "route")      # type: ignore[arg-type]
             return 0
         for hook in self._end_hooks:
             hook(ctx)
-        return code                                             # type: ignore[return-value]
+        return code
 
     async def _wait(self, coro: Coroutine[Any, Any, int], ctx: Ctx) -> None:
         try:
@@ -281,12 +308,12 @@ class Dispatch:
                 self.drop_requests += 1
 
 
-def hooks(registry: Registry, point: Hook, method: int = -1) -> tuple[Callable[..., Any], ...]:
+def hooks(registry: Registry, point: Hook, method: int = -1) -> list[Callable[..., Any]]:
     """Return the bound methods of all modules for one hook, in order; with a method's id those that want to see it."""
     found = [(spec.order, getattr(instance, spec.attr)) for instance in registry.instances.values()
              for spec in instance.spec.hooks
              if spec.hook is point and (method < 0 or not spec.methods or method in spec.methods)]
-    return tuple(method for _, method in sorted(found, key=lambda pair: pair[0]))
+    return [method for _, method in sorted(found, key=lambda pair: pair[0])]
 
 
 def script_position(error: BaseException) -> tuple[str, str]:

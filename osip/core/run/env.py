@@ -149,6 +149,7 @@ class Env:
         self.send: Callable[[bytes, Dest], bool] = _not_started
         self.resolve: Callable[..., list[Dest] | None] = _not_started
         self.literals: dict[Any, Any] = {}      # (URI, socket or None) -> (protocol, host, port): needs no `resolve`
+        self.default_proto = ""             # of a URI that is no more than an address; "" before there is a resolver
         self.resolve_wait: Callable[..., Awaitable[list[Dest]]] = _not_started
         self.egress = Egress(lambda: self.now)              # (ip) -> our address towards it, for `mhomed`
         self.is_myself: Callable[..., bool] = _not_started

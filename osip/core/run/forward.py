@@ -4,6 +4,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
+from osip.core.accel import LEAF
 from osip.core.errors import OsipError
 from osip.core.net.endpoint import DEFAULT_PORTS, RELIABLE, SECURE, Dest, LocalSocket, is_ip
 from osip.core.run import homing
@@ -13,12 +14,16 @@ from osip.core.sip.build import build_forward, build_forward_reply
 from osip.core.sip.edits import Edits, merge
 from osip.core.sip.mark import mark_copy
 from osip.core.sip.message import READER, Response
+from osip.core.sip.uri import without_user
 
 if TYPE_CHECKING:
     from osip.core.run.env import Env
 
 
 _ANSWER_ROUTE: Final[Any] = None if READER is None else READER.answer_route
+_NEXT_PLACE: Final[Any] = None if READER is None else READER.next_place
+_VIA_LINE: Final[Any] = None if LEAF is None else LEAF.via_line
+_WITHOUT_USER: Final[Any] = without_user
 
 
 class Outgoing:
@@ -48,8 +53,13 @@ def next_hops(ctx: Ctx, target: Target) -> list[Dest] | None:
     ParseError for a URI that is none, OsipError for one that cannot be reached.
     """
     env = ctx.env
-    uri = next_uri(ctx, target)
-    known = env.literals.get((uri, target.socket))
+    if target.uri is None and not target.du and not target.path and _NEXT_PLACE is not None and env.default_proto:
+        place: tuple[str, int, str] | None = _NEXT_PLACE(ctx.msg)
+        if place is not None:                           # an address as it stands: nothing to look up
+            proto = place[2] or (env.default_proto if target.socket is None else target.socket.proto)
+            return _with_sockets(ctx, target, [Dest(proto, place[0], place[1] or DEFAULT_PORTS[proto])], True)
+    uri: str = _WITHOUT_USER(next_uri(ctx, target))           # so that one entry serves all who are behind an address
+    known: tuple[str, str, int] | None = env.literals.get((uri, target.socket))
     if known is not None:
         return _with_sockets(ctx, target, [Dest(known[0], known[1], known[2])], True)
     found = env.resolve(uri, target.socket)
@@ -63,26 +73,27 @@ async def next_hops_wait(ctx: Ctx, target: Target) -> list[Dest]:
 
 
 def _with_sockets(ctx: Ctx, target: Target, found: list[Dest], are_ours: bool = False) -> list[Dest]:
+    env = ctx.env
     near = socket_for(ctx, target)
-    out = []
+    out: list[Dest] = []
     # A flow of a registered phone (`;ob`) is there or it is not: nobody listens at the other end.
-    reuse = bool(target.bflags & ctx.env.no_new_conn) or (target.du is not None and target.du.endswith(";ob"))
+    reuse = bool(target.bflags & env.no_new_conn) or (target.du is not None and target.du.endswith(";ob"))
     for dest in found:
         # The resolver's values are shared with its cache: unless these are ours take copies.
         socket = None
-        if target.socket is None and ctx.env.quick.mhomed:
-            socket = towards(ctx.env, dest)
+        if target.socket is None and env.quick.mhomed:
+            socket = towards(env, dest)
         if socket is None:
             socket = near if near is not None and not near.members and near.proto == dest.proto \
-                and near.is_ipv6 == (":" in dest.host) else ctx.env.pick_socket(dest.proto, ":" in dest.host, near)
+                and near.is_ipv6 == (":" in dest.host) else env.pick_socket(dest.proto, ":" in dest.host, near)
         if socket is not None:
             hop = dest if are_ours else Dest(dest.proto, dest.host, dest.port, socket, dest.conn)
             hop.socket = socket
             hop.only_reuse = reuse
             if dest.proto in SECURE:
                 hop.name = dest.name
-                if ctx.env.choose_tls is not None:
-                    ctx.env.choose_tls(ctx, hop)
+                if env.choose_tls is not None:
+                    env.choose_tls(ctx, hop)
             out.append(hop)
     if found and not out:
         raise OsipError(f"no socket of ours can send to {found[0]}")
@@ -119,13 +130,15 @@ def build(ctx: Ctx, target: Target, dest: Dest, branch_id: str, edits: Edits | N
         work = Edits(msg) if work is None else work.copy()
         work.insert_hf("Route: " + target.path)
     out = Outgoing(ctx, dest, target)
-    first = dest.host[:1]
-    if first in "2fF" and ("224" <= dest.host[:3] < "24" or dest.host[:2].lower() == "ff"):
-        branch_id += group_params(ctx.env, dest.host)
+    host = dest.host
+    if host >= "224" and (host[:3] < "24" or host[:2].lower() == "ff"):
+        branch_id += group_params(ctx.env, host)
     if source is None:
         return build_forward(msg, target.uri, via_line(ctx, socket, branch_id), work, out)      # type: ignore[arg-type]
     if source.conn:
-        branch_id += homing.mark(ctx.env, source)
+        if not source.mark:
+            source.mark = homing.mark(ctx.env, source)
+        branch_id += source.mark
     # A browser's Via names no port that could be answered, and it asks for no rport (RFC 7118 section 5).
     force_rport = bool(ctx.via_flags & FORCE_RPORT) or source.socket.proto in ("ws", "wss")
     return build_forward(msg, target.uri, via_line(ctx, socket, branch_id), work, out,          # type: ignore[arg-type]
@@ -148,6 +161,9 @@ def via_line(ctx: Ctx, socket: LocalSocket, branch_id: str) -> bytes:
         own = LocalSocket(socket.proto, socket.host, socket.port, ctx.adv_host or socket.adv_host,
                           ctx.adv_port or socket.adv_port)
         return own.via_start + branch_id.encode() + tail
+    if _VIA_LINE is not None:
+        line: bytes = _VIA_LINE(socket.via_start, branch_id, tail)
+        return line
     return socket.via_start + branch_id.encode() + tail
 
 

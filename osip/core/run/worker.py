@@ -120,7 +120,7 @@ class Worker:
         self.env.now = time.monotonic()
         resolver = Resolver(self.env.config, self.transports_known())
         self.env.resolve, self.env.resolve_wait = resolver.now, resolver.ask
-        self.env.literals = resolver.literals
+        self.env.literals, self.env.default_proto = resolver.literals, resolver.default_proto()
         resolver.on_slow = lambda question, took: self.env.events.raise_event(
             "E_CORE_THRESHOLD", {"source": "dns query", "time": took, "extra": question})
         self.env.stats.register("dns", "dns_total_queries", lambda: resolver.queries, StatKind.COUNTER)

@@ -2,13 +2,17 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
+from osip.core.accel import LEAF
 from osip.core.errors import ParseError
 from osip.core.sip.bounds import MAX_BODY, MAX_DIGITS, MAX_HEAD
 
 _LENGTH: Final = re.compile(rb"\n(?:content-length|l)[ \t]*:((?:[^\r\n]|\r?\n[ \t])*)")
 _START: Final = re.compile(rb"sip/[0-9.]+ [0-9]{3}|[^\s]+ [^\r\n]* sip/[0-9.]+\r?\n", re.IGNORECASE)
+
+
+_MEASURE: Final[Any] = None if LEAF is None else LEAF.measure
 
 
 class Ping:
@@ -49,6 +53,10 @@ class Framer:
         """
         out: list[bytes | Ping] = []
         buffer = self._buffer
+        if _MEASURE is not None and not buffer:
+            data = self._whole(data, out)
+            if not data:
+                return out
         buffer += data
         pos = 0
         try:
@@ -69,6 +77,20 @@ class Framer:
             raise
         del buffer[:pos]
         return out
+
+    def _whole(self, data: bytes, out: list[bytes | Ping]) -> bytes:
+        """Take off the plain messages that are all there, as nearly always; return the rest."""
+        pos = 0
+        while size := _MEASURE(data, pos, self.max_head, self.max_body):
+            if size == len(data):
+                self._blank = False
+                out.append(data)
+                return b""
+            out.append(data[pos:pos + size])
+            pos += size
+        if pos:
+            self._blank = False
+        return data[pos:] if pos else data
 
     def _skip_blank_lines(self, pos: int, out: list[bytes | Ping]) -> int:
         """Step over CRLFs between messages; every second one in a row is a ping."""

@@ -16,13 +16,15 @@ COOKIE: Final = "z9hG4bK"
 _BITS: Final = 0x7fffffffffff
 _SIZE: Final = 0x800000000000
 """Added to a hash of that many bits, so that all marks are of one length."""
-# One value with a host and parameters, none of which says more than what a proxy records of itself.
+# One value with a host and parameters, of which only that of a double Record-Route says more than this.
 _PLAIN: Final = re.compile(
-    rb"<sip:([\w.:\-\[\]]+)((?:;(?!(?i:transport|r2)(?=[=;>]))[\w.=+*%!~'\-]*)*)>", re.ASCII).fullmatch
+    rb"<sip:([\w.:\-\[\]]+)((?:;(?!(?i:r2)(?=[=;>]))[\w.=+*%!~'\-]*)*)>", re.ASCII).fullmatch
 _KEY: Final[Any] = None if LEAF is None else LEAF.request_key
 _MARK: Final[Any] = None if LEAF is None else LEAF.loop_mark
 _BEARS: Final[Any] = None if LEAF is None else LEAF.bears_mark
 _ROUTE: Final[Any] = None if LEAF is None else LEAF.only_route
+_HAS_PLAIN_USER: Final[Any] = None if READER is None else READER.has_plain_user
+_PLAIN_URI: Final = re.compile(r"sip:[\w.+\-]+@[\w.\-]+(?::([0-9]{1,5}))?(?:;transport=(?:udp|tcp))?", re.ASCII).fullmatch
 
 
 def request_key(msg: Any, method_id: int) -> str | None:
@@ -91,4 +93,19 @@ def only_route(msg: Any) -> tuple[int, int, bytes, str]:
     if found is None:
         return -1, -1, b"", ""
     params: bytes = found[2]
+    for part in params.lower().split(b";"):
+        # With a port of its own an address is ours or not, whether by UDP or by TCP.
+        if part.partition(b"=")[0] == b"transport" and (part[10:] not in (b"udp", b"tcp")
+                                                        or b":" not in found[1].rpartition(b"]")[2]):
+            return -1, -1, b"", ""
     return line, msg.line_end(at), found[1], params[1:].decode("ascii")
+
+
+def has_plain_user(msg: Any) -> bool:
+    """Say whether the request-URI is a user and a host in plain letters, perhaps a port and UDP or TCP, and no more."""
+    if _HAS_PLAIN_USER is not None:
+        told: bool | None = _HAS_PLAIN_USER(msg)
+        if told is not None:
+            return told
+    found = _PLAIN_URI(msg.ruri) if msg.is_request else None
+    return found is not None and (found[1] is None or 0 < int(found[1]) < 65536)

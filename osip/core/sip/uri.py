@@ -18,6 +18,7 @@ _SIP: Final = re.compile(
 _ANY: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):([^\s<>\"]+)")
 _TEL: Final = re.compile(r"\+?[0-9A-Fa-f*#().\-]+")
 _PLAIN: Final = re.compile(r"sip:([A-Za-z0-9._\-]+)@([A-Za-z0-9._\-]+)")
+_PLACE: Final = re.compile(r"sip:[A-Za-z0-9._+\-]+@([0-9.:]+(?:;transport=[a-z]+)?)")
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 # Escaped or not makes a difference for these only (RFC 3261 section 19.1.4, RFC 2396 section 2.2).
 _RESERVED: Final = frozenset(";/?:@&=+$,%")
@@ -184,6 +185,18 @@ def _plain_address(text: str) -> tuple[str, str] | None:
 
 
 plain_address: Final[Callable[[str], tuple[str, str] | None]] = _plain_address if LEAF is None else LEAF.plain_address
+
+
+def _without_user(text: str) -> str:
+    """Return a URI without its user when it is no more than `sip:user@address[:port][;transport=word]`, with IPv4.
+
+    Whoever is called there, it leads to the same place. Any other text comes back as it is.
+    """
+    found = _PLACE.fullmatch(text) if len(text) < 512 else None
+    return text if found is None else "sip:" + found.group(1)
+
+
+without_user: Final[Callable[[str], str]] = _without_user if LEAF is None else LEAF.without_user
 
 
 def unescape_user(text: str) -> str:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from osip.api import (DEFAULT_PORTS, H_ROUTE, Ctx, NameAddr, ParseError, Uri, only_route, parse_name_addr, parse_uri,
+from osip.api import (DEFAULT_PORTS, H_ROUTE, Ctx, NameAddr, ParseError, Uri, has_plain_user, only_route, parse_name_addr, parse_uri,
                       split_commas, value_place)
 
 if TYPE_CHECKING:
@@ -17,9 +17,13 @@ def loose_route(rr: Router, ctx: Ctx) -> int:
         start, end, address, params = only_route(msg)
         if start < 0 and not value_place(msg, H_ROUTE):
             return -1
-        uri: Uri = msg.uri if ctx.target.uri is None else parse_uri(ctx.target.uri)
+        uri: Uri | None = None                          # stays so where it cannot be what we recorded
+        if ctx.target.uri is not None:
+            uri = parse_uri(ctx.target.uri)
+        elif not has_plain_user(msg):
+            uri = msg.uri
         in_dialog = bool(msg.to_tag)
-        if in_dialog and _is_recorded(rr, uri):
+        if uri is not None and in_dialog and _is_recorded(rr, uri):
             code = _after_strict(rr, ctx, Routes(ctx), uri)
         elif start >= 0 and rr.is_own(address):         # one plain value of ours, as nearly always
             ctx.edit.drop(start, end)

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from osip.api import (
     DEFAULT_PORTS,
-    M_ACK,
     Ctx,
     Dest,
     Endpoint,
@@ -15,17 +14,14 @@ from osip.api import (
     Module,
     OsipError,
     Parse,
-    Target,
     Value,
-    bracket,
     function,
     is_ip,
     parse_endpoint,
     pvar,
-    refusal,
-    reply,
 )
 from osip.core.run import forward as relay
+from osip.core.run import onward
 from osip.core.run.ctx import FORCE_ALIAS, FORCE_RPORT, LOCAL_RPORT, REPLY_TO_VIA
 from osip.script.builtins import reader
 from osip.script.builtins.value import number_of
@@ -263,62 +259,14 @@ class CoreNet(Module):
 
     # --- sending -------------------------------------------------------------------------------------------------
 
-    @function()
+    @function(plain=onward.forward)
     def forward(self, ctx: Ctx, dest: Address | None = None) -> bool:
         """Relay the request without state: to `[proto:]host[:port]`, else to the next hop, else to the R-URI.
 
         Answers by itself, and counts as done, where a proxy must refuse: 483 without hops left, 420 to extensions that
         it does not know. It never forks: with appended branches it fails (RFC 3261 section 16.11).
         """
-        if not ctx.msg.is_request:
-            return False
-        if ctx.targets:
-            self.env.log.warning("not forwarded, it has branches: use t_relay call_id=%s", ctx.msg.get("Call-ID"))
-            return False
-        if self._refuse(ctx):
-            return True
-        target = ctx.target
-        if dest is not None:
-            target = target.copy()
-            target.du = _uri_of(dest)
-        try:
-            hops = relay.next_hops(ctx, target)
-            if hops is None:                                # a name has to be asked for: the script does not wait
-                run = ctx.copy()
-                run.target = target.copy()
-                self.env.spawn(self._forward_later(run), "forward")
-                return True
-            return self._send_first(ctx, target, hops)
-        except OsipError as error:
-            self.env.log.warning("not forwarded call_id=%s error=%s", ctx.msg.get("Call-ID"), error)
-            return False
-
-    @staticmethod
-    def _refuse(ctx: Ctx) -> bool:
-        """Answer a request that no proxy may forward (16.3); True when it was one."""
-        lacking = refusal.unsupported(ctx)
-        if not lacking and refusal.count_hop(ctx):
-            return False
-        if ctx.msg.method_id != M_ACK:
-            code, reason = (420, "Bad Extension") if lacking else (483, "Too Many Hops")
-            headers = f"Unsupported: {lacking}\r\n".encode("utf-8", "surrogateescape") if lacking else b""
-            reply.send_stateless(ctx, code, reason, headers)
-        return True
-
-    async def _forward_later(self, ctx: Ctx) -> None:
-        try:
-            self._send_first(ctx, ctx.target, await relay.next_hops_wait(ctx, ctx.target))
-        except OsipError as error:
-            self.env.log.warning("not forwarded call_id=%s error=%s", ctx.msg.get("Call-ID"), error)
-
-    @staticmethod
-    def _send_first(ctx: Ctx, target: Target, hops: list[Dest]) -> bool:
-        """Send to the first hop that takes the message; `target` stands in for branch 0 meanwhile."""
-        kept, ctx.target = ctx.target, target
-        try:
-            return relay.send_stateless(ctx, hops)
-        finally:
-            ctx.target = kept
+        return onward.forward(ctx, dest)
 
     @function()
     def send(self, ctx: Ctx, dest: Address, headers: str | None = None) -> bool:
@@ -332,7 +280,7 @@ class CoreNet(Module):
         if is_ip(dest.host):
             hop = Dest(proto, dest.host, dest.port or (5061 if proto == "tls" else 5060), ctx.target.socket)
             return not relay.blocked(ctx, hop, raw) and bool(self.env.send(raw, hop))
-        uri = _uri_of(Endpoint(proto, dest.host, dest.port))
+        uri = onward.uri_of(Endpoint(proto, dest.host, dest.port))
         hops = self.env.resolve(uri, ctx.target.socket)
         if hops is None:
             self.env.spawn(self._send_later(ctx, raw, uri), "send")
@@ -345,14 +293,6 @@ class CoreNet(Module):
             any(not relay.blocked(ctx, hop, raw) and self.env.send(raw, hop) for hop in hops)
         except OsipError as error:
             self.env.log.warning("not sent to=%s error=%s", uri, error)
-
-
-def _uri_of(dest: Endpoint) -> str:
-    """Write a destination as a URI, the form that next hops have."""
-    uri = f"sip:{bracket(dest.host)}"
-    if dest.port:
-        uri += f":{dest.port}"
-    return f"{uri};transport={dest.proto}" if dest.proto else uri
 
 
 def _field(socket: LocalSocket, field: str | None) -> Value:

@@ -21,8 +21,8 @@ def message(number: int = 1) -> bytes:
     return b"OPTIONS sip:a@b SIP/2.0\r\nCSeq: %d OPTIONS\r\n\r\n" % number
 
 
-def address(host: str, port: int) -> bytes:
-    return b"\2\0" + port.to_bytes(2, "big") + socket.inet_pton(socket.AF_INET, host)
+def address(host: str, port: int) -> int:
+    return int.from_bytes(socket.inet_pton(socket.AF_INET, host), "big") << 16 | port
 
 
 class System:
@@ -211,6 +211,9 @@ def test_the_compiled_batch_moves_what_real_sockets_hold(family: int, host: str)
             two.sendto(b"y" * size, one.getsockname())
         found = compiled.receive(one.fileno())
         assert [data for data, _ in found] == [b"y" * 9, b"y" * 30000]
-        assert {int.from_bytes(where[2:4], "big") for _, where in found} == {port}
+        ports = {where & 0xffff if isinstance(where, int) else int.from_bytes(where[2:4], "big") for _, where in found}
+        assert ports == {port}
+        assert all((where >> 16).to_bytes(4, "big") == packed if isinstance(where, int) else where[8:24] == packed
+                   for _, where in found)
         too_long = [(b"z" * 70000, packed, port, None)]
         assert compiled.send(one.fileno(), too_long, 0) == (0, errno.EMSGSIZE)

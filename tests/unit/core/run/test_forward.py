@@ -53,6 +53,24 @@ def test_next_hops(uri: str, socket: LocalSocket | None, expected: list[Any] | N
     assert (None if found is None else [(repr(dest), dest.socket) for dest in found]) == expected
 
 
+@pytest.mark.parametrize(("uri", "socket"), [
+    (uri, socket) for socket in (None, OTHER) for uri in (
+        "sip:bob@10.0.0.2", "sip:10.0.0.2", "sip:bob@10.0.0.2:5070", "sip:b:p@10.0.0.2", "sip:bob@010.0.0.2",
+        "sip:bob@10.0.0.2;transport=tcp", "sip:10.0.0.2:5070;transport=udp", "sip:bob@10.0.0.2;transport=tls",
+        "sip:bob@10.0.0.256", "sip:bob@bob.example.com", "sip:b@[2001:db8::2]")])
+def test_an_address_as_it_stands_needs_no_resolver(uri: str, socket: LocalSocket | None) -> None:
+    def hops(ctx: Ctx) -> Any:
+        try:
+            return [(repr(dest), dest.socket) for dest in forward.next_hops(ctx, Target(socket=socket)) or ()]
+        except OsipError as error:
+            return str(error)
+    ctx, _ = context(request(ruri=uri))
+    assert ctx.env.default_proto == ""
+    slow = hops(ctx)
+    ctx.env.default_proto = "udp"
+    assert hops(ctx) == slow
+
+
 async def test_next_hops_by_query() -> None:
     ctx, _ = context()
     found = await forward.next_hops_wait(ctx, Target("sip:b@slow.example.com"))

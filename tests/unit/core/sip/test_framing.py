@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from osip.core.errors import ParseError
+from osip.core.sip import framing
 from osip.core.sip.framing import PING, Framer, content_length, starts_as_sip
 
 
@@ -101,3 +104,32 @@ def test_content_length(head: bytes, length: int) -> None:
     (b"GET / HTTP/1.1\r\n", False), (b"", False), (b"INVITE sip:a@b SIP/2.0", False)])
 def test_what_starts_as_sip(message: bytes, answer: bool) -> None:
     assert starts_as_sip(message) is answer
+
+
+PIECES = (ONE, TWO, BARE, b"\r\n", b"\r\n\r\n", b"BYE sip:a SIP/2.0\r\nl : 2 \r\n\r\nab", b"CONTENT-length:\t1\r\n",
+          b"ACK sip:a SIP/2.0\r\nContent-Length: 2\r\nl: 2\r\n\r\nab", b"Contact: x\r\nLx: y\r\n", b"X: a\r\n b\r\n",
+          b"sip/2.0 200 ok\r\n", b"SIP/2.0 20", b"A  SIP/2.0\r\n", b"A b\rc SIP/2.0\r\n", b"C:\n", b"l:1\r\n 2\r\n", b"To: x\r\n")
+
+
+def framed(stream: bytes, slowly: bool) -> tuple[list, str]:
+    """What comes of a stream in one piece; slowly, its first byte comes alone, so that nothing is whole at once."""
+    framer, out = Framer(2000, 50), []
+    try:
+        for part in (stream[:1], stream[1:]) if slowly else (stream,):
+            out += framer.feed(part)
+    except ParseError as error:
+        return out + (error.partial or []), error.reason
+    return out, f"{framer.pending}"
+
+
+@pytest.mark.skipif(framing._MEASURE is None, reason="there is only the twin")
+def test_the_short_way_frames_as_the_long_one_does() -> None:
+    rng, short = random.Random(11), 0
+    for _ in range(20000):
+        stream = b"".join([rng.choice(PIECES) for _ in range(rng.randint(1, 6))])
+        if rng.random() < 0.5:
+            at = rng.randrange(len(stream))
+            stream = stream[:at] + bytes([rng.choice(b"\r\n :;lL0129\0\xff A")]) + stream[at + rng.randint(0, 1):]
+        short += framing._MEASURE(stream, 0, 2000, 50) > 0
+        assert framed(stream, False) == framed(stream, True), stream
+    assert short > 2000

@@ -80,6 +80,16 @@ def test_two_routes_are_not_one() -> None:
     assert identity.only_route(make())[0] == -1
 
 
+@pytest.mark.parametrize(("uri", "is_plain"), [
+    ("sip:bob@10.0.0.2", True), ("sip:b+1@example.com:5070", True), ("sip:10.0.0.2", False), ("sip:bob@10.0.0.2;lr", False),
+    ("sip:bob@h:0", False), ("sip:bob:pw@h", False), ("sip:b%20b@h", False), ("sips:bob@h", False), ("sip:bob@[::1]", False),
+    ("sip:bob@h:1;transport=tcp", True), ("sip:bob@h;transport=udp", True), ("sip:bob@h;transport=tls", False),
+    ("sip:bob@h;Transport=tcp", False), ("sip:h;transport=tcp", False), ("sip:bob@;transport=tcp", False),
+    ("sip:bob@h?x=y", False), ("tel:+123", False)])
+def test_plain_user(uri: str, is_plain: bool) -> None:
+    assert identity.has_plain_user(make(ruri=uri)) is is_plain
+
+
 def tried(function: Callable[..., Any], *given: Any) -> Any:
     try:
         return function(*given)
@@ -100,7 +110,7 @@ def test_both_say_the_same_of_broken_messages() -> None:
             continue
         read += 1
         for name, given in (("request_key", (1,)), ("request_key", (0,)), ("loop_mark", ("secret", "10.0.0.1:5060")),
-                            ("bears_mark", (".1",)), ("only_route", ())):
+                            ("bears_mark", (".1",)), ("only_route", ()), ("has_plain_user", ())):
             found = tried(getattr(identity, name), msg, *given)
             assert found == tried(getattr(twin, name), msg, *given), (name, msg.raw)
     assert read > 200

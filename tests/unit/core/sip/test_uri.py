@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from osip.core.errors import ParseError
-from osip.core.sip.uri import Uri, _plain_address, escape_user, parse_uri, plain_address, unescape_user, uri_equal
+from osip.core.sip.uri import (
+    Uri,
+    _plain_address,
+    _without_user,
+    escape_user,
+    parse_uri,
+    plain_address,
+    unescape_user,
+    uri_equal,
+    without_user,
+)
 
 PARTS = [
     ("sip:a@b", {"scheme": "sip", "user": "a", "host": "b", "port": None, "params": (), "password": ""}),
@@ -157,3 +167,14 @@ def test_plain_address_agrees_with_the_parser(text: str) -> None:
         uri = parse_uri(text)
         assert (uri.user, uri.host.lower()) == found
         assert (uri.scheme, uri.password, uri.port, uri.params, uri.headers) == ("sip", "", None, (), "")
+
+
+@pytest.mark.parametrize(("text", "place"), [
+    ("sip:bob@10.0.0.1", "sip:10.0.0.1"), ("sip:+49.1-b_o@10.0.0.1:5070", "sip:10.0.0.1:5070"), ("sip:10.0.0.1:5070", None),
+    ("sip:b@10.0.0.1:5070;transport=tcp", "sip:10.0.0.1:5070;transport=tcp"), ("sip:b@10.0.0.1;transport=", None),
+    ("sip:b@10.0.0.1;transport=TCP", None), ("sip:b@10.0.0.1;transport=tcp;lr", None), ("sip:b@;transport=tcp", None),
+    ("sip:bob@10.0.0.1;lr", None), ("sip:bob:pw@10.0.0.1", None), ("sip:bob@h", None), ("sip:@10.0.0.1", None),
+    ("sip:bob@", None), ("sip:b%6Fb@10.0.0.1", None), ("sips:bob@10.0.0.1", None), ("sip:b\xf6b@10.0.0.1", None), ("", None),
+    ("sip:a@10.0.0.1@10.0.0.2", None), ("SIP:bob@10.0.0.1", None), ("sip:bob@[::1]", None), ("sip:" + "a" * 600 + "@1.2.3.4", None)])
+def test_without_user(text: str, place: str | None) -> None:
+    assert without_user(text) == _without_user(text) == (place or text)

@@ -31,7 +31,11 @@ def look(*routes: str) -> str | None:
     ([f"<sip:{OURS};lr>", "<sip:10.0.0.8;lr>"], None),          # the next one must be read
     ([f"<sip:{OURS};lr>, <sip:10.0.0.8;lr>"], None),
     ([f"<sip:{OURS};r2=on;lr>"], None),
-    ([f"<sip:{OURS};Transport=tcp;lr>"], None),
+    ([f"<sip:{OURS};Transport=tcp;lr>"], "Transport=tcp;lr"),
+    ([f"<sip:{OURS};lr;transport=UDP>"], "lr;transport=UDP"),
+    ([f"<sip:{OURS};transport=tls;lr>"], None),                 # may be another port
+    (["<sip:10.0.0.9;transport=tcp;lr>"], None),
+    ([f"<sip:{OURS};transport;lr>"], None),
     ([f"<sip:user@{OURS};lr>"], None),
     ([f"<sips:{OURS};lr>"], None),
     ([f"<sip:{OURS};lr?a=b>"], None),

@@ -43,12 +43,3 @@ def test_a_contact_of_the_script_stands() -> None:
         ctx.reply_edits = [b"Contact: <sip:mine@z>\r\n"]
         return sl.sl_send_reply(ctx, 302, "Moved Temporarily")
     assert play(action).recv("INVITE").sent(302).got.get_all("Contact") == ["<sip:mine@z>"]
-
-
-def test_reply_error() -> None:
-    def action(sl: Sl, ctx: Ctx) -> int:
-        ctx.error = (1, 3, "bad", 400, "Bad Request")
-        return sl.sl_reply_error(ctx)
-    play(action).recv("INVITE").sent(400).check(lambda m: m.reason == "Bad Request (400/SL)")
-    flow = play(lambda sl, ctx: sl.sl_reply_error(ctx)).recv("INVITE").sent(500)
-    assert flow.modules["sl"].sent_err_replies == 1
