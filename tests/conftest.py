@@ -25,6 +25,15 @@ def osip_logger() -> Iterator[None]:
     logger.handlers[:], logger.propagate, logger.disabled = handlers, propagate, disabled
 
 
+@pytest.fixture(autouse=True, scope="session")
+def nested_runs(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Give the runs of pytest that tests start (`osip test`) a place of their own.
+
+    Each run closes the usual place to other users, among whom are the database servers that work below it.
+    """
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = str(tmp_path_factory.mktemp("nested"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test marked `peer(name)` whose program is missing; fail it where peers are promised."""
     for marker in item.iter_markers("peer"):

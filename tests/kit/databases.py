@@ -6,11 +6,11 @@ import pwd
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from kit.peer import HOST, child, eventually, free_port, program
+from kit.peer import HOST, PeerError, child, eventually, free_port, program
 
 USER, PASSWORD, NAME = "opensips", "opensipsrw", "opensips"
 
@@ -25,6 +25,13 @@ def _as_user(folder: Path, name: str) -> list[str]:
         if parent.stat().st_uid == 0 and parent != Path("/") and not parent.stat().st_mode & 0o001:
             parent.chmod(parent.stat().st_mode | 0o711)
     return ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--clear-groups", "--"]
+
+
+def _make(argv: Sequence[str | Path], folder: Path) -> None:
+    """Make an empty database; when that fails, with what the program said."""
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, errors="replace", cwd=folder)
+    if done.returncode:
+        raise PeerError(f"{argv}: {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
 def _accepts(port: int) -> bool:
@@ -47,8 +54,8 @@ def postgres(folder: Path, port: int = 0) -> Iterator[str]:
         word = folder / "password"
         word.write_text(PASSWORD)
         word.chmod(0o644)
-        subprocess.run([*run_as, bin_folder / "initdb", "-D", data, "-U", USER, "-A", "scram-sha-256", "--pwfile", word,
-                        "-E", "UTF8", "--no-sync", "--locale=C"], check=True, capture_output=True, cwd=folder)
+        _make([*run_as, bin_folder / "initdb", "-D", data, "-U", USER, "-A", "scram-sha-256", "--pwfile", word,
+               "-E", "UTF8", "--no-sync", "--locale=C"], folder)
     argv = [*run_as, str(bin_folder / "postgres"), "-D", str(data), "-p", str(port), "-c", f"listen_addresses={HOST}", "-c",
             f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "max_connections=40"]
     with child("postgres", argv, folder) as server:
@@ -67,8 +74,8 @@ def mariadb(folder: Path, port: int = 0) -> Iterator[str]:
     data = folder / "data"
     fresh = not data.exists()
     if fresh:
-        subprocess.run([*run_as, "mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db",
-                        "--auth-root-authentication-method=normal"], check=True, capture_output=True, cwd=folder)
+        _make([*run_as, "mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db",
+               "--auth-root-authentication-method=normal"], folder)
     first = folder / "first.sql"
     first.write_text(f"create database if not exists {NAME};\ncreate or replace user '{USER}'@'{HOST}' identified by "
                      f"'{PASSWORD}';\ngrant all on {NAME}.* to '{USER}'@'{HOST}';\n")
