@@ -58,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--users", type=int, default=100_000, metavar="N", help="registered users (100000)")
     parser.add_argument("--connections", type=int, default=20_000, metavar="N",
                         help="TCP connections of the workload of that name (20000)")
-    parser.add_argument("--window", type=int, metavar="N", help="operations under way at once (64)")
+    parser.add_argument("--window", type=int, metavar="N", help="operations under way at once, for each worker (64)")
     parser.add_argument("--rate", type=float, default=0.0, metavar="R",
                         help="operations a second; 0 (the default) means as many as the window allows")
     parser.add_argument("--ring", type=float, default=0.0, metavar="S",

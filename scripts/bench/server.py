@@ -126,6 +126,11 @@ class Server:
                 continue
 
 
+def workers(name: str) -> int:
+    """Return the number of workers of a server as it is named: `osip*2` has two."""
+    return int(name.partition("*")[2] or 1)
+
+
 def script_text(name: str, script: str) -> str:
     """Return a server's script for a workload; `residential` of osip is the one that it ships."""
     if (name, script) != ("osip", "residential"):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.generator import Answer, Generator, Load
 from bench.quota import quota
-from bench.server import BenchError, Profiler, Server, start_server
+from bench.server import BenchError, Profiler, Server, start_server, workers
 from bench.usage import tree
 
 
@@ -131,7 +131,8 @@ SETTLE = 6.0
 
 def measure(work: Workload, server: Server, generator: Generator, wish: Wish) -> list[Sample]:
     """Run a workload on a fresh server; the second sample, when asked for, is of a server that is warm."""
-    load = Load(work.mode, wish.window or work.window, wish.users, wish.seconds, rate=wish.rate,
+    window = (wish.window or work.window) * workers(server.name)    # or each worker would be less busy than the one
+    load = Load(work.mode, window, wish.users, wish.seconds, rate=wish.rate,
                 hold=wish.ring if work.mode in CALLS else 0.0, transport=work.transport)
     fill = replace(load, mode="register", seconds=60.0 + wish.users / 1000, count=wish.users, rate=0.0, hold=0.0,
                    window=WORKLOADS["register"].window)
