@@ -31,7 +31,8 @@ def _make(argv: Sequence[str | Path], folder: Path) -> None:
     """Make an empty database; when that fails, with what the program said."""
     done = subprocess.run(argv, check=False, capture_output=True, text=True, errors="replace", cwd=folder)
     if done.returncode:
-        raise PeerError(f"{argv}: {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        logs = "".join(path.read_text(errors="replace")[-2000:] for path in folder.glob("data/*.err"))
+        raise PeerError(f"{argv}: {done.returncode}\n{done.stdout[-2000:]}{done.stderr[-2000:]}{logs}")
 
 
 def _accepts(port: int) -> bool:
@@ -74,13 +75,15 @@ def mariadb(folder: Path, port: int = 0) -> Iterator[str]:
     data = folder / "data"
     fresh = not data.exists()
     if fresh:
-        _make([*run_as, "mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db",
-               "--auth-root-authentication-method=normal"], folder)
+        # In a tmpdir that they share, a server that starts takes the temporary tables of another one away.
+        _make([*run_as, "mariadb-install-db", "--no-defaults", f"--datadir={data}", f"--tmpdir={folder}",
+               "--skip-test-db", "--auth-root-authentication-method=normal"], folder)
     first = folder / "first.sql"
     first.write_text(f"create database if not exists {NAME};\ncreate or replace user '{USER}'@'{HOST}' identified by "
                      f"'{PASSWORD}';\ngrant all on {NAME}.* to '{USER}'@'{HOST}';\n")
     first.chmod(0o644)
-    argv = [*run_as, shutil.which("mariadbd") or "/usr/sbin/mariadbd", "--no-defaults", f"--datadir={data}", f"--port={port}",
+    argv = [*run_as, shutil.which("mariadbd") or "/usr/sbin/mariadbd", "--no-defaults", f"--datadir={data}",
+            f"--tmpdir={folder}", f"--port={port}",
             f"--bind-address={HOST}", f"--socket={folder}/sock", f"--pid-file={folder}/pid", f"--init-file={first}",
             "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0"]
     with child("mariadb", argv, folder) as server:
