@@ -118,11 +118,14 @@ def running(work: Workload, name: str, folder: Path, cores: set[int], generator:
     """Start a server for a workload and stop it in the end."""
     words = prepare(work, folder, generator, wish.users)
     server = start_server(name, work.script, folder, cores, words, profiler=profiler)
-    with quota(tree(server.child.pid), wish.quota) if wish.quota else nullcontext():
-        try:
-            yield server
-        finally:
-            server.stop()
+    try:
+        with quota(tree(server.child.pid), wish.quota) if wish.quota else nullcontext():
+            try:
+                yield server
+            finally:
+                server.stop()           # before its groups are taken away
+    finally:
+        server.stop()
 
 
 SETTLE = 6.0

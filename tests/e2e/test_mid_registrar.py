@@ -4,9 +4,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,12 @@ def call(main: Running, callee: Phone) -> int:
         return 200
 
 
+def rows(path: Path) -> int:
+    """Count the contacts that are stored."""
+    with closing(sqlite3.connect(path)) as base:
+        return int(base.execute("select count(*) from location").fetchone()[0])
+
+
 def passed_on(mid: Running) -> int:
     """Count the REGISTERs that went on."""
     return mid.child.text().count("passed on reg-")
@@ -192,6 +199,7 @@ def test_a_mid_registrar_that_is_killed_knows_all_again(tmp_path: Path) -> None:
             bob = stack.enter_context(Phone("bob", mid, main))
             bob.sign_on(60)
             assert call(main, bob) == 200
+            eventually(lambda: rows(tmp_path / "mid.db") == 1, "the row, which is written after the answer")
             os.kill(mid.child.pid, signal.SIGKILL)
             mid.child.wait(10)
         mid = stack.enter_context(osip_server(script, tmp_path / "mid", port=port))
