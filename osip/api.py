@@ -36,7 +36,7 @@ from osip.core.run.rows import RowWriter
 from osip.core.run.share import Replicated, SharedCounts
 from osip.core.run.table import open_tables, parse_partition
 from osip.core.run.timers import Alarm, Timers
-from osip.core.run.variable import avp_name
+from osip.core.run.variable import avp_name, avp_or_none
 from osip.core.run.wiretap import Traced
 from osip.core.run.words import HeaderWords, UriWords, body_parts, set_body_parts
 from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
@@ -71,7 +71,7 @@ from osip.core.store.tables import check_version, create_tables
 __all__ = [
     "CacheUrl", "hide_password", "LocalCache", "parse_cache_url", "read_snapshot", "Remote", "Sql", "StoreLost", "Tuning",
     "write_snapshot",
-    "Alarm", "answer_challenge", "Auth", "avp_name", "bare_type", "body_parts", "BodyPart", "bracket", "BranchRoute",
+    "Alarm", "answer_challenge", "Auth", "avp_name", "avp_or_none", "bare_type", "body_parts", "BodyPart", "bracket", "BranchRoute",
     "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "Caller", "check", "check_version", "CapturedSource", "Complaint", "decode_hep", "encode_hep", "HepFramer", "HepPacket", "HepTcp", "HepUdp",
     "HEP_LOG", "HEP_PROTOCOLS", "HEP_RTCP", "HEP_SIP", "log_origin", "RowWriter", "Traced",
     "contact_line", "create_tables", "Ctx", "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "DirectLog",

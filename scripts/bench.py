@@ -105,8 +105,13 @@ def _cores() -> tuple[int, int]:
 
 
 def _servers(asked: argparse.Namespace) -> list[str]:
-    """Name what is measured; `osip*2` is osip with two workers."""
-    servers = [asked.only] if asked.only else ["osip"] + ([asked.peer] if asked.peer else [])
+    """Name what is measured."""
+    return [asked.only] if asked.only else ["osip"] + ([asked.peer] if asked.peer else [])
+
+
+def _sizes(asked: argparse.Namespace) -> list[str]:
+    """Name what is measured, with several workers too: `osip*2` is osip with two."""
+    servers = _servers(asked)
     if asked.workers > 1:
         servers.insert(servers.index("osip") + 1, f"osip*{asked.workers}")
     return servers
@@ -115,7 +120,7 @@ def _servers(asked: argparse.Namespace) -> list[str]:
 def _run(asked: argparse.Namespace) -> list[Row]:
     """Go through the rounds: each workload, each round, each server in turn, so that noise hits all alike."""
     server_core, load_core = _cores()
-    servers = _servers(asked)
+    servers = _sizes(asked)
     cores = set(os.sched_getaffinity(0)) if asked.spread else {server_core}
     generator = Generator(load_core)
     os.sched_setaffinity(0, {load_core})
@@ -161,7 +166,7 @@ def _instructions(asked: argparse.Namespace) -> int:
     generator = Generator(load_core)
     rows: list[Row] = []
     for work in (WORKLOADS[one] for one in COMMANDS[asked.command]):
-        for name in _servers(asked):
+        for name in _sizes(asked):
             print(f"{work.name}: {name}", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
                 rows.append(count_instructions(work, name, Path(folder), {server_core}, generator, asked.instructions))
@@ -229,7 +234,7 @@ def _store(asked: argparse.Namespace) -> int:
     os.sched_setaffinity(0, {load_core})
     rows: list[Row] = []
     for store in STORES if asked.store == "all" else [asked.store]:
-        for name in [asked.only] if asked.only else ["osip"] + ([asked.peer] if asked.peer else []):
+        for name in _servers(asked):
             print(f"register: {name}, {store}, {asked.users} users", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
                 rows.append(measure_store(name, store, asked.mode, asked.users, Path(folder), {server_core},

@@ -25,6 +25,14 @@ def osip_logger() -> Iterator[None]:
     logger.handlers[:], logger.propagate, logger.disabled = handlers, propagate, disabled
 
 
+@pytest.fixture
+def bare_logger(osip_logger: None) -> logging.Logger:
+    """Return the server's logger without handlers."""
+    logger = logging.getLogger("osip")
+    logger.handlers = []
+    return logger
+
+
 @pytest.fixture(autouse=True, scope="session")
 def nested_runs(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Give the runs of pytest that tests start (`osip test`) a place of their own.

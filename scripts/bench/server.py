@@ -148,8 +148,8 @@ def start_server(name: str, script: str, folder: Path, cores: set[int], words: M
 
     `osip*2` is osip with two workers; `words` stand in the script as `@WORD@`; `text` is a script of its own.
     """
-    label = name
-    name, _, workers = name.partition("*")
+    label, count = name, workers(name)
+    name = name.partition("*")[0]
     if name == "kamailio" and not shutil.which("kamailio"):
         raise BenchError("kamailio is not installed: run scripts/install_peers")
     port = free_port()
@@ -158,7 +158,7 @@ def start_server(name: str, script: str, folder: Path, cores: set[int], words: M
     for word, value in (words or {}).items():
         text = text.replace(f"@{word}@", value)
     text = text.replace(CFG_SOCKET, f"127.0.0.1:{port}").replace(f"localhost:{CFG_SOCKET[-4:]}", f"localhost:{port}")
-    cfg.write_text(text.replace("udp_workers=1", f"udp_workers={workers}") if workers else text)
+    cfg.write_text(text.replace("udp_workers=1", f"udp_workers={count}"))
     log = cfg.with_suffix(".log")
     began = time.monotonic()
     command = COMMANDS[name](cfg)

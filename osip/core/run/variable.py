@@ -16,3 +16,8 @@ def avp_name(text: str) -> str:
         raise ValueError(f'"{text}" is not an AVP: write "$avp(name)"')
     name = found[1].strip()
     return name[2:] if name[:2] in ("i:", "s:") else name
+
+
+def avp_or_none(text: str) -> str:
+    """Return the name of the AVP that a parameter gives; empty when it is switched off."""
+    return avp_name(text) if text.strip() else ""

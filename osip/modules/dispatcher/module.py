@@ -4,7 +4,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
-from osip.api import (Ctx, Env, Module, ModuleError, OsipError, Parse, Scope, StoreError, Var, avp_name,
+from osip.api import (Ctx, Env, Module, ModuleError, OsipError, Parse, Scope, StoreError, Var, avp_or_none,
                       check_version, create_tables, event, function, mi, needs, param, parse_partition, table, timer)
 from osip.modules.dispatcher import mi as bodies
 from osip.modules.dispatcher import probe, select, source
@@ -22,11 +22,6 @@ FLUSH_EVERY = 30.0
 _OF_PARTITION = ("db_url", "table_name", "list_file", "ping_from", "ping_method")
 _AVPS = ("dst_avp", "grp_avp", "cnt_avp", "sock_avp", "attrs_avp", "script_attrs_avp")
 _TOPIC, _ATTRS = "dispatcher.state", "dispatcher.attrs"
-
-
-def avp_or_none(text: str) -> str:
-    """Return the name of an AVP parameter; empty when it is switched off."""
-    return avp_name(text) if text.strip() else ""
 
 
 class Dispatcher(Module):

@@ -1,25 +1,17 @@
 """Declare mid_registrar: parameters and functions."""
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from osip.api import Complaint, Ctx, Module, ModuleError, Parse, Static, avp_name, function, is_token, needs, param
+from osip.api import Complaint, Ctx, Module, ModuleError, Static, avp_or_none, function, is_token, needs, param
 from osip.modules.mid_registrar import remote
 from osip.modules.mid_registrar.front import AORS, MIRROR, PARAM, USERNAME
 from osip.modules.mid_registrar.lookup import mid_lookup
 from osip.modules.mid_registrar.save import mid_save
-from osip.modules.registrar.flag import LookupFlags, SaveFlags, parse_lookup, parse_save, tell_inert
+from osip.modules.registrar.flag import tell_inert
+from osip.modules.registrar.module import PLAIN_LOOKUP, PLAIN_SAVE, Lookup, Save
 from osip.modules.registrar.push import PushParams
 from osip.modules.registrar.rule import Rules, Tally
-
-Save = Annotated[SaveFlags, Parse(parse_save)]
-Lookup = Annotated[LookupFlags, Parse(parse_lookup)]
-PLAIN_SAVE, PLAIN_LOOKUP = SaveFlags(), LookupFlags()
-
-
-def avp_or_none(text: str) -> str:
-    """Return the name of an AVP parameter; empty when it is switched off."""
-    return avp_name(text) if text.strip() else ""
 
 
 class MidRegistrar(PushParams, Module):

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from osip.api import (Ctx, Hook, LocalSocket, MIError, Module, ModuleError, Parse, ParseError, Scope, avp_name, bracket,
+from osip.api import (Ctx, Hook, LocalSocket, MIError, Module, ModuleError, Parse, ParseError, Scope, avp_or_none,
+                      bracket,
                       function, hook, is_ip, mi, needs, param, parse_endpoint, parse_uri, timer)
 from osip.modules.nathelper import contact, flag
 from osip.modules.nathelper.ping import Pinger
@@ -22,8 +23,7 @@ class Nathelper(Module):
     natping_interval = param(0, ge=0, doc="Seconds between two pings of a contact; 0 for no pings.")
     ping_nated_only = param(0, ge=0, le=1, live=True, doc="Ping only contacts with usrloc's nat_bflag.")
     nortpproxy_str = param("a=nortpproxy:yes", live=True, doc="Line that add-no-rtpproxy adds to an SDP.")
-    received_avp = param("", parse=lambda text: avp_name(text) if text.strip() else "",
-                         doc="AVP for the source of a REGISTER, the same as registrar's.")
+    received_avp = param("", parse=avp_or_none, doc="AVP for the source of a REGISTER, the same as registrar's.")
     force_socket = param("", doc="Socket to ping from when a contact names none.")
     sipping_ignore_rpl_codes = param(frozenset(), kind=str, parse=flag.parse_codes,
                                      doc="Status codes that do not count as an answer.")

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from osip.api import (Ctx, Module, ModuleError, Parse, Static, Var, avp_name, function, gauge, needs, param,
+from osip.api import (Ctx, Module, ModuleError, Parse, Static, Var, avp_or_none, function, gauge, needs, param,
                       stat)
 from osip.modules.registrar import binding, remote
 from osip.modules.registrar.flag import LookupFlags, SaveFlags, parse_lookup, parse_save, tell_inert
@@ -15,11 +15,6 @@ from osip.modules.registrar.save import save
 Save = Annotated[SaveFlags, Parse(parse_save)]
 Lookup = Annotated[LookupFlags, Parse(parse_lookup)]
 PLAIN_SAVE, PLAIN_LOOKUP = SaveFlags(), LookupFlags()
-
-
-def avp_or_none(text: str) -> str:
-    """Return the name of an AVP parameter; empty when it is switched off."""
-    return avp_name(text) if text.strip() else ""
 
 
 class Registrar(PushParams, Module):

@@ -4,7 +4,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -33,17 +32,7 @@ from osip.core.run.log import (
 from osip.core.run.place import FILES
 from osip.core.sip.message import parse
 
-
-@pytest.fixture(autouse=True)
-def quiet_logger() -> Iterator[logging.Logger]:
-    """Give the logger `osip` back as it was."""
-    logger = logging.getLogger("osip")
-    before = (logger.level, logger.propagate, list(logger.handlers))
-    logger.handlers = []
-    yield logger
-    logger.setLevel(before[0])
-    logger.propagate = before[1]
-    logger.handlers = before[2]
+pytestmark = pytest.mark.usefixtures("bare_logger")
 
 
 @pytest.mark.parametrize(("level", "python"), [
@@ -146,11 +135,11 @@ def test_setting_up_again_replaces_the_handlers() -> None:
 
 
 @pytest.mark.parametrize(("prefix", "shown"), [("", " osip.test["), ("edge1", " edge1:osip.test[")])
-def test_log_prefix(prefix: str, shown: str, quiet_logger: logging.Logger) -> None:
+def test_log_prefix(prefix: str, shown: str, bare_logger: logging.Logger) -> None:
     config = Config()
     config.set("log_prefix", prefix)
     set_up(config)
-    out = quiet_logger.handlers[0].stream = io.StringIO()       # type: ignore[attr-defined]
+    out = bare_logger.handlers[0].stream = io.StringIO()       # type: ignore[attr-defined]
     logging.getLogger("osip.test").warning("hello")
     assert shown in out.getvalue() and out.getvalue().endswith("] hello\n")
 

@@ -35,17 +35,7 @@ from osip.core.sip.message import parse
 
 NOTICE = 25
 
-
-@pytest.fixture(autouse=True)
-def osip_logger() -> Iterator[logging.Logger]:
-    """Give the logger `osip` back as it was."""
-    logger = logging.getLogger("osip")
-    before = (logger.level, logger.propagate, list(logger.handlers))
-    logger.handlers = []
-    yield logger
-    logger.setLevel(before[0])
-    logger.propagate = before[1]
-    logger.handlers = before[2]
+pytestmark = pytest.mark.usefixtures("bare_logger")
 
 
 # --- what is asked of a text ---------------------------------------------------------------------------------------
@@ -167,12 +157,12 @@ def test_who_else_listens_gets_a_record(name: str) -> None:
     assert log.origin_of(record).call_id == "abc" and " call_id=abc] 100 %s\n" in out.getvalue()
 
 
-def test_before_the_log_is_set_up_lines_go_the_usual_way(osip_logger: logging.Logger,
+def test_before_the_log_is_set_up_lines_go_the_usual_way(bare_logger: logging.Logger,
                                                          caplog: pytest.LogCaptureFixture) -> None:
-    osip_logger.propagate = True
-    osip_logger.setLevel(NOTICE)
+    bare_logger.propagate = True
+    bare_logger.setLevel(NOTICE)
     DirectLog(logging.getLogger("osip.test")).write(NOTICE, "x", "f")
-    osip_logger.propagate = False
+    bare_logger.propagate = False
     DirectLog(logging.getLogger("osip.test")).write(NOTICE, "y", "f")
     assert [record.getMessage() for record in caplog.records] == ["x"]
 

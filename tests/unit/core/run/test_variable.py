@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from osip.core.run.variable import avp_name
+from osip.core.run.variable import avp_name, avp_or_none
 
 
 @pytest.mark.parametrize(("text", "name"), [("$avp(x)", "x"), (" $avp(x) ", "x"), ("$(avp(a b))", "a b"),
@@ -12,7 +12,15 @@ def test_name(text, name):
     assert avp_name(text) == name
 
 
+@pytest.mark.parametrize(("text", "name"), [("$avp(x)", "x"), ("", ""), (" ", "")])
+def test_name_or_none(text, name):
+    assert avp_or_none(text) == name
+
+
 @pytest.mark.parametrize("text", ["", "x", "$var(x)", "$avp()", "$avp(x", "$avp(x) "[1:]])
 def test_none(text):
     with pytest.raises(ValueError, match="not an AVP"):
         avp_name(text)
+    if text.strip():
+        with pytest.raises(ValueError, match="not an AVP"):
+            avp_or_none(text)
