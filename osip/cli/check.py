@@ -24,7 +24,8 @@ def show(found: Sequence[Diagnostic], script: Any, err: bool = False) -> None:
         click.echo(text, err=err)
 
 
-def run_check(path: str, form: str, preprocessor: str = "", defines: dict[str, str] | None = None) -> int:
+def run_check(path: str, form: str, preprocessor: str = "", defines: dict[str, str] | None = None,
+              argv: dict[str, str] | None = None) -> int:
     """Check a script and print what was found; return the exit code (1 with errors)."""
     from osip import __version__
     from osip.core.run.config import Config
@@ -32,7 +33,7 @@ def run_check(path: str, form: str, preprocessor: str = "", defines: dict[str, s
     from osip.script.report import render_json
     from osip.script.sarif import render_sarif
 
-    result = check(Options(path, preprocessor=preprocessor, defines=defines or {}), new_registry(), Config())
+    result = check(Options(path, preprocessor=preprocessor, defines=defines or {}, argv=argv or {}), new_registry(), Config())
     if form == "json":
         click.echo(render_json(result.diagnostics))
     elif form == "sarif":
@@ -53,8 +54,9 @@ def run_check(path: str, form: str, preprocessor: str = "", defines: dict[str, s
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("-p", "--preprocessor", default="", metavar="COMMAND", help="Pipe the script through a command.")
 @click.option("--define", multiple=True, metavar="NAME=VALUE", help="Replace NAME in the script.")
+@click.option("--argv", multiple=True, metavar="NAME=VALUE", help="Value of $argv(NAME), as -o of osip start.")
 def check(path: str | None, script: str | None, form: str, as_json: bool, preprocessor: str,
-          define: tuple[str, ...]) -> None:
+          define: tuple[str, ...], argv: tuple[str, ...]) -> None:
     """Check a script without running it; exits 1 when it has errors.
 
     SCRIPT may be a folder: its osip.cfg is meant then.
@@ -62,7 +64,7 @@ def check(path: str | None, script: str | None, form: str, as_json: bool, prepro
     from osip.cli.start import pairs, path_or_default
 
     raise SystemExit(run_check(of_folder(path_or_default(path or script)), "json" if as_json else form, preprocessor,
-                               pairs(define, "--define")))
+                               pairs(define, "--define"), pairs(argv, "--argv")))
 
 
 def of_folder(path: str) -> str:

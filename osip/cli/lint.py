@@ -16,8 +16,9 @@ from osip.cli.output import LINT_ERRORS, LINT_WARNINGS
 @click.option("--fix", is_flag=True, help="Write the new spelling over old ones, then look again.")
 @click.option("-p", "--preprocessor", default="", metavar="COMMAND", help="Pipe the script through a command.")
 @click.option("--define", multiple=True, metavar="NAME=VALUE", help="Replace NAME in the script.")
+@click.option("--argv", multiple=True, metavar="NAME=VALUE", help="Value of $argv(NAME), as -o of osip start.")
 def lint(path: str | None, script: str | None, form: str, strict: bool, fix: bool, preprocessor: str,
-         define: tuple[str, ...]) -> None:
+         define: tuple[str, ...], argv: tuple[str, ...]) -> None:
     """Check a script with the opinionated rules; exits 5 with errors, 6 with warnings when --strict.
 
     SCRIPT may be a folder: its osip.cfg is meant then.
@@ -26,7 +27,7 @@ def lint(path: str | None, script: str | None, form: str, strict: bool, fix: boo
     from osip.main import Options
 
     options = Options(of_folder(path_or_default(path or script)), preprocessor=preprocessor,
-                      defines=pairs(define, "--define"))
+                      defines=pairs(define, "--define"), argv=pairs(argv, "--argv"))
     raise SystemExit(run_lint(options, form, strict, fix))
 
 

@@ -28,12 +28,14 @@ from osip.core.errors import OsipError, ScriptError
 @click.option("--on", "socket", default="", metavar="PROTO:HOST:PORT", help="Which socket of the script they come to.")
 @click.option("--set", "fixtures", multiple=True, metavar="KIND=...",
               help="location=AOR=CONTACT, dns=NAME=ADDRESS, cache=ID=KEY=VALUE, http=REGEX=BODY, var=NAME=VALUE, "
-                   "down=HOST[:PORT].")
+                   "row=TABLE=NAME=VALUE,NAME=VALUE, row=TABLE=@FILE.csv, down=HOST[:PORT].")
 @click.option("--now", metavar="TIME", help="Wall-clock time at the start, as 2026-01-31T08:00:00 (UTC).")
 @click.option("--advance", type=click.FloatRange(0, 86400), default=0.0, metavar="SECONDS",
               help="Let time pass after the last message.")
 @click.option("--log-level", type=click.IntRange(-3, 4), help="-3 alert to 4 debug, for the server and for xlog.")
 @click.option("--define", multiple=True, metavar="NAME=VALUE", help="Replace NAME in the script.")
+@click.option("-p", "--preprocessor", default="", metavar="COMMAND", help="Pipe the script through a command.")
+@click.option("--argv", multiple=True, metavar="NAME=VALUE", help="Value of $argv(NAME), as -o of osip start.")
 @click.option("-o", "--output", type=click.Choice(("text", "json")), default="text", show_default=True,
               help="Form of the answer.")
 @click.option("--short", is_flag=True, help="Only the first line of messages that leave.")
@@ -85,7 +87,8 @@ def _run(cfg: str, messages: tuple[str, ...], given: dict[str, Any]) -> list[Any
         captured, own, at = feed.of_capture(given["pcap"], given["index"] or 0, given["call_id"], given["server"])
         inputs += captured
     options = {"now": given["now"] or at or None, "log_level": given["log_level"],
-               "defines": pairs(given["define"], "--define")}
+               "defines": pairs(given["define"], "--define"), "argv": pairs(given["argv"], "--argv"),
+               "preprocessor": given["preprocessor"]}
     setup = engine.Setup(given["source"], given["socket"], given["fixtures"], given["advance"], given["answers"], own,
                          options)
     runs = []

@@ -102,7 +102,7 @@ def path_or_default(path: str | None) -> str:
 @click.option("-l", "--listen", multiple=True, metavar="PROTO:HOST:PORT", help="Listen here instead.")
 @click.option("-E", "--stderr", is_flag=True, help="Log to standard error.")
 @click.option("-D", "--debug", is_flag=True, help="Debug mode: log level 4 to standard error.")
-@click.option("-o", "argv", multiple=True, metavar="NAME=VALUE", help="Value of $argv(NAME).")
+@click.option("-o", "--argv", multiple=True, metavar="NAME=VALUE", help="Value of $argv(NAME).")
 @click.option("-p", "--preprocessor", default="", metavar="COMMAND", help="Pipe the script through a command.")
 @click.option("-P", "--pid-file", default="", help="Write the process id there.")
 @click.option("-u", "--user", default="", help="Run as this user.")

@@ -53,15 +53,17 @@ class Bench:
     """
 
     def __init__(self, path: str | Path = "", *, text: str = "", defines: Mapping[str, str] | None = None,
-                 argv: Mapping[str, str] | None = None, addresses: Mapping[str, str] | None = None,
+                 argv: Mapping[str, str] | None = None, preprocessor: str = "",
+                 addresses: Mapping[str, str] | None = None,
                  now: float | str | None = None, log_level: int | None = None, trace: bool = True,
                  watch: bool = False) -> None:
         self.path = str(path) or "script.cfg"
         self._registry, self.config = new_registry(), Config()
         self.config.argv = dict(argv or {})
-        given: Any = source.Source.from_text(text, self.path, defines=dict(defines or {})) if text else Path(path)
+        given: Any = source.Source.from_text(text, self.path, defines=dict(defines or {}),
+                                                      preprocessor=preprocessor) if text else Path(path)
         self.result: CheckResult = compile_script(given, self._registry, self.config, need_socket=False,
-                                                  defines=dict(defines or {}))
+                                                  defines=dict(defines or {}), preprocessor=preprocessor)
         if not self.result.ok:
             raise ScriptError(f"{self.path} has {len(self.result.errors)} error(s)", self.result.diagnostics)
         if log_level is not None:
@@ -131,6 +133,7 @@ class Bench:
             self._loop.complete(self.env.finish_tasks())
             for instance in reversed(self._started or []):
                 self._loop.complete(instance.destroy())
+        self.sql.close()
         self._loop.close()
 
     def __enter__(self) -> Bench:

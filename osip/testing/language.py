@@ -12,6 +12,7 @@ from typing import Any
 
 from osip.core.errors import OsipError
 from osip.testing.expect import Mismatch, is_like
+from osip.testing.rows import answer, row
 from osip.testing.stage import Stage
 from osip.testing.words import FileFault, Word, split
 
@@ -185,26 +186,6 @@ def _dns(reader: Reader) -> Run:
     while reader.maybe():
         addresses.append(reader.take(""))
     return lambda stage: stage.bench.dns.add(first, *addresses)
-
-
-def _sql(reader: Reader) -> Run:
-    pattern = reader.pattern("the pattern of statements").removeprefix("~")
-    rows: list[dict[str, Any]] = []
-    if reader.maybe() and reader.words[reader.place].text == "error":
-        reader.place += 1
-        error = reader.take("the error")
-        reader.end()
-        return lambda stage: stage.bench.sql.on(pattern, error=error)
-    while reader.maybe():
-        word = reader.take("")
-        if word == "row":
-            rows.append({})
-            continue
-        name, equals, value = word.partition("=")
-        if not equals or not rows:
-            raise reader.fault("write: sql ~PATTERN row NAME=VALUE ... row NAME=VALUE ...", reader.place - 1)
-        rows[-1][name] = None if value == "null" else int(value) if re.fullmatch(r"-?\d+", value) else value
-    return lambda stage: stage.bench.sql.on(pattern, rows)
 
 
 def _http(reader: Reader) -> Run:
@@ -390,7 +371,7 @@ EXPECTATIONS: dict[str, Callable[[Reader, bool], Run]] = {
     "variable": _variable, "http": _asked_http, "sql": _asked_sql, "nothing": _nothing}
 STATEMENTS: dict[str, Callable[[Reader], Run]] = {
     "script": _script, "define": _pair("defines", "word"), "argv": _pair("argv", "argument"),
-    "address": _pair("addresses", "interface"), "now": _now, "location": _location, "dns": _dns, "sql": _sql,
-    "cache": _cache, "http": _http, "down": _down, "send": _send, "message": _message, "again": _plain("again"),
+    "address": _pair("addresses", "interface"), "now": _now, "location": _location, "dns": _dns, "sql": answer,
+    "row": row, "cache": _cache, "http": _http, "down": _down, "send": _send, "message": _message, "again": _plain("again"),
     "ack": _plain("ack"), "cancel": _plain("cancel"), "request": _request, "answer": _answer, "advance": _advance,
     "expect": _expect}

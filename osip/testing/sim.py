@@ -16,6 +16,7 @@ from osip.testing.coverage import shown
 from osip.testing.feed import Input, Reply, inputs_of, replies
 from osip.testing.journal import Entered, Noted, Received, Said, Step
 from osip.testing.network import Sent
+from osip.testing.rows import fill
 
 _CALL_ID = re.compile(rb"\n(?:call-id|i)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?\n", re.IGNORECASE)
 _OWN_BRANCH = re.compile(r"z9hG4bK\.[\w.-]+")
@@ -90,7 +91,7 @@ def _answer(bench: Bench, call: Call, waiting: list[Reply]) -> None:
 
 def fix(bench: Bench, text: str) -> None:
     """Set up the world by a word: location=AOR=CONTACT, dns=NAME=ADDRESS[,ADDRESS], cache=ID=KEY=VALUE, down=HOST[:PORT],
-    http=REGEX=BODY, var=NAME=VALUE."""
+    http=REGEX=BODY, var=NAME=VALUE, row=TABLE=NAME=VALUE,NAME=VALUE or row=TABLE=@FILE.csv."""
     kind, _, rest = text.partition("=")
     parts = rest.split("=", 2 if kind == "cache" else 1)
     if kind == "location" and len(parts) == 2:
@@ -103,11 +104,13 @@ def fix(bench: Bench, text: str) -> None:
         bench.http.on(parts[0], parts[1])
     elif kind == "var" and len(parts) == 2:
         bench.env.vars[parts[0]] = int(parts[1]) if re.fullmatch(r"-?\d+", parts[1]) else parts[1]
+    elif kind == "row" and len(parts) == 2:
+        fill(bench.sql, *parts)
     elif kind == "down" and rest:
         bench.network.down.add(rest)
     else:
         raise OsipError(f'"{text}" is none of location=AOR=CONTACT, dns=NAME=ADDRESS, cache=ID=KEY=VALUE, '
-                        "http=REGEX=BODY, var=NAME=VALUE, down=HOST")
+                        "http=REGEX=BODY, var=NAME=VALUE, row=TABLE=NAME=VALUE,NAME=VALUE, row=TABLE=@FILE.csv, down=HOST")
 
 
 # --- telling ------------------------------------------------------------------------------------------------------------

@@ -3,10 +3,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from osip.core.errors import OsipError, StoreError
 from osip.core.store.cache import LocalCache
+
+if TYPE_CHECKING:
+    from osip.testing.memory import Memory
 
 
 class Rule:
@@ -20,11 +23,13 @@ class Rule:
 
 
 class SqlRules:
-    """The databases of a test. The last rule that matches a statement answers it; without one it is an error."""
+    """The databases of a test. The last rule that matches a statement answers it; without one a database in memory
+    does, which has the tables of the script's modules and the rows of `add`."""
 
     def __init__(self) -> None:
         self.statements: list[str] = []
         self._rules: list[Rule] = []
+        self._memory: Memory | None = None
 
     def on(self, pattern: str, rows: Sequence[Mapping[str, Any]] = (), count: int | None = None,
            error: str = "") -> Rule:
@@ -36,75 +41,83 @@ class SqlRules:
         self._rules.append(rule)
         return rule
 
+    def add(self, table: str, **values: Any) -> None:
+        """Put a row into a table, in the database of every URL; a table that no module has is made."""
+        self.memory.add(table, values)
+
+    @property
+    def memory(self) -> Memory:
+        """The tables."""
+        if self._memory is None:
+            from osip.testing.memory import Memory         # with SQLAlchemy, which most scripts do without
+            self._memory = Memory()
+        return self._memory
+
     def store(self, url: str = "") -> FakeSql:
         """Return the database at a URL."""
         return FakeSql(self, url)
 
-    def answer(self, statement: Any, values: Any) -> Rule:
-        """Find the rule for a statement and note the call."""
+    def answer(self, statement: Any, values: Any) -> Rule | None:
+        """Note a statement and find the rule for it."""
         text = readable(statement, values)
         self.statements.append(text)
         rule = next((rule for rule in reversed(self._rules) if rule.pattern.search(text)), None)
         if rule is None:
-            raise StoreError(f"no answer for this SQL in the test: {text}")
+            return None
         rule.calls.append(text)
         if rule.error:
             raise StoreError(rule.error)
         return rule
 
+    def close(self) -> None:
+        """Forget the tables."""
+        if self._memory is not None:
+            self._memory.close()
+
 
 class FakeSql:
     """One database, as modules use it (`osip.core.store.sql.Sql`)."""
 
-    keeps_versions = False          # its tables are answers, which have none
+    keeps_versions = False          # nothing is older here than the script
+    makes_tables = True
 
     def __init__(self, rules: SqlRules, url: str) -> None:
         self.url = url
         self._rules = rules
 
     async def fetch(self, statement: Any, values: Any = None) -> list[dict[str, Any]]:
-        """Return the rows of the rule that matches."""
-        return [dict(row) for row in self._rules.answer(statement, values).rows]
+        """Return the rows of the rule that matches, else of the tables."""
+        rule = self._rules.answer(statement, values)
+        if rule is not None:
+            return [dict(row) for row in rule.rows]
+        return [dict(row) for row in self._ask(statement, values, lambda result: result.mappings().all())]
 
     async def execute(self, statement: Any, values: Any = None) -> int:
-        """Return the row count of the rule that matches."""
-        return self._rules.answer(statement, values).count
+        """Return how many rows were touched, as the rule that matches says, else in the tables."""
+        rule = self._rules.answer(statement, values)
+        if rule is not None:
+            return rule.count
+        if values is not None and not values and not isinstance(values, Mapping):
+            return 0                # nothing to write
+        return int(self._ask(statement, values, lambda result: result.rowcount))
 
     async def run(self, work: Any) -> Any:
-        """Call `work(connection)`; what it executes is answered by the rules."""
-        return work(Connection(self._rules))
+        """Call `work(connection)`; what it executes is answered by the rules, else by the tables."""
+        return self._rules.memory.run(work, self._ruled)
+
+    def _ruled(self, statement: Any, values: Any) -> Result | None:
+        rule = self._rules.answer(statement, values)
+        return None if rule is None else Result(rule)
+
+    def _ask(self, statement: Any, values: Any, read: Callable[[Any], Any]) -> Any:
+        try:
+            return self._rules.memory.run(lambda connection: read(connection.really(statement, values)), self._ruled)
+        except StoreError as error:
+            raise StoreError(f"no answer for this SQL in the test: {readable(statement, values)} "
+                             f"({error})") from None
 
     async def close(self) -> None:
         """There is nothing to close."""
-
-
-class Connection:
-    """Stands where work inside a transaction has a SQLAlchemy connection."""
-
-    def __init__(self, rules: SqlRules) -> None:
-        self._rules = rules
-
-    @property
-    def dialect(self) -> Any:
-        """The dialect that statements may be built for."""
-        from sqlalchemy.dialects import sqlite
-
-        return sqlite.dialect()
-
-    def execute(self, statement: Any, values: Any = None) -> Result:
-        """Run a statement."""
-        return Result(self._rules.answer(statement, values))
-
-    def exec_driver_sql(self, statement: str, values: Any = None) -> Result:
-        """Run a text."""
-        return self.execute(statement, values)
-
-    def scalar(self, statement: Any, values: Any = None) -> Any:
-        """Run a statement and return the first value."""
-        return self.execute(statement, values).scalar()
-
-    def _run_ddl_visitor(self, *_: Any, **__: Any) -> None:
-        """Make no tables: those of a test are answers."""
 
 
 class Result:

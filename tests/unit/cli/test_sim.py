@@ -52,6 +52,24 @@ def test_complaints(files: tuple[Path, Path], run: Callable[..., Any]) -> None:
     assert run(sim, files[0], files[1].with_name("no.sip"), "--define", "CODE=200").exit_code == 1
 
 
+def test_arguments_and_preprocessor(files: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    files[0].write_text(SCRIPT.replace("CODE", "WORD").replace('"Well"', '"$argv(why)"'))
+    result = run(sim, *files, "-p", "sed s/WORD/404/", "--argv", "why=Gone", "--short")
+    assert ">>> to udp:10.0.0.1:5060\n    SIP/2.0 404 Gone\n" in result.stdout, result.output
+
+
+def test_rows(files: tuple[Path, Path], run: Callable[..., Any]) -> None:
+    files[0].write_text('loadmodule "proto_udp.so"\nloadmodule "sl.so"\nloadmodule "signaling.so"\n'
+                        'loadmodule "db_sqlite.so"\nloadmodule "permissions.so"\n'
+                        'route {\n\tif (check_source_address(1)) sl_send_reply(200, "Known");\n}\n')
+    known = "row=address=ip=10.0.0.1,mask=32,grp=1,port=0,proto=any"
+    assert "SIP/2.0 200 Known" in run(sim, *files, "--set", known).stdout
+    result = run(sim, *files)
+    assert result.exit_code == 0 and "SIP/2.0 200" not in result.stdout, result.output
+    result = run(sim, *files, "--set", "row=address=ipp=10.0.0.1")
+    assert result.exit_code == 1 and 'row of table "address"' in result.stderr, result.output
+
+
 def test_capture_answers_and_standard_input(files: tuple[Path, Path], tmp_path: Path, run: Callable[..., Any]) -> None:
     script, message = files
     raw = message.read_bytes().replace(b"\n", b"\r\n") + b"\r\n"
