@@ -4,7 +4,9 @@ Network, names and clock are fakes, as in `kit.playbook`. `said` lists what the 
 """
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from osip.core.run.worker import Worker
 from osip.main import new_registry
 from osip.script.boot import CheckResult, compile_script
 from osip.script.emit import emit
+from osip.script.emit.survey import Survey
 from osip.script.source import Source
 
 MODULES = ("tm", "sl", "rr", "maxfwd", "sipmsgops", "textops", "signaling", "uri")
@@ -82,9 +85,34 @@ class ScriptBook(Playbook):
         self.clock = FakeClock(env)
         self._listen(settings)
         self.worker.init_modules()
+        self._waits = bool(Survey(self.result.script, registry).waits)
         self.worker.set_program(emit(self.result.script, registry, env))
         self.worker.start_route_timers()
         self.received, self.got, self.last_in = {}, None, b""
+
+    def feed(self, raw: bytes, peer: str = "alice", proto: str = "udp", port: int = 5060) -> Playbook:
+        """Hand bytes to the server; routes that may wait come to their end."""
+        return self._complete(lambda: super(ScriptBook, self).feed(raw, peer, proto, port))
+
+    def advance(self, seconds: float) -> Playbook:
+        """Let time pass."""
+        return self._complete(lambda: super(ScriptBook, self).advance(seconds))
+
+    def _complete(self, work: Callable[[], Playbook]) -> Playbook:
+        """Work in an event loop where a route may need one, and the test has none."""
+        if not self._waits:
+            return work()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(self._until_done(work))
+        return work()
+
+    async def _until_done(self, work: Callable[[], Playbook]) -> Playbook:
+        done = work()
+        while self.env._tasks:
+            await next(iter(self.env._tasks))
+        return done
 
     def _listen(self, settings: Config) -> None:
         logger = logging.getLogger("osip")

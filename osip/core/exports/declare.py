@@ -75,7 +75,8 @@ def function(routes: Route | str = Route.ANY, *, name: str = "", aliases: tuple[
     The annotations give the kinds of the arguments, `async def` says that it may wait. A result above 0 is true, below
     0 false, 0 ends the script; `-> bool` and `-> None` are cheaper. `deferred` names another method with the same
     parameters, which `async()` and `launch()` call in its place. `waits` names an attribute of the module, set by
-    `mod_init`: while it is true a plain method may give a coroutine instead of its result. `plain` is a function
+    `mod_init`: while it is true a plain method may give a coroutine instead of its result. It may also be a method, which names
+    for each call the method that is to be awaited in this one's place (see `Registry.awaited`). `plain` is a function
     `(ctx, args...)` that does the work: scripts call it without the instance, and the method is only its declaration.
     """
     return lambda func: FunctionDecl(func, Route.of(routes), name, aliases, deferred, waits, plain)

@@ -67,9 +67,15 @@ class Registry:
     def function(self, name: str) -> FunctionSpec | None:
         return self._functions.get(name)
 
-    def may_wait(self, spec: FunctionSpec) -> bool:
-        """Say whether a call of a function may have to be awaited, with the parameters that its module has."""
-        return spec.is_async or bool(spec.waits and getattr(self.instances.get(spec.module), spec.waits, False))
+    def awaited(self, spec: FunctionSpec, given: tuple[str | None, ...], functions: frozenset[str]) -> str:
+        """Return the method for a call that may have to be awaited, "" for one that never has to.
+
+        `given` are the texts of its literal arguments, None for others; `functions` those that the script calls.
+        """
+        choose = getattr(self.instances.get(spec.module), spec.waits, False) if spec.waits else False
+        if callable(choose):
+            return str(choose(given, functions))
+        return spec.attr if spec.is_async or choose else ""
 
     def pvar(self, name: str) -> PvarSpec | None:
         return self._pvars.get(name)

@@ -165,6 +165,11 @@ class Connection(asyncio.Protocol):
             self._size += len(data)
         return True
 
+    @property
+    def is_connecting(self) -> bool:
+        """Say whether it is not made yet."""
+        return self.state == CONNECTING
+
     def failed(self) -> list[tuple[bytes, Dest]]:
         """The connection could not be made: forget it and return what waited for it."""
         pending, self._pending = self._pending, []

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, Complaint, Ctx, Dest, FailureRoute, Hook, LocalSocket,
                       Module, Parse, ReplyRoute, Request, Route, Target, Var, function, gauge, hook, needs, param,
                       slot, stat)
-from osip.modules.tm import answer, arrival, cancel, relay, response, uac, waiting
+from osip.modules.tm import answer, arrival, cancel, relay, response, settled, uac, waiting
 from osip.modules.tm.dump import Dumps, parse_append
 from osip.modules.tm.layer import Layer
 from osip.modules.tm.mi import Management
@@ -194,7 +194,7 @@ class Tm(Variables, Management, Dumps, Module):
         tx, made = arrival.take(self.layer, ctx)
         return 1 if tx is not None else made
 
-    @function(routes="QF")
+    @function(routes="QF", waits="relay_waits")
     def t_relay(self, ctx: Ctx, flags: RelayArgument | None = None, proxy: RelayArgument | None = None) -> int:
         """Relay to the R-URI branch and all appended ones.
 
@@ -203,6 +203,14 @@ class Tm(Variables, Management, Dumps, Module):
         allow-no-cancel. Without a destination URI the proxy `[proto:]host[:port]` is where it goes.
         """
         return self.layer.t_relay(ctx, flags, proxy)
+
+    def relay_waits(self, given: tuple[str | None, ...], functions: frozenset[str]) -> str:
+        """Return which method a call of t_relay has to await, "" for none; see settled."""
+        return "t_relay_settled" if settled.is_needed(given, functions) else ""
+
+    def t_relay_settled(self, ctx: Ctx, flags: Any = None, proxy: Any = None) -> Any:
+        """Relay, and wait until it is known whether a branch could leave."""
+        return settled.t_relay(self.layer, ctx, flags, proxy)
 
     @function(routes="QF")
     def t_replicate(self, ctx: Ctx, uri: str, flags: RelayArgument | None = None) -> int:

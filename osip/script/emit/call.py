@@ -43,7 +43,8 @@ FAILS = "_ERR"
 def call(pen: Pen, node: n.Call) -> Made:
     """Emit a function call."""
     spec = pen.unit.registry.function(node.name)
-    method = spec and pen.unit.bound(spec.module, spec.attr)
+    awaits = pen.unit.survey.awaited(node)
+    method = spec and pen.unit.bound(spec.module, awaits or spec.attr)
     if spec is None or method is None:
         return Made(f"_unknown({f'unknown function {node.name}'!r})")
     quick = inline.call(pen, node, spec)
@@ -87,7 +88,7 @@ def _with_guards(pen: Pen, node: n.Call, spec: FunctionSpec, name: str, given: l
             codes.append(one.code)
     code = pen.writer.mark(f"{name}({', '.join(codes)})", node.span)
     returns = spec.returns
-    if pen.unit.registry.may_wait(spec):
+    if pen.unit.survey.awaited(node):
         code, returns = f"(await _wait(ctx, {code}))", "int"
     if not guards:
         return Made(code, returns)

@@ -34,6 +34,15 @@ def formatted(literal: n.Str) -> tuple[n.VarRef, ...]:
     return tuple(part for part in form.parts if isinstance(part, n.VarRef))
 
 
+def literal(arg: n.Node | None) -> str | None:
+    """Return the text of a constant argument, "" for one that was left out; None for one that is computed."""
+    if arg is None or isinstance(arg, n.Null):
+        return ""
+    if isinstance(arg, n.Num):
+        return arg.text or str(arg.value)
+    return target_name(arg)
+
+
 def target_name(target: object) -> str | None:
     """Return the constant name that a `route(...)` calls; None when it is computed."""
     if isinstance(target, n.Word):
@@ -63,9 +72,21 @@ class Survey:
         self._direct: set[Key] = set()
         self.functions: set[str] = set()
         self.transforms: set[str] = set()
+        self._calls: list[tuple[Key, n.Call]] = []
         for route in script.routes():
             self._look(route)
+        known = frozenset(self.functions)
+        self._methods = {id(call): self._method(call, known) for _, call in self._calls}
+        self._direct |= {key for key, call in self._calls if self._methods[id(call)]}
         self._spread()
+
+    def awaited(self, call: n.Call) -> str:
+        """Return the method to await for a call; "" when the call never has to wait."""
+        return self._methods.get(id(call), "")
+
+    def _method(self, call: n.Call, functions: frozenset[str]) -> str:
+        spec = self.registry.function(call.name)
+        return "" if spec is None else self.registry.awaited(spec, tuple(map(literal, call.args)), functions)
 
     @property
     def rc(self) -> bool:
@@ -125,9 +146,8 @@ class Survey:
                 deferred.add(id(node.call))
             elif isinstance(node, n.Call):
                 self.functions.add(node.name)
-                spec = self.registry.function(node.name)
-                if spec is not None and self.registry.may_wait(spec) and id(node) not in deferred:
-                    self._direct.add(key)
+                if id(node) not in deferred:
+                    self._calls.append((key, node))
 
     def _note(self, node: n.Node, key: Key) -> None:
         if isinstance(node, n.VarRef):

@@ -145,9 +145,12 @@ def test_a_function_that_waits_with_some_parameters_only() -> None:
     registry = Registry([Remote])
     look, always = registry.function("look"), registry.function("always")
     assert look is not None and always is not None
-    assert not registry.may_wait(look) and registry.may_wait(always)        # there is no instance yet
+    nothing: tuple[tuple[str | None, ...], frozenset[str]] = ((), frozenset())
+    assert not registry.awaited(look, *nothing) and registry.awaited(always, *nothing) == "always"   # no instance yet
     assert not registry.is_set(Remote.name, "is_far")
     registry.create()
-    assert not registry.may_wait(look)
+    assert not registry.awaited(look, *nothing)
     registry.instances[Remote.name].is_far = 1
-    assert registry.may_wait(look)
+    assert registry.awaited(look, *nothing) == "look"
+    registry.instances[Remote.name].is_far = lambda given, functions: f"{given[0]}_{'x' in functions}"
+    assert registry.awaited(look, ("a",), frozenset("x")) == "a_True"
