@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from osip.core.exports.spec import Hook
 from osip.core.exports.types import Route, Value
+from osip.core.run.log import ALERT
 from osip.script.runtime import log, text, where
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Flow:
         """Return the request route of a computed name; an unknown one is logged and fails when run."""
         route = self.routes.get(text(name))
         if route is None:
-            log.critical("route(%s): there is no such route at=%s", text(name), where())
+            log.log(ALERT, "route(%s): there is no such route at=%s", text(name), where())
             return missing
         return route
 
@@ -165,7 +166,7 @@ class Flow:
 
     def launch(self, ctx: Ctx, work: Callable[[], Any] | int, report: RouteFn | None = None,
                note: str | None = None) -> int:
-        """Carry out `launch(work(), report, note)`: start it and go on; `report` runs later, beside the message."""
+        """Carry out `launch(work(), report, note)`: start it and go on; `report` runs later, without the message."""
         found = work if work.__class__ is int else work()       # type: ignore[operator]
         if asyncio.iscoroutine(found):
             self.env.spawn(self._report(ctx, found, report, note), "launch")
@@ -185,8 +186,10 @@ class Flow:
             self._tell(ctx, found, report, note)
 
     def _tell(self, ctx: Ctx, found: int, report: RouteFn, note: str | None) -> None:
-        fresh = ctx.__class__(self.env, ctx.msg, ctx.source, int(Route.EVENT))
-        fresh.avps, fresh.rc = ctx.avps, found
+        """Run a report route: without the message, which goes its own way; what was put out is in the AVPs (dsl.md 6)."""
+        fresh = ctx.__class__(self.env, self.env.make_dummy()[0], None, int(Route.EVENT))
+        fresh.avps = {name: list(values) for name, values in ctx.avps.items()} if ctx.avps else None
+        fresh.rc = found
         fresh.params = (note,) if note is not None else ()
         self.env.run_route(report, fresh)
 

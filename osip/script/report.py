@@ -60,8 +60,7 @@ def _render(item: Diagnostic, files: Mapping[str, str], lines: dict[str, list[st
     if colour:
         kind = f"{_COLOURS[item.severity]}{kind}{_PLAIN}"
         place = f"{_BOLD}{place}{_PLAIN}"
-    message = item.message if len(item.message) <= LONGEST else f"{item.message[:LONGEST]}..."
-    out = [f"{place}{kind}: {message}"]
+    out = [f"{place}{kind}: {clipped(item.message)}"]
     if span.file not in lines:
         lines[span.file] = files.get(span.file, "").split("\n")
     hint = item.hint
@@ -101,12 +100,17 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() or char == "\t" else "\ufffd" for char in text)
 
 
+def clipped(text: str) -> str:
+    """Return a text as far as anybody reads it: a word of a script may have a megabyte."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
 def as_record(item: Diagnostic) -> dict[str, Any]:
     """Return a diagnostic as plain values."""
     span = item.span
     return {"file": span.file, "line": span.line, "col": span.col, "end_line": span.end_line, "end_col": span.end_col,
-            "severity": item.severity.value, "code": item.code, "message": item.message, "hint": item.hint,
-            "notes": list(item.notes)}
+            "severity": item.severity.value, "code": item.code, "message": clipped(item.message),
+            "hint": clipped(item.hint), "notes": [clipped(note) for note in item.notes]}
 
 
 def render_json(diagnostics: Iterable[Diagnostic]) -> str:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from osip.core.exports.diagnostic import Diagnostic, Severity
 from osip.script.catalogue import CATALOGUE
+from osip.script.report import clipped
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
@@ -32,7 +33,8 @@ def _rule(code: str) -> dict[str, Any]:
 
 
 def _result(one: Diagnostic, rule: int) -> dict[str, Any]:
-    text = one.message + (f"; {one.hint}" if one.hint else "") + "".join(f"\n{note}" for note in one.notes)
+    text = clipped(one.message) + (f"; {clipped(one.hint)}" if one.hint else "") \
+        + "".join(f"\n{clipped(note)}" for note in one.notes)
     result: dict[str, Any] = {"ruleId": one.code, "ruleIndex": rule, "level": _LEVELS[one.severity],
                               "message": {"text": text}}
     span = one.span

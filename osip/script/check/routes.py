@@ -53,7 +53,7 @@ def _mention(unit: Unit, kind: str, node: nodes.Node, owner: nodes.RouteDef | No
     if isinstance(node, nodes.Word):
         name = node.name
     elif isinstance(node, nodes.Num):
-        name = str(node.value)
+        name = node.text or str(node.value)        # as the head of a route is read: route[on], route[0x10]
     elif isinstance(node, nodes.Str):
         name = unit.constant(node)
         if name is None:

@@ -48,7 +48,7 @@ def target_name(target: object) -> str | None:
     if isinstance(target, n.Word):
         return target.name
     if isinstance(target, n.Num):
-        return str(target.value)
+        return target.text or str(target.value)
     if isinstance(target, n.Str):
         return None if formatted(target) else target.value
     return None

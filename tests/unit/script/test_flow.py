@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from kit.words import Stage
 
+from osip.core.run.log import ALERT
 from osip.script import flow
+from osip.testing.bench import Bench
 
 
 @pytest.mark.parametrize(("value", "code"), [(5, 5), (0, 0), (True, 1), (False, -1), (None, 1)])
@@ -37,6 +39,7 @@ def test_routes_by_computed_name(caplog: pytest.LogCaptureFixture) -> None:
     stage, found = made()
     assert found.find("A")(stage.ctx()) == 7
     assert found.find("none")(stage.ctx()) == -1
+    assert caplog.records[-1].levelno == ALERT
     assert found.find(None)(stage.ctx()) == -1
     assert "no such route" in caplog.text
 
@@ -94,3 +97,13 @@ async def test_a_failing_async_function_resumes_with_minus_one(caplog: pytest.Lo
     await asyncio.gather(*stage.env._tasks)
     assert stage.seen == ["wait", -1]
     assert "late" in caplog.text
+
+
+@pytest.mark.parametrize("work", ["sleep(1)", "usleep(10)"])
+def test_the_report_of_a_launch_has_no_message(work: str) -> None:
+    text = ('loadmodule "proto_udp.so"\nloadmodule "sl.so"\nloadmodule "cfgutils.so"\n'
+            f'route {{ $avp(q) = 1; launch({work}, done, "of $ci"); $avp(q) = 2; exit; }}\n'
+            'route[done] { xlog("$rm $(hdr(X)) $si $avp(q) $param(1)"); $avp(q) = 3; sl_send_reply(404, "x"); }\n')
+    with Bench(text=text) as bench:
+        bench.send("INVITE sip:bob@10.0.0.9", call_id="c1", headers={"X": "y"})
+        bench.advance(2).expect_log("~^DUMMY <null> <null> .*of c1$").expect_nothing()

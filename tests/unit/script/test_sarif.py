@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 
 from osip.core.exports.diagnostic import Diagnostic, Severity, Span
+from osip.script.report import render_json
 from osip.script.sarif import render_sarif
 
 PLACE = Span("a b.cfg", 3, 4, 5, 6)
@@ -28,3 +29,8 @@ def test_each_severity_has_its_level() -> None:
 
 def test_nothing_found_is_a_log_too() -> None:
     assert json.loads(render_sarif([], "1"))["runs"][0]["results"] == []
+
+
+def test_a_long_word_is_not_repeated_whole() -> None:
+    found = [Diagnostic("E101", "a" * 1_000_000, PLACE, Severity.ERROR, "b" * 1_000_000, ("c" * 1_000_000,))]
+    assert len(render_sarif(found, "1")) < 6000 and len(render_json(found)) < 2000

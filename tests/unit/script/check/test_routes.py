@@ -6,6 +6,8 @@ import pytest
 CASES = [
     # text on line 2; findings
     ('route { route(A); } route[A] { exit; }', []),
+    ('route { route(on); route(0x10); } route[on] { exit; } route[0x10] { exit; }', []),
+    ('route { route(on); } route[1] { exit; }', ['2:15 E201', '2:28 W603']),
     ('route { route(a); } route[A] { exit; }', ['2:15 E201']),
     ('route { route(B); route(B); }', ['2:15 E201']),
     ('route { route("B"); }', ['2:15 E201']),
