@@ -60,3 +60,33 @@ def test_what_is_missing_is_said_once_at_the_value(value, code, monkeypatch) -> 
 def test_route_bodies_are_left_alone(monkeypatch) -> None:
     result, _, _ = check('route[a] { xlog("${HOME}\\n"); }\nroute[b] { route(a); }', monkeypatch)
     assert not [d for d in result.diagnostics if d.code in ("E309", "E310")]
+
+
+@pytest.mark.parametrize(("text", "name", "value"), [
+    ('log_level = "${OSIP_T_N}"', "log_level", 4), ('log_level = "${OSIP_T_M:--1}"', "log_level", -1),
+    ('auto_aliases = "${OSIP_T_B:-yes}"', "auto_aliases", True), ('auto_aliases = "${OSIP_T_N2:-off}"', "auto_aliases", False)])
+def test_numbers_and_booleans_are_filled(text, name, value, monkeypatch) -> None:
+    result, config, _ = check(text, monkeypatch, OSIP_T_N="4")
+    assert result.ok and getattr(config, name) == value
+
+
+@pytest.mark.parametrize(("value", "code"), [("${OSIP_T_N}", "E503"), ("${OSIP_T_M:-99}", "E503"), ("3", "E503")])
+def test_a_number_is_checked_when_it_is_filled(value, code, monkeypatch) -> None:
+    result, _, _ = check(f'log_level = "{value}"', monkeypatch, OSIP_T_N="many")
+    assert [d.code for d in result.errors] == [code]
+
+
+@pytest.mark.parametrize(("text", "place"), [
+    ('"udp:${OSIP_T_H}:${OSIP_T_P:-5070}"', ("udp", "10.0.0.2", 5070)), ('"udp:10.0.0.3:5080"', ("udp", "10.0.0.3", 5080)),
+    ('"${OSIP_T_H}:5081"', ("udp", "10.0.0.2", 5081)), ('udp:"${OSIP_T_H}":5082', ("udp", "10.0.0.2", 5082)),
+    ('"udp:[::1]:5083"', ("udp", "::1", 5083)), ('"10.0.0.4"', ("udp", "10.0.0.4", 5060)),
+    ('"UDP:${OSIP_T_V}"', ("udp", "::1", 5060))])
+def test_sockets_are_filled(text, place, monkeypatch) -> None:
+    result, _, _ = check(f"socket = {text} use_workers 2", monkeypatch, OSIP_T_H="10.0.0.2", OSIP_T_V="[::1]")
+    found = [(one.proto or "udp", one.host.strip("[]"), one.port or 5060) for one in result.sockets]
+    assert result.ok and place in found, found
+
+
+def test_a_socket_without_its_variable_is_said_once(monkeypatch) -> None:
+    result, _, _ = check('socket = "udp:${OSIP_T_NOT_SET}:5060"', monkeypatch)
+    assert [d.code for d in result.errors] == ["E309"]
