@@ -82,9 +82,9 @@ class _Frame:
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
         if self._route in tracer.sites.routes:
-            tracer.changed(self._ctx)
             if tracer.depth == 0:
-                tracer.last = None
+                tracer.last = None          # what is different since then was no statement's doing
+            tracer.changed(self._ctx)
             tracer.runs[self._route] += 1
             tracer.journal.add(Entered(self._route, tracer.depth))
         tracer.depth += 1

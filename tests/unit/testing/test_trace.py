@@ -42,3 +42,12 @@ def test_untraced_benches_count_nothing() -> None:
     with Bench(text='loadmodule "proto_udp.so"\nroute {\nexit;\n}', trace=False) as made:
         made.send("OPTIONS sip:bob@10.0.0.2")
         assert made.tracer is None and not list(made.journal.of(Entered))
+
+
+def test_what_changes_between_routes_is_no_statements_doing() -> None:
+    text = ('loadmodule "proto_udp.so"\nloadmodule "tm.so"\nroute { setflag("M"); t_on_reply("r"); t_relay(); }\n'
+            'onreply_route { $var(y) = 1; }\nonreply_route[r] { $var(z) = 1; }\n')
+    with Bench(text=text, watch=True) as bench:
+        bench.send("INVITE sip:bob@10.0.0.9").answer(180)
+        changes = [change for step in bench.journal.events if isinstance(step, Step) for change in step.changes]
+    assert [change for change in changes if "flags" in change] == ['flags = "M" (was null)']
