@@ -12,7 +12,7 @@ from osip.core.exports import loader
 from osip.core.exports.diagnostic import Diagnostic, Severity
 from osip.core.exports.registry import Registry
 from osip.core.run.config import BlacklistRule, Config
-from osip.script import nodes
+from osip.script import avp_alias, nodes
 from osip.script.check import check
 from osip.script.check.depth import check_depth
 from osip.script.check.loading import Load, check_needs, load_all
@@ -118,7 +118,8 @@ def compile_script(path_or_text: str | os.PathLike[str] | Source, registry: Regi
         return CheckResult(script, in_order(found, script))     # every other check would have to go as deep
     script, unfilled, secrets = fill(script, os.environ)
     script, old = translate(script)
-    found += [*unfilled, *old]
+    script, bad = avp_alias.translate(script)
+    found += [*unfilled, *old, *bad]
     config.secrets |= secrets
     found += load_modules(script, registry, base_dir, load)
     gaps = {one.span for one in unfilled}           # a value that is not there cannot be wrong

@@ -179,7 +179,7 @@ SETTINGS: tuple[SettingSpec, ...] = (
     _s("tls_client_domain_avp", TEXT, "", "Of 1.x: AVP that names the TLS client domain."),
     _s("tls_send_timeout", INT, 0, inert="a send never blocks"), _s("tls_log", INT, 0, inert="log_level counts"),
     _s("bin_children", INT, 0, inert="set use_workers at the socket"),
-    _s("avp_aliases", TEXT, "", inert="write the AVP's name"),
+    _s("avp_aliases", TEXT, "", "Of 1.x: further names of AVPs, `name=i:1;other=s:x`."),
     _s("udp_mtu", INT, 0, "Requests longer than this go by TCP when it is loaded (0 = never)."),
 )
 BY_NAME = {name: spec for spec in SETTINGS for name in (spec.name, *spec.aliases)}
