@@ -26,7 +26,7 @@ from bench.server import BenchError, start_server  # noqa: E402
 from bench.usage import read_usage, tree  # noqa: E402
 from bench.workload import WORKLOADS, Wish, measure, prepare, running  # noqa: E402
 
-pytestmark = [pytest.mark.peer("cc"), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.peer("cc")
 
 Answers = Callable[[int, bytes], list[bytes]]
 

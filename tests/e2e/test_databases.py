@@ -18,7 +18,7 @@ from osip.core.store.quick import Lookup
 from osip.core.store.sql import Sql
 
 KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else pytest.mark.peer(kind)) for kind in SERVERS]
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("databases")]
+pytestmark = pytest.mark.timeout(180)
 
 
 TABLE = sa.table("t", sa.column("n"), sa.column("s"))

@@ -26,7 +26,7 @@ from osip.core.store.tables import create_tables
 from osip.modules.auth_db import AuthDb
 from osip.modules.usrloc import Usrloc
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("databases")]
+pytestmark = pytest.mark.timeout(600)
 KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else pytest.mark.peer(kind)) for kind in SERVERS]
 USERS = int(os.environ.get("OSIP_USERS", "300"))
 SCRIPT = """\

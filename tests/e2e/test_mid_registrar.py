@@ -19,7 +19,7 @@ from kit.server import Running, kamailio_server, osip_server
 from kit.udp_phone import SDP, UdpPhone
 from osip.cli.main import osip
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.timeout(120)
 HEAD = """\
 log_level = 3
 socket = udp:127.0.0.1:5060

@@ -13,7 +13,7 @@ from kit.user import SCENARIOS
 from osip.cli.main import osip
 from osip.cli.mi import call
 
-pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("e2e"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(120)]
 
 USERS = 50
 SCRIPT = """\

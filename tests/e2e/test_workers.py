@@ -19,7 +19,7 @@ from kit.server import Running, osip_server
 
 from osip.core.run.steer import owner_of
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 WORKERS = 3
 RATE = int(os.environ.get("OSIP_KILL_RATE", "200"))

@@ -52,7 +52,7 @@ class CrewWorker(Worker):
         self._told_in_use: dict[str, bool] = {}         # sockets that are to be closed: what was said of them here
         self._busy: dict[str, set[int]] = {}            # the same: which other workers still need them
         self._streams: dict[tuple[str, str, int], int] = {}     # (protocol, host, port) -> another's id
-        env.mi = GatheredCommands(registry, self.mesh)
+        env.mi = self.commands = GatheredCommands(registry, self.mesh)
         env.gather_stats = self.gather_stats
         self.mesh.subscribe(_SIP, self._on_sip)
         self.mesh.subscribe(_SEND, self._on_send)
@@ -87,9 +87,11 @@ class CrewWorker(Worker):
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve; what others hand over waits until the sockets are open, as nothing could leave before."""
         self._early = early = []
+        self.commands.opened = opened = asyncio.Event()
 
         def open_up() -> None:
             ready()
+            opened.set()
             self._early = None
             for value in early:
                 self._on_sip(value)

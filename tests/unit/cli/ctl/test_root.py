@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["osipctl", "ps"])
 
     def interrupt(*args: Any, **named: Any) -> Any:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)     # another thread might get it by os.kill
     monkeypatch.setattr("osip.cli.ctl.site.call", interrupt)
     with pytest.raises(SystemExit) as ended:
         main()
