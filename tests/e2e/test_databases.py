@@ -30,7 +30,8 @@ BY_S = Lookup(sa.select(TABLE.c.n).where(TABLE.c.s == sa.bindparam("s")).limit(1
 
 
 ROWS = {
-    "dbaliases": [{"alias_username": "sales", "alias_domain": "example.com", "username": "bob", "domain": "example.com"}],
+    "dbaliases": [{"alias_username": "sales", "alias_domain": "example.com", "username": "bob",
+                   "domain": "example.com"}],
     "grp": [{"username": "alice", "domain": "example.com", "grp": "o'ld"}],
     "re_grp": [{"reg_exp": "^sip:alice@", "group_id": 7}],
     "speed_dial": [{"username": "alice", "domain": "example.com", "sd_username": "11", "sd_domain": "example.com",
@@ -69,7 +70,8 @@ ASKED = [                                               # a word, what it change
     ('$avp(n) = 5; $avp(s) = "o\'k"; avp_db_store("$fu", "$avp(n)"); '
      'avp_db_store("$fu", "$avp(s)")', "", "1"),
     ('avp_delete("*"); avp_db_load("$fu", "*")', "$avp(n) $avp(s)", "1 5 o'k"),
-    ('avp_db_query("select value from usr_preferences order by value", "$avp(q)")', "$(avp(q)[0]) $(avp(q)[1])", "1 5 o'k"),
+    ('avp_db_query("select value from usr_preferences order by value", "$avp(q)")', "$(avp(q)[0]) $(avp(q)[1])",
+     "1 5 o'k"),
     ('avp_db_delete("$fu", "$avp(n)")', "", "1"),
     ('avp_db_query("select value from usr_preferences", "$avp(r)")', "$avp(r) $(avp(r)[1])", "1 o'k <null>"),
     ('sql_cache_dump("all", "username", "$avp(dump)")', "$avp(dump)", "1 bob"),
