@@ -64,7 +64,8 @@ ASKED = [                                               # a word, what it change
     ('check_user_blacklist("bob", "example.com", "4930")', "", "1"),
     ('$ru = "sip:0049@example.com"; check_blacklist("globalblacklist")', "", "-1"),
     ('check_blacklist("globalblacklist")', "", "1"),
-    ("db_check_from()", "", "1"), ("db_check_to()", "", "-1"), ('is_user("eve")', "", "1"),
+    ("db_check_from()", "", "1"), ("db_check_to()", "", "-1"), ('is_user("bob")', "", "-1"),
+    ('is_user("eve")', "$au $ar $Au", "1 eve example.com eve"),
     ('$ru = "sip:alice@example.com"; db_does_uri_exist()', "", "1"), ("db_does_uri_exist()", "", "-1"),
     ('db_get_auth_id("sip:alice@example.com", $avp(id), $avp(realm))', "$avp(id) $avp(realm)", "1 eve example.com"),
     ('$avp(n) = 5; $avp(s) = "o\'k"; avp_db_store("$fu", "$avp(n)"); '
@@ -92,7 +93,7 @@ def script(url: str) -> str:
 
 
 def ask(port: int) -> list[str]:
-    """Send a request, answer the challenge, and return what each word said."""
+    """Send a request, answer the challenge behind made-up credentials, and return what each word said."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.connect((HOST, port))
         phone.settimeout(10)
@@ -102,7 +103,7 @@ def ask(port: int) -> list[str]:
         auth = answer_challenge(challenge, "eve", digest_ha1("eve", challenge.get("realm"), "secret"), "INVITE",
                                 "sip:sales@example.com", "cafe")
         phone.send(request("INVITE", "sip:sales@example.com", via=via, cseq=2, branch="z9hG4bK-2",
-                           headers=f"Authorization: {auth}\r\n"))
+                           headers=f'Authorization: Digest username="bob", realm="other"\r\nAuthorization: {auth}\r\n'))
         return [str(text) for text in parse(phone.recv(65535)).get_all("X-Said")]
 
 
