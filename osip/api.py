@@ -24,6 +24,7 @@ from osip.core.net.udp import UdpTransport
 from osip.core.net.websocket import WsLimits
 from osip.core.net.ws import WssTransport, WsTransport
 from osip.core.run import forward, origin, refusal, reply
+from osip.core.run.config import FACILITIES as LOG_FACILITIES
 from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
 from osip.core.run.log import origin_of as log_origin
@@ -82,7 +83,7 @@ __all__ = [
     "H_EXPIRES", "H_FROM", "H_MAX_FORWARDS", "H_MIN_EXPIRES", "H_PATH", "H_PRIVACY", "H_PROXY_AUTHENTICATE",
     "H_PROXY_AUTHORIZATION", "H_PROXY_REQUIRE", "H_RACK", "H_REASON", "H_RECORD_ROUTE", "H_ROUTE", "H_SUPPORTED",
     "H_TO", "H_UNSUPPORTED", "H_USER_AGENT", "H_VIA", "H_WWW_AUTHENTICATE", "has_plain_user", "header_id",
-    "HeaderWords", "Hook", "hook", "is_ip", "is_known_algorithm", "is_plain", "is_token", "LocalSocket", "Lookup",
+    "HeaderWords", "Hook", "hook", "is_ip", "is_known_algorithm", "is_plain", "is_token", "LocalSocket", "LOG_FACILITIES", "Lookup",
     "M_ACK", "M_BYE", "M_CANCEL", "M_INVITE", "M_OPTIONS",
     "M_OTHER", "M_PRACK", "M_REGISTER", "Media", "merge", "Message", "METHOD_IDS", "mi", "MIError", "Module",
     "ModuleError", "NameAddr", "needs", "one_line", "only_route", "open_tables", "origin", "OsipError", "Outbox", "param", "Parse", "parse",
