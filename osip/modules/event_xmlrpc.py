@@ -5,7 +5,7 @@ import xmlrpc.client
 from collections.abc import Callable
 from typing import Any
 
-from osip.api import Env, Module, OsipError, Outbox, param
+from osip.api import Env, Module, OsipError, Outbox, Posting, param
 
 Deliver = Callable[[str, dict[str, Any]], None]
 MAX_INT = 2 ** 31
@@ -45,8 +45,7 @@ class EventXmlrpc(Module):
         box = self._boxes.get(url)
         if box is None:
             box = self._boxes[url] = Outbox(self.env, f"event_xmlrpc {url}", lambda body: self._post(url, body))
-        kept = box
-        return lambda name, params: kept.put(self._body(method, name, params))
+        return Posting(box, lambda name, params: self._body(method, name, params))
 
     def _body(self, method: str, name: str, params: dict[str, Any]) -> bytes:
         plain = {key: value if isinstance(value, int) and -MAX_INT <= value < MAX_INT else
