@@ -24,6 +24,7 @@ from osip.core.net.udp import UdpTransport
 from osip.core.net.websocket import WsLimits
 from osip.core.net.ws import WssTransport, WsTransport
 from osip.core.run import forward, origin, refusal, reply
+from osip.core.run.commandtap import TracedCommands
 from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
 from osip.core.run.log import origin_of as log_origin
@@ -73,7 +74,7 @@ __all__ = [
     "write_snapshot",
     "Alarm", "answer_challenge", "Auth", "avp_name", "avp_or_none", "bare_type", "body_parts", "BodyPart", "bracket", "BranchRoute",
     "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "Caller", "check", "check_version", "CapturedSource", "Complaint", "decode_hep", "encode_hep", "HepFramer", "HepPacket", "HepTcp", "HepUdp",
-    "HEP_LOG", "HEP_PROTOCOLS", "HEP_RTCP", "HEP_SIP", "log_origin", "RowWriter", "Traced",
+    "HEP_LOG", "HEP_PROTOCOLS", "HEP_RTCP", "HEP_SIP", "log_origin", "RowWriter", "Traced", "TracedCommands",
     "contact_line", "create_tables", "Ctx", "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "DirectLog",
     "Edits", "Endpoint", "Env", "escape_user", "event",
     "FailureRoute",
