@@ -12,13 +12,14 @@ from osip.core.mi.access import Caller
 from osip.core.net.connections import StreamLimits, worker_of
 from osip.core.net.endpoint import (DEFAULT_PORTS, RELIABLE, CapturedSource, Dest, Endpoint, LocalSocket, Source, bracket, is_ip,
                                     parse_endpoint)
+from osip.core.net.identity import is_for
 from osip.core.net.proxied import trusted_network
-from osip.core.net.capture import HepTcp, HepUdp
+from osip.core.net.capture import HepTcp, HepTls, HepUdp
 from osip.core.net.hep import HEP_LOG, HEP_RTCP, HEP_SIP, HepFramer, HepPacket, decode_hep, encode_hep
 from osip.core.net.hep import PROTOCOLS as HEP_PROTOCOLS
 from osip.core.net.sctp import SctpTransport
 from osip.core.net.tcp import TcpTransport
-from osip.core.net.tls import TlsDomain, TlsTransport
+from osip.core.net.tls import TlsDomain, TlsDomains, TlsTransport
 from osip.core.net.transport import Complaint
 from osip.core.net.udp import UdpTransport
 from osip.core.net.websocket import WsLimits
@@ -73,7 +74,7 @@ __all__ = [
     "CacheUrl", "hide_password", "LocalCache", "parse_cache_url", "read_snapshot", "Remote", "Sql", "StoreLost", "Tuning",
     "write_snapshot",
     "Alarm", "answer_challenge", "Auth", "avp_name", "avp_or_none", "bare_type", "body_parts", "BodyPart", "bracket", "BranchRoute",
-    "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "Caller", "check", "check_version", "CapturedSource", "Complaint", "decode_hep", "encode_hep", "HepFramer", "HepPacket", "HepTcp", "HepUdp",
+    "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "Caller", "check", "check_version", "CapturedSource", "Complaint", "decode_hep", "encode_hep", "HepFramer", "HepPacket", "HepTcp", "HepTls", "is_for", "TlsDomains", "HepUdp",
     "HEP_LOG", "HEP_PROTOCOLS", "HEP_RTCP", "HEP_SIP", "log_origin", "RowWriter", "Traced", "TracedCommands",
     "contact_line", "create_tables", "Ctx", "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "DirectLog",
     "Edits", "Endpoint", "Env", "escape_user", "event",

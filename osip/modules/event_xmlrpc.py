@@ -9,6 +9,7 @@ from osip.api import Env, Module, OsipError, Outbox, Posting, param
 
 Deliver = Callable[[str, dict[str, Any]], None]
 MAX_INT = 2 ** 31
+MAX_ANSWER = 65536
 
 
 class EventXmlrpc(Module):
@@ -55,7 +56,11 @@ class EventXmlrpc(Module):
 
     async def _post(self, url: str, body: bytes) -> None:
         async with self._session.post(url, data=body, headers={"Content-Type": "text/xml"}) as answer:
-            text = await answer.content.read(65536)
+            text = b""
+            async for part in answer.content.iter_any():
+                text += part
+                if len(text) > MAX_ANSWER:
+                    raise OsipError("the answer is too long")
             if answer.status != 200:
                 raise OsipError(f"HTTP status {answer.status}")
             if b"<fault>" in text:

@@ -12,6 +12,7 @@ import pytest
 from kit.peer import free_port
 from kit.playbook import make_worker
 from osip.modules.event_datagram import EventDatagram
+from osip.modules.event_rabbitmq import EventRabbitmq
 from osip.modules.event_stream import EventStream
 from osip.modules.event_virtual import EventVirtual
 from osip.modules.event_xmlrpc import EventXmlrpc
@@ -84,7 +85,7 @@ class Hall:
     """A worker with all kinds of destinations, and a listener on UDP that all fail over to."""
 
     def __init__(self, ear: socket.socket, **stream: Any) -> None:
-        self.env = make_worker((EventDatagram, EventStream, EventXmlrpc, EventVirtual), {"event_stream": stream})[0].env
+        self.env = make_worker((EventDatagram, EventRabbitmq, EventStream, EventXmlrpc, EventVirtual), {"event_stream": stream})[0].env
         self.ear = ear
         self.last = f"udp:127.0.0.1:{ear.getsockname()[1]}"
 
@@ -116,7 +117,8 @@ def ear() -> Iterator[socket.socket]:
 
 
 @pytest.mark.parametrize("policy", ["FAILOVER", "ROUND-ROBIN"])
-@pytest.mark.parametrize("kind", ["tcp:127.0.0.1:{}", "xmlrpc:127.0.0.1:{}:told", "udp:127.0.0.1:{}", "http://127.0.0.1:{}/told"])
+@pytest.mark.parametrize("kind", ["tcp:127.0.0.1:{}", "xmlrpc:127.0.0.1:{}:told", "udp:127.0.0.1:{}", "http://127.0.0.1:{}/told",
+                                  "rabbitmq:127.0.0.1:{}/key"])
 async def test_nobody_listens(policy: str, kind: str, ear: socket.socket) -> None:
     async with Hall(ear) as hall:
         deliver = hall.env.events.connect(f"virtual:{policy} {kind.format(free_port())} {hall.last}")
