@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -10,47 +11,51 @@ from osip.api import Env, Module, is_ip, parse_endpoint, rpc
 
 Deliver = Callable[[str, dict[str, Any]], None]
 MOST_CONNECTED = 64
+LATEST = 1.0        # seconds in which the network may tell that nobody listens
 
 
 class Connected:
     """A UDP socket for one destination: on it the system tells when nobody listens there (RFC 1122 section 4.1.3.3).
 
-    It does so soon after a datagram was sent, on the same machine at once. Only the last datagram is given back then.
+    On the same machine it tells at once, else a moment later; what was sent last before it told is given back.
     """
-    __slots__ = ("_instead", "_socket")
+    __slots__ = ("_instead", "_socket", "_timer")
 
     def __init__(self, family: int, where: Any) -> None:
         self._instead: Callable[[str], None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.connect(where)
-        asyncio.get_running_loop().add_reader(self._socket.fileno(), self._on_readable)
 
     def offer(self, data: bytes, instead: Callable[[str], None]) -> None:
-        """Send a datagram; OSError when it did not leave, of which that nobody listens is told in place of sending."""
-        try:
-            self._socket.send(data)
-        except ConnectionRefusedError as error:
-            self._give_back(str(error))
-            raise
+        """Send a datagram; OSError when it did not leave, or nobody listens. Is that known later, `instead` is called."""
+        self._look()                            # what comes before goes elsewhere before this does
+        self._socket.send(data)
+        error = self._error()
+        if error:
+            raise OSError(error, os.strerror(error))
         self._instead = instead
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LATEST, self._on_time)
 
-    def _on_readable(self) -> None:
-        try:
-            self._socket.recv(1)                # events are not answered
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self._give_back(str(error))
+    def _on_time(self) -> None:
+        self._timer = None
+        self._look()
 
-    def _give_back(self, why: str) -> None:
-        instead, self._instead = self._instead, None
-        if instead is not None:
-            instead(why)
+    def _look(self) -> None:
+        error, instead = self._error(), self._instead
+        if error and instead is not None:
+            self._instead = None
+            instead(os.strerror(error))
+
+    def _error(self) -> int:
+        return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def close(self) -> None:
         """Close the socket."""
-        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
         self._socket.close()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from osip.api import (
     HEP_LOG,
+    HEP_SIP,
     Complaint,
     Ctx,
     Env,
@@ -117,6 +118,9 @@ class ProtoHep(Module):
             self._complain("hep_id", "there is no hep_id %r; there are: %s", id, ", ".join(self.senders) or "none")
             return False
         packet.version = sender.server.version
+        if packet.version < 3 and packet.kind != HEP_SIP:
+            self._complain("hep_version", "id=%s: version %d can carry SIP alone", id, packet.version)
+            return False
         packet.capture_id = packet.capture_id or self.hep_capture_id
         if not packet.seconds:
             packet.seconds, packet.microseconds = divmod(int(self.env.wall() * 1e6), 1_000_000)

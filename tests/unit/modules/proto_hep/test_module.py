@@ -45,6 +45,25 @@ async def test_correlate(homer5: int, compressed: int, payload: str) -> None:
             await module.destroy()
 
 
+async def test_old_versions_carry_sip_alone() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+        book = ScriptBook(f'''modparam("proto_hep", "hep_id", "[old] 127.0.0.1:{server.getsockname()[1]}; version=2")
+route {{ if (!correlate("old", "a", "1", "b", "2")) xlog("no"); }}''', "proto_hep")
+        module = book.modules["proto_hep"]
+        await module.child_init(book.env)
+        try:
+            book.recv("OPTIONS")
+            assert "no" in book.said
+            assert module.send("old", HepPacket("192.0.2.1", 1, "192.0.2.2", 2, b"SIP"))
+            await asyncio.sleep(0)
+            found = decode_hep(await asyncio.to_thread(server.recv, 9999))
+            assert (found.version, found.payload) == (2, b"SIP")
+        finally:
+            await module.destroy()
+
+
 def test_bad_settings() -> None:
     assert faults_of('modparam("proto_hep", "hep_id", "[a] h:1;version=9") route { exit; }', "proto_hep")
     module = ProtoHep()
