@@ -12,25 +12,27 @@ from osip.core.mi.access import Caller
 from osip.core.net.connections import StreamLimits, worker_of
 from osip.core.net.endpoint import (DEFAULT_PORTS, RELIABLE, CapturedSource, Dest, Endpoint, LocalSocket, Source, bracket, is_ip,
                                     parse_endpoint)
+from osip.core.net.identity import is_for
 from osip.core.net.proxied import trusted_network
-from osip.core.net.capture import HepTcp, HepUdp
+from osip.core.net.capture import HepTcp, HepTls, HepUdp
 from osip.core.net.hep import HEP_LOG, HEP_RTCP, HEP_SIP, HepFramer, HepPacket, decode_hep, encode_hep
 from osip.core.net.hep import PROTOCOLS as HEP_PROTOCOLS
 from osip.core.net.sctp import SctpTransport
 from osip.core.net.tcp import TcpTransport
-from osip.core.net.tls import TlsDomain, TlsTransport
+from osip.core.net.tls import TlsDomain, TlsDomains, TlsTransport
 from osip.core.net.transport import Complaint
 from osip.core.net.udp import UdpTransport
 from osip.core.net.websocket import WsLimits
 from osip.core.net.ws import WssTransport, WsTransport
 from osip.core.run import forward, origin, refusal, reply
+from osip.core.run.commandtap import TracedCommands
 from osip.core.run.config import FACILITIES as LOG_FACILITIES
 from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
 from osip.core.run.log import origin_of as log_origin
 from osip.core.run.log import python_level
 from osip.core.run.logline import DirectLog, is_plain
-from osip.core.run.outbox import Outbox
+from osip.core.run.outbox import Outbox, Posting
 from osip.core.run.preference import Preferences, parse_scheme, parse_urls, script_value
 from osip.core.run.recurrence import parse_recurrence
 from osip.core.run.rows import RowWriter
@@ -73,8 +75,8 @@ __all__ = [
     "CacheUrl", "hide_password", "LocalCache", "parse_cache_url", "read_snapshot", "Remote", "Sql", "StoreLost", "Tuning",
     "write_snapshot",
     "Alarm", "answer_challenge", "Auth", "avp_name", "avp_or_none", "bare_type", "body_parts", "BodyPart", "bracket", "BranchRoute",
-    "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "Caller", "check", "check_version", "CapturedSource", "Complaint", "decode_hep", "encode_hep", "HepFramer", "HepPacket", "HepTcp", "HepUdp",
-    "HEP_LOG", "HEP_PROTOCOLS", "HEP_RTCP", "HEP_SIP", "log_origin", "RowWriter", "Traced",
+    "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "Caller", "check", "check_version", "CapturedSource", "Complaint", "decode_hep", "encode_hep", "HepFramer", "HepPacket", "HepTcp", "HepTls", "is_for", "TlsDomains", "HepUdp",
+    "HEP_LOG", "HEP_PROTOCOLS", "HEP_RTCP", "HEP_SIP", "log_origin", "RowWriter", "Traced", "TracedCommands",
     "contact_line", "create_tables", "Ctx", "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "DirectLog",
     "Edits", "Endpoint", "Env", "escape_user", "event",
     "FailureRoute",
@@ -89,7 +91,7 @@ __all__ = [
     "ModuleError", "NameAddr", "needs", "one_line", "only_route", "open_tables", "origin", "OsipError", "Outbox", "param", "Parse", "parse",
     "parse_auth",
     "parse_endpoint", "parse_name_addr", "parse_params", "parse_partition", "parse_recurrence", "parse_scheme", "parse_sdp", "parse_uri", "parse_urls", "ParseError", "Part", "parts_of",
-    "plain_address", "plain_binding", "posix", "Preferences", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "Replicated", "reply",
+    "plain_address", "plain_binding", "posix", "Posting", "Preferences", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "Replicated", "reply",
     "ReplyRoute", "Role", "Request", "request_key", "RequestRoute", "Response", "Route", "rpc", "Scope", "script_value", "SctpTransport", "Sdp", "set_body_parts", "Severity", "SharedCounts", "slot",
     "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Target", "Timers",
     "TcpTransport", "timer", "TlsDomain", "TlsTransport", "transform", "trusted_network", "UdpTransport", "unescape_user", "Uri", "uri_equal", "UriWords", "Value",

@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from osip.api import Caller, Complaint, Env, MIError, Module, ModuleError, OsipError, Scope, needs, param, timer
+from osip.api import Caller, Complaint, Env, MIError, Module, ModuleError, OsipError, Scope, TracedCommands, needs, param, timer
 from osip.api import rpc as json_rpc
 
 MAX_REQUEST = 1 << 20
@@ -31,15 +31,13 @@ _DECODER = json.JSONDecoder(strict=False)
 _log = logging.getLogger("osip.mi_fifo")
 
 
-class MiFifo(Module):
+class MiFifo(TracedCommands, Module):
     """JSON-RPC 2.0 over a FIFO."""
     fifo_name = param("/tmp/opensips_fifo", doc="Path of the pipe.")
     fifo_mode = param(0o660, doc="Its mode.")
     fifo_group = param(None, kind=(int, str), doc="Its group.")
     fifo_user = param(None, kind=(int, str), doc="Its owner.")
     reply_dir = param("/tmp/", doc="Folder of the pipes for answers.")
-    trace_destination = param("", removed="commands are written to the log, as osip.audit")
-    trace_bwlist = param("", removed="commands are written to the log, as osip.audit")
     pretty_printing = param(0, doc="Indent the answers.")
     reply_indent = param("", removed="answers are JSON")
     core = needs("core")
@@ -164,7 +162,7 @@ class MiFifo(Module):
             self._complain("fifo_bad_request", "start=%r; write :reply_name:{json}", request[:40])
             return
         if parts[2].lstrip().startswith((b"{", b"[")):
-            answer = await json_rpc.answer(self.env.mi, parts[2] + b"\n" + body, bool(self.pretty_printing), _BY)
+            answer = await json_rpc.answer(self.commands, parts[2] + b"\n" + body, bool(self.pretty_printing), _BY)
             reply = parts[1].decode(errors="replace")
         else:
             answer = await self._text(parts[1].decode(errors="replace"), body)
@@ -175,7 +173,7 @@ class MiFifo(Module):
     async def _text(self, command: str, body: bytes) -> bytes:
         words = [line.decode(errors="replace") for line in body.split(b"\n") if line]
         try:
-            result = await self.env.mi.perform(command, words, _BY)
+            result = await self.commands.perform(command, words, _BY)
         except MIError as error:
             return f"{error.code if error.code > 0 else 500} {error.message}\n".encode()
         except OsipError as error:

@@ -12,8 +12,7 @@ from osip.script import nodes
 from osip.script.check.loading import failed_modules
 from osip.script.check.word import did_you_mean, suggest
 
-_PORTS = {**DEFAULT_PORTS, "bin": 5555, "bins": 5556, "hep_udp": 9060, "hep_tcp": 9060, "hep_tls": 9061,
-          "smpp": 2775, "msrp": 2855, "msrps": 2856, "ipsec": 5062}
+_PORTS = {**DEFAULT_PORTS, "bin": 5555, "bins": 5556, "smpp": 2775, "msrp": 2855, "msrps": 2856, "ipsec": 5062}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,10 @@ def _check(item: nodes.SocketDef, registry: Registry, failed: set[str],
     else:
         protos = [item.proto.lower()]
     for proto in protos:
-        if proto in loaded:
+        if proto == "hep_tls" and proto in loaded and "tls_mgm" not in {*failed, *registry.classes}:
+            yield Diagnostic("E504", "hep_tls needs certificates", item.span,
+                             hint='add loadmodule "tls_mgm.so" and its domain of type server')
+        elif proto in loaded:
             yield from _listens(item, proto, usual_port(registry, proto, default_port))
         elif module_of(proto) not in failed:
             yield _missing(item, proto)
@@ -96,9 +98,6 @@ def module_of(proto: str) -> str:
 
 
 def _missing(item: nodes.SocketDef, proto: str) -> Diagnostic:
-    if proto == "hep_tls":
-        return Diagnostic("E504", "osip does not listen for HEP over TLS", item.span,
-                          hint="use hep_tcp behind something that ends TLS; hep_id sends by TLS")
     if proto in _PORTS:
         return Diagnostic("E504", f'transport "{proto}" is not loaded', item.span,
                           hint=f'add loadmodule "{module_of(proto)}.so"')
