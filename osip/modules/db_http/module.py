@@ -79,7 +79,11 @@ class HttpStore:
         try:
             async with self._session.request(method, URL(url, encoded=True), data=body, headers=headers,
                                              allow_redirects=False) as response:
-                raw = await response.content.read(MAX_BYTES + 1)
+                raw = bytearray()
+                async for part in response.content.iter_any():      # one read() gives only what is there already
+                    raw += part
+                    if len(raw) > MAX_BYTES:
+                        break
                 if response.status >= 300 and not any_status:
                     kind = StoreLost if response.status >= 502 else StoreError
                     raise kind(f"database {hide_password(self.url)} answered {response.status} {response.reason}")

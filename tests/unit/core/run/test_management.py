@@ -159,6 +159,14 @@ def test_events(env: Any) -> None:
     assert not told
 
 
+@pytest.mark.parametrize("address", ["test:me:%s@host/x", "test:http://me:%s@host/x"])
+def test_passwords_of_subscribers_are_not_shown(address: str, env: Any) -> None:
+    env.events.transports["test"] = lambda address: lambda name, params: None
+    env.mi.run("event_subscribe", ["E_BOILED", address % "secret"])
+    shown = env.mi.run("subscribers_list", ["E_BOILED"])["Event"]["Subscribers"]
+    assert [row["socket"] for row in shown] == [address % "***"]
+
+
 @pytest.mark.parametrize(("command", "params", "code"), [
     ("event_subscribe", ["E_NONE", "test:1"], 404), ("event_subscribe", ["E_BOILED", "none:1"], 400),
     ("subscribers_list", ["E_NONE"], 404)])
