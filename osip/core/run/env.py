@@ -115,7 +115,8 @@ class Env:
 
     `now` is monotonic seconds, read once for each batch of input. `send(data, dest)` returns False when the message
     could not be handed to the network. `resolve(uri_text, socket)` returns a list of `Dest` at once when it needs no
-    query, else None; `await resolve_wait(...)` asks. `is_myself(host, port, proto)` knows sockets and aliases.
+    query, else None; `await resolve_wait(...)` asks. `is_myself(host, port, proto)` knows sockets and aliases,
+    and what modules add to them by `own_names`, whatever the port and protocol.
     """
 
     def __init__(self, config: Config | None = None, registry: Registry | None = None) -> None:
@@ -153,6 +154,8 @@ class Env:
         self.resolve_wait: Callable[..., Awaitable[list[Dest]]] = _not_started
         self.egress = Egress(lambda: self.now)              # (ip) -> our address towards it, for `mhomed`
         self.is_myself: Callable[..., bool] = _not_started
+        self.own_names: list[Callable[[str], bool]] = []    # (host in lower case) -> is it ours; asked by `is_myself`
+        self.on_own_names: list[Callable[[], None]] = []    # told when one of `own_names` has learnt or forgotten a host
         self.find_socket: Callable[..., LocalSocket | None] = _not_started
         self.pick_socket: Callable[..., LocalSocket | None] = _not_started
         self.is_connected: Callable[[str, str, int, int], bool] = _not_started    # (protocol, host, port, id)
