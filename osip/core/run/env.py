@@ -166,8 +166,7 @@ class Env:
         self.health: Health = None          # type: ignore[assignment]
         self.on_reload: list[Callable[[], Any]] = []        # called when the settings were taken over
         self.announcements: list[str] = []  # lines that `start` shows once the server is ready
-        # Total over all workers by full name; only there when there are several.
-        self.gather_stats: Callable[..., Awaitable[dict[str, int]]] = _not_started
+        self.gather_stats: Callable[[], Awaitable[Stats]] = self._own_stats     # those of all workers as one
         self.reload: Callable[..., Awaitable[list[Any]]] = _not_started   # (dry_run) -> diagnostics; errors: no change
         self.shutdown: Callable[[bool], None] = _not_started    # True: drain first
         self.blocked: Callable[[Ctx | None, Dest, bytes], bool] | None = None   # blacklists; None: there are none
@@ -193,6 +192,9 @@ class Env:
             self._dummy = parse(DUMMY)          # type: ignore[assignment]
         source = Source(self.sockets[0], self.sockets[0].host, self.sockets[0].port) if self.sockets else None
         return self._dummy, source              # type: ignore[return-value]
+
+    async def _own_stats(self) -> Stats:
+        return self.stats
 
     def spawn(self, coro: Coroutine[Any, Any, Any], what: str = "") -> asyncio.Task[Any]:
         """Run a coroutine beside the packet path; a failure is logged, never lost."""
