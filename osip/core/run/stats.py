@@ -57,14 +57,15 @@ class Stats:
                     self.register(spec.group, spec.name, getattr(instance, spec.attr), spec.kind,
                                   shared=spec.shared)
                 else:
-                    self._register_counter(instance, spec.group, spec.name, spec.attr, spec.kind)
+                    self.count(instance, spec.attr, spec.group, spec.name, spec.kind)
 
-    def _register_counter(self, instance: object, group: str, name: str, attr: str, kind: StatKind) -> None:
+    def count(self, holder: object, attr: str, group: str, name: str, kind: StatKind = StatKind.COUNTER) -> None:
+        """Add a statistic that is an int attribute of an object; a counter can be reset."""
         def read() -> int:
-            return int(getattr(instance, attr))
+            return int(getattr(holder, attr))
 
         def reset() -> None:
-            setattr(instance, attr, 0)
+            setattr(holder, attr, 0)
         self.register(group, name, read, kind, reset if kind is StatKind.COUNTER else None)
 
     def all(self) -> Iterator[Stat]:

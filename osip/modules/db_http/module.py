@@ -75,6 +75,7 @@ class HttpStore:
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers,
                                                   timeout=aiohttp.ClientTimeout(self._module.timeout / 1000))
+        self._module.env.stores.tally.total += 1
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
         try:
             async with self._session.request(method, URL(url, encoded=True), data=body, headers=headers,
