@@ -155,7 +155,7 @@ class Env:
         self.egress = Egress(lambda: self.now)              # (ip) -> our address towards it, for `mhomed`
         self.is_myself: Callable[..., bool] = _not_started
         self.own_names: list[Callable[[str], bool]] = []    # (host in lower case) -> is it ours; asked by `is_myself`
-        self.on_own_names: list[Callable[[], None]] = []    # told when one of `own_names` has learnt or forgotten a host
+        self.on_own_names: list[Callable[[], None]] = []    # told when one of `own_names` has changed its mind
         self.find_socket: Callable[..., LocalSocket | None] = _not_started
         self.pick_socket: Callable[..., LocalSocket | None] = _not_started
         self.is_connected: Callable[[str, str, int, int], bool] = _not_started    # (protocol, host, port, id)

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Myself:
-    """What a worker is reached by: its sockets, what they advertise, and the aliases of the script, and modules' names."""
+    """What a worker is reached by: its sockets, what they advertise, the script's aliases, modules' names."""
     __slots__ = ("_env",)
 
     def __init__(self, env: Env) -> None:

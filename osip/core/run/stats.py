@@ -101,8 +101,11 @@ def total(told: Iterable[Iterable[Told]]) -> Stats:
             if has is None:
                 sums[group, name] = kind, value, shared, parts
             elif not shared:
-                added = (has[3][0] + parts[0], has[3][1] + parts[1]) if has[3] is not None and parts is not None else None
-                sums[group, name] = kind, quotient(*added) if added is not None else has[1] + value, shared, added
+                added, value = None, has[1] + value
+                if has[3] is not None and parts is not None:
+                    added = has[3][0] + parts[0], has[3][1] + parts[1]
+                    value = quotient(*added)
+                sums[group, name] = kind, value, shared, added
     found = Stats()
     for (group, name), (kind, value, shared, _) in sums.items():
         found.register(group, name, lambda value=value: value, StatKind(kind), shared=shared)  # type: ignore[misc]

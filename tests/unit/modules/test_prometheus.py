@@ -41,7 +41,8 @@ async def test_statistics_of_all_workers() -> None:
     async def gather() -> Stats:
         return total([[("core", "rcv_requests", "counter", 9, False, None), ("g", "late", "gauge", 2, False, None)]])
     module.env.workers, module.env.gather_stats = 2, gather
-    assert await read(module) == {("opensips_rcv_requests", ()): (9.0, "counter"), ("opensips_late", ()): (2.0, "gauge")}
+    assert await read(module) == {("opensips_rcv_requests", ()): (9.0, "counter"),
+                                  ("opensips_late", ()): (2.0, "gauge")}
 
 
 @pytest.mark.parametrize(("params", "name", "labels"), [

@@ -229,7 +229,8 @@ async def test_statistics_of_all() -> None:
 
 
 @pytest.mark.parametrize(("algorithm", "values", "expected"), [
-    ("accumulate", ([10, 20], [], [30]), 60), ("average", ([10, 20], [], [30]), 20), ("average", ([10] * 6, [10] * 6), 10),
+    ("accumulate", ([10, 20], [], [30]), 60), ("average", ([10, 20], [], [30]), 20),
+    ("average", ([10] * 6, [10] * 6), 10),
     ("percentage", ([1, 0], [1, 1, 1, 0]), 66), ("average", ((), ()), None)])
 async def test_series_of_all(algorithm: str, values: Any, expected: int | None) -> None:
     """A mean over workers is that of all values, however few of them one worker has seen."""
