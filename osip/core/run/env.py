@@ -165,6 +165,7 @@ class Env:
         self.dispatch: Dispatch = None      # type: ignore[assignment]
         self.health: Health = None          # type: ignore[assignment]
         self.on_reload: list[Callable[[], Any]] = []        # called when the settings were taken over
+        self.on_hang_up: list[Callable[[], Any]] = []       # called at SIGHUP, whatever becomes of the reload
         self.announcements: list[str] = []  # lines that `start` shows once the server is ready
         self.gather_stats: Callable[[], Awaitable[Stats]] = self._own_stats     # those of all workers as one
         self.reload: Callable[..., Awaitable[list[Any]]] = _not_started   # (dry_run) -> diagnostics; errors: no change
