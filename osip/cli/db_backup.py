@@ -33,9 +33,9 @@ replace_option = click.option("--replace", is_flag=True, help="Rows that are the
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("modules", nargs=-1)
 def backup(db_url: str, output: str, file: Path, modules: tuple[str, ...]) -> None:
-    """Write the rows of the tables of MODULES (or groups, or single tables) or all into FILE, as they are at one moment.
+    """Write the rows of the tables of MODULES (or groups, or single tables) or all into FILE.
 
-    The file has passwords as the database has them: it is readable by you only. Tables that no module declares are not
+    They are those of one moment. The file has passwords as the database has them: it is readable by you only. Tables that no module declares are not
     in it.
     """
     known = _known(modules)
@@ -67,7 +67,10 @@ def restore(db_url: str, output: str, replace: bool, file: Path, modules: tuple[
 @replace_option
 @click.argument("modules", nargs=-1)
 def copy(db_url: str, output: str, to_url: str, replace: bool, modules: tuple[str, ...]) -> None:
-    """Copy the rows of the tables of MODULES or all into another database, of any kind; missing tables are made there."""
+    """Copy the rows of the tables of MODULES or all into another database, of any kind.
+
+    Tables that are missing there are made.
+    """
     if not to_url:
         raise click.UsageError("where to? --to URL, or OSIP_DB_TO in the environment")
     if Sql(to_url).shown == Sql(db_url or DEFAULT_URL).shown:

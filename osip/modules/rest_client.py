@@ -24,7 +24,7 @@ class RestClient(Module):
     ssl_capath = param("", doc="Folder or file of authorities to trust; without it those of the system.")
     ssl_verifypeer = param(1, ge=0, le=1, doc="0: take any certificate.")
     ssl_verifyhost = param(1, ge=0, le=1, doc="0: the certificate may have another name.")
-    curl_http_version = param(0, ge=0, le=4, doc="1: HTTP/1.0 is spoken; otherwise HTTP/1.1, as there is no HTTP/2 here.")
+    curl_http_version = param(0, ge=0, le=4, doc="1: HTTP/1.0 is spoken; otherwise HTTP/1.1, never HTTP/2.")
     enable_expect_100 = param(0, ge=0, le=1, live=True, doc="1: ask before a body is sent (Expect: 100-continue).")
     no_concurrent_connects = param(0, ge=0, le=1, live=True, doc="1: while one request waits for a connection to a host, "
                                    "others to it fail with -4.")

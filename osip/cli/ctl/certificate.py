@@ -1,4 +1,7 @@
-"""Make keys, an authority and certificates in PEM files; needs the package cryptography, so it is loaded when asked for."""
+"""Make keys, an authority and certificates in PEM files.
+
+It needs the package cryptography, so it is loaded when asked for.
+"""
 from __future__ import annotations
 
 import os
@@ -17,10 +20,10 @@ Names = list[x509.GeneralName]
 
 
 def make_authority(folder: Path, name: str, days: int) -> Path:
-    """Make an authority, `cacert.pem` and `private/cakey.pem`; return its certificate's path. OSError when that fails."""
+    """Make an authority, `cacert.pem` and `private/cakey.pem`; return its certificate. OSError when that fails."""
     key = new_key()
-    builder = _builder(name, name, key, days).add_extension(x509.BasicConstraints(True, 0), critical=True).add_extension(
-        _usage("key_cert_sign", "crl_sign"), critical=True)
+    builder = _builder(name, name, key, days).add_extension(
+        x509.BasicConstraints(True, 0), critical=True).add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
     _write({folder / "private" / "cakey.pem": key_text(key), folder / "cacert.pem": _signed(builder, key)})
     return folder / "cacert.pem"
 
@@ -39,7 +42,8 @@ def make_certificate(folder: Path, authority: Path, user: str, hosts: tuple[str,
     builder = _builder(user, issuer, key, days).add_extension(x509.BasicConstraints(False, None), critical=True)
     builder = builder.add_extension(_usage("digital_signature", "key_encipherment"), critical=True).add_extension(
         x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-    builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
+    its_id = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+    builder = builder.add_extension(its_id, critical=False)
     names = alternatives(user, hosts)
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)

@@ -10,6 +10,7 @@ from osip.cli.ctl.site import Site, Verbs
 from osip.cli.output import fail, patience
 
 CA_DAYS, DAYS = 3650, 365
+VALID = click.IntRange(1, 36500)
 LONGEST_NAME = 64               # of a common name (RFC 5280 appendix A.1)
 
 
@@ -20,7 +21,7 @@ def tls() -> None:
 
 @tls.command("rootCA")
 @click.option("--name", default="osip CA", show_default=True, metavar="NAME", help="What the authority is called.")
-@click.option("--days", default=CA_DAYS, show_default=True, type=click.IntRange(1, 36500), help="How long it is valid.")
+@click.option("--days", default=CA_DAYS, show_default=True, type=VALID, help="How long it is valid.")
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.pass_obj
 def root_ca(site: Site, folder: Path | None, name: str, days: int) -> None:
@@ -35,8 +36,8 @@ def root_ca(site: Site, folder: Path | None, name: str, days: int) -> None:
 
 
 @tls.command("userCERT")
-@click.option("--days", default=DAYS, show_default=True, type=click.IntRange(1, 36500), help="How long it is valid.")
-@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Another name or address of the server; may be repeated.")
+@click.option("--days", default=DAYS, show_default=True, type=VALID, help="How long it is valid.")
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Another name or address of the server.")
 @click.argument("user")
 @click.argument("folder", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.pass_obj

@@ -27,7 +27,8 @@ Progress = Callable[[int], None]
 Counts = dict[str, int]
 
 
-async def backup(sql: Sql, specs: Iterable[TableSpec], out: IO[bytes], progress: Progress = lambda done: None) -> Counts:
+async def backup(sql: Sql, specs: Iterable[TableSpec], out: IO[bytes],
+                 progress: Progress = lambda done: None) -> Counts:
     """Write the rows of those tables that are there, as they are at one moment; return how many of each."""
     import sqlalchemy as sa
 
@@ -167,7 +168,8 @@ class Target:
         types = {one["name"].lower(): (one["name"], one["type"]) for one in there}
         lacking = [column for column in columns if column.lower() not in types]
         if lacking:
-            raise StoreError(f'table "{name}" has no column {", ".join(lacking)}: it is of another version than the backup')
+            raise StoreError(f'table "{name}" has no column {", ".join(lacking)}: it is of another version than the '
+                             "backup")
         found = [types[column.lower()] for column in columns]
         self._columns = [column for column, _ in found]
         self._readers = [_reader(kind) for _, kind in found]

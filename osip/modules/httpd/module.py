@@ -56,7 +56,7 @@ class Httpd(Module):
     max_body = param(1 << 20, ge=1024, doc="Longest request body (bytes), unpacked.")
     tls_cert_file = param("", doc="Certificate (PEM); turns TLS on.")
     tls_key_file = param("", doc="Private key (PEM).")
-    tls_ciphers = param("", doc="Ciphers for TLS 1.2, as OpenSSL lists them (`ECDHE+AESGCM:!aRSA`); without it its own. "
+    tls_ciphers = param("", doc="Ciphers for TLS 1.2, as OpenSSL lists them (`ECDHE+AESGCM:!aRSA`). "
                         "The priority words of GnuTLS that OpenSIPS takes have no effect; a line in the log says so.")
     auth_realm = param("OpenSIPS MI", doc="Realm of the password dialogue.")
     auth_username = param("", doc="User that requests must give; his role is admin.")

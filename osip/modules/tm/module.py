@@ -8,8 +8,8 @@ import re
 from typing import Annotated, Any, Literal
 
 from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, CapturedSource, Complaint, Ctx, Dest, FailureRoute, Hook,
-                      LocalSocket, Module, Parse, ReplyRoute, Request, Route, Target, Var, function, gauge, hook, needs, param,
-                      slot, stat)
+                      LocalSocket, Module, Parse, ReplyRoute, Request, Route, Target, Var, function, gauge, hook, needs,
+                      param, slot, stat)
 from osip.modules.tm import answer, arrival, cancel, relay, response, uac, waiting
 from osip.modules.tm.dump import Dumps, parse_append
 from osip.modules.tm.layer import Layer

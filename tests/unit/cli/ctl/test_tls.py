@@ -21,7 +21,8 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_server_with_such_a_certificate_is_trusted(ctl: Any, here: Path) -> None:
     made = ctl("tls", "rootCA", "pki")
     assert made.exit_code == 0 and "has no password" in made.stderr
-    assert ctl("tls", "userCERT", "example.com", "pki", "--host", "192.0.2.1", "--host", "sip.example.com").exit_code == 0
+    hosts = ("--host", "192.0.2.1", "--host", "sip.example.com")
+    assert ctl("tls", "userCERT", "example.com", "pki", *hosts).exit_code == 0
     own = here / "pki" / "example.com"
     for key in (own / "example.com-privkey.pem", here / "pki" / "rootCA" / "private" / "cakey.pem"):
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
@@ -42,12 +43,6 @@ def test_a_server_with_such_a_certificate_is_trusted(ctl: Any, here: Path) -> No
     thread.join(5)
     assert told is not None and set(told["subjectAltName"]) == {
         ("URI", "sip:example.com"), ("DNS", "example.com"), ("DNS", "sip.example.com"), ("IP Address", "192.0.2.1")}
-
-
-@pytest.mark.parametrize(("user", "names"), [
-    ("bob@example.com", ["sip:bob@example.com"]), ("bob", []), ("example.com", ["sip:example.com", "example.com"])])
-def test_whom_it_is_for(user: str, names: list[str]) -> None:
-    assert [one.value for one in certificate.alternatives(user)] == names
 
 
 def test_nothing_is_overwritten(ctl: Any, here: Path) -> None:

@@ -21,8 +21,8 @@ INSERT = "insert into thing (name, big, share, seen, raw) values (:name, :big, :
 async def filled(url: str) -> Sql:
     sql = Sql(url)
     await create_tables(sql, [THING, OTHER])
-    await sql.execute(INSERT, [{"name": f"n{number}\n\"é", "big": 2 ** 62 + number, "share": 0.5, "raw": bytes([0, 255, number]),
-                                "seen": "2026-01-02 03:04:05"} for number in range(5)])
+    await sql.execute(INSERT, [{"name": f"n{number}\n\"é", "big": 2 ** 62 + number, "share": 0.5,
+                                "raw": bytes([0, 255, number]), "seen": "2026-01-02 03:04:05"} for number in range(5)])
     await sql.execute("insert into thing (id, name) values (9, null)")
     return sql
 
