@@ -38,7 +38,8 @@ async def backup(sql: Sql, specs: Iterable[TableSpec], out: IO[bytes],
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         inspector = sa.inspect(connection)
-        names, counts = set(inspector.get_table_names()), {}
+        names = set(inspector.get_table_names())
+        counts: Counts = {}
         noted = versions_of(connection) if "version" in names else {}
         _put(out, HEAD)
         for spec in specs:
