@@ -70,6 +70,7 @@ from osip.core.store.quick import Lookup
 from osip.core.store.sql import Sql, Tuning, first_row
 from osip.core.store.sql import hide as hide_password
 from osip.core.store.tables import check_version, create_tables
+from osip.core.store.tally import Tally
 
 __all__ = [
     "CacheUrl", "hide_password", "LocalCache", "parse_cache_url", "read_snapshot", "Remote", "Sql", "StoreLost", "Tuning",
@@ -93,7 +94,7 @@ __all__ = [
     "parse_endpoint", "parse_name_addr", "parse_params", "parse_partition", "parse_recurrence", "parse_scheme", "parse_sdp", "parse_uri", "parse_urls", "ParseError", "Part", "parts_of",
     "plain_address", "plain_binding", "posix", "Posting", "Preferences", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "Replicated", "reply",
     "ReplyRoute", "Role", "Request", "request_key", "RequestRoute", "Response", "Route", "rpc", "Scope", "script_value", "SctpTransport", "Sdp", "set_body_parts", "Severity", "SharedCounts", "slot",
-    "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Target", "Timers",
+    "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Tally", "Target", "Timers",
     "TcpTransport", "timer", "TlsDomain", "TlsTransport", "transform", "trusted_network", "UdpTransport", "unescape_user", "Uri", "uri_equal", "UriWords", "Value",
     "value_of", "value_place", "Var", "verify_digest", "WsLimits", "WssTransport", "WsTransport",
 ]

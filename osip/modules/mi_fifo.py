@@ -45,16 +45,19 @@ class MiFifo(TracedCommands, Module):
     def mod_init(self) -> None:
         """Begin with an empty buffer."""
         self._fd = -1
+        self._is_mine = False           # one worker has the pipe; it asks the others
         self._buffer = b""
         self._filled = 0.0
         self._running = 0
         self._complain = Complaint(_log)
+        self.env.on_hang_up.append(self._look)
         self.env.announcements.append(f"MI fifo {self.fifo_name}")
 
     async def child_init(self, env: Env) -> None:
         """Make the pipe, in one worker."""
-        if not env.number:              # one process can have the pipe; it asks the others
+        if not env.number:
             self._open()
+            self._is_mine = True
 
     async def destroy(self) -> None:
         """Remove the pipe, unless somebody else's stands in its place."""
@@ -66,9 +69,13 @@ class MiFifo(TracedCommands, Module):
             except OSError:
                 pass
 
+    def _look(self) -> None:
+        if self._is_mine:
+            self.watch()
+
     @timer(30, on=Scope.LEADER)
     def watch(self) -> None:
-        """Make the pipe again when somebody removed it or put another one in its place."""
+        """Make the pipe again when somebody removed it or put another one in its place; at SIGHUP as well."""
         if self._is_there():
             return
         self._close()

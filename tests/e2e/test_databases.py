@@ -17,7 +17,9 @@ from kit.peer import HOST, free_port
 from kit.server import osip_server
 
 from osip.api import answer_challenge, digest_ha1, parse, parse_auth
+from osip.cli.db_catalog import catalog
 from osip.core.errors import StoreError
+from osip.core.store import dump
 from osip.core.store.quick import Lookup
 from osip.core.store.sql import Sql
 
@@ -25,6 +27,7 @@ KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else pytest.mark.peer(k
 pytestmark = pytest.mark.timeout(180)
 
 
+ADDRESS = [spec for _, spec in catalog(("address",))]
 TABLE = sa.table("t", sa.column("n"), sa.column("s"))
 BY_S = Lookup(sa.select(TABLE.c.n).where(TABLE.c.s == sa.bindparam("s")).limit(1))
 
@@ -126,6 +129,14 @@ async def test_tables_and_the_words_that_ask_them(tmp_path: Path, kind: str) -> 
         assert (row["mask"], row["proto"], row["port"], row["pattern"]) == (32, "any", 0, None)     # the defaults, too
         for name, rows in ROWS.items():
             await sql.execute(sa.table(name, *map(sa.column, rows[0])).insert(), rows)
+        other = Sql(f"sqlite:///{tmp_path}/other.db")           # there and back, by the text form of both
+        for source, target in ((sql, other), (other, sql)):
+            with (tmp_path / "rows").open("wb") as out:
+                assert await dump.backup(source, ADDRESS, out) == {"address": 1}
+            assert await dump.restore(target, ADDRESS, tmp_path / "rows", replace=True) == {"address": 1}
+        await other.close()
+        await sql.execute("insert into address (grp, ip) values (2, '10.0.0.2')")
+        assert [row["id"] for row in await sql.fetch("select id from address order by grp")] == [1, 2], "numbers go on"
         await sql.close()
         with osip_server(script(url), tmp_path / "server") as server:
             said = await asyncio.to_thread(ask, server.port)

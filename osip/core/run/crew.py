@@ -21,6 +21,7 @@ from osip.core.run.env import Env, Ids
 from osip.core.run.gather import GatheredCommands
 from osip.core.run.group import Group
 from osip.core.run.inbox import Inbox
+from osip.core.run.stats import Stats, Told, total
 from osip.core.run.worker import Worker
 
 if TYPE_CHECKING:
@@ -286,21 +287,15 @@ class CrewWorker(Worker):
 
     # --- all together -----------------------------------------------------------------------------------------------
 
-    def _stats(self) -> dict[str, tuple[int, bool]]:
-        return {stat.full_name: (stat.read(), stat.shared) for stat in self.env.stats.all()}
+    def _stats(self) -> list[Told]:
+        return [stat.tell() for stat in self.env.stats.all()]
 
-    async def gather_stats(self) -> dict[str, int]:
-        """Return all statistics by full name, those of one worker each summed over all."""
-        totals = {name: value for name, (value, _) in self._stats().items()}
+    async def gather_stats(self) -> Stats:
+        """Return the statistics of all workers as one: sums, but for what all know alike and for means."""
         asked = [self.mesh.ask(peer, "stats", None) for peer in sorted(self.mesh.links)]
-        for found in await asyncio.gather(*asked, return_exceptions=True):
-            if not isinstance(found, BaseException):
-                for name, (value, is_shared) in found.items():
-                    if name not in totals:
-                        totals[name] = value
-                    elif not is_shared:
-                        totals[name] += value
-        return totals
+        own = self._stats()
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        return total([own, *(one for one in found if not isinstance(one, BaseException))])
 
 
 class Strays:

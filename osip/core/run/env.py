@@ -115,7 +115,8 @@ class Env:
 
     `now` is monotonic seconds, read once for each batch of input. `send(data, dest)` returns False when the message
     could not be handed to the network. `resolve(uri_text, socket)` returns a list of `Dest` at once when it needs no
-    query, else None; `await resolve_wait(...)` asks. `is_myself(host, port, proto)` knows sockets and aliases.
+    query, else None; `await resolve_wait(...)` asks. `is_myself(host, port, proto)` knows sockets and aliases,
+    and what modules add to them by `own_names`, whatever the port and protocol.
     """
 
     def __init__(self, config: Config | None = None, registry: Registry | None = None) -> None:
@@ -153,6 +154,8 @@ class Env:
         self.resolve_wait: Callable[..., Awaitable[list[Dest]]] = _not_started
         self.egress = Egress(lambda: self.now)              # (ip) -> our address towards it, for `mhomed`
         self.is_myself: Callable[..., bool] = _not_started
+        self.own_names: list[Callable[[str], bool]] = []    # (host in lower case) -> is it ours; asked by `is_myself`
+        self.on_own_names: list[Callable[[], None]] = []    # told when one of `own_names` has changed its mind
         self.find_socket: Callable[..., LocalSocket | None] = _not_started
         self.pick_socket: Callable[..., LocalSocket | None] = _not_started
         self.is_connected: Callable[[str, str, int, int], bool] = _not_started    # (protocol, host, port, id)
@@ -162,9 +165,9 @@ class Env:
         self.dispatch: Dispatch = None      # type: ignore[assignment]
         self.health: Health = None          # type: ignore[assignment]
         self.on_reload: list[Callable[[], Any]] = []        # called when the settings were taken over
+        self.on_hang_up: list[Callable[[], Any]] = []       # called at SIGHUP, whatever becomes of the reload
         self.announcements: list[str] = []  # lines that `start` shows once the server is ready
-        # Total over all workers by full name; only there when there are several.
-        self.gather_stats: Callable[..., Awaitable[dict[str, int]]] = _not_started
+        self.gather_stats: Callable[[], Awaitable[Stats]] = self._own_stats     # those of all workers as one
         self.reload: Callable[..., Awaitable[list[Any]]] = _not_started   # (dry_run) -> diagnostics; errors: no change
         self.shutdown: Callable[[bool], None] = _not_started    # True: drain first
         self.blocked: Callable[[Ctx | None, Dest, bytes], bool] | None = None   # blacklists; None: there are none
@@ -190,6 +193,9 @@ class Env:
             self._dummy = parse(DUMMY)          # type: ignore[assignment]
         source = Source(self.sockets[0], self.sockets[0].host, self.sockets[0].port) if self.sockets else None
         return self._dummy, source              # type: ignore[return-value]
+
+    async def _own_stats(self) -> Stats:
+        return self.stats
 
     def spawn(self, coro: Coroutine[Any, Any, Any], what: str = "") -> asyncio.Task[Any]:
         """Run a coroutine beside the packet path; a failure is logged, never lost."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, Complaint, Ctx, Dest, FailureRoute, Hook, LocalSocket,
-                      Module, Parse, ReplyRoute, Request, Route, Target, Var, function, gauge, hook, needs, param,
-                      slot, stat)
+from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, CapturedSource, Complaint, Ctx, Dest, FailureRoute, Hook,
+                      LocalSocket, Module, Parse, ReplyRoute, Request, Route, Target, Var, function, gauge, hook, needs,
+                      param, slot, stat)
 from osip.modules.tm import answer, arrival, cancel, relay, response, uac, waiting
 from osip.modules.tm.dump import Dumps, parse_append
 from osip.modules.tm.layer import Layer
@@ -135,8 +135,8 @@ class Tm(Variables, Management, Dumps, Module):
         msg = ctx.msg
         if ctx.kind != REQUEST or ctx.tx is not None or msg is None or not msg.is_request:
             return 1
-        if msg.method_id == M_ACK or ctx.source is None:
-            return 1
+        if msg.method_id == M_ACK or ctx.source is None or isinstance(ctx.source, CapturedSource):
+            return 1                            # nobody waits for our response to what was only captured
         return 0 if arrival.take(self.layer, ctx)[0] is None else 1
 
     @hook(Hook.DRAIN)

@@ -17,7 +17,7 @@ from osip.cli.ctl.root import SPELLINGS, main, osipctl
 CTL = [sys.executable, "-c", "from osip.cli.ctl import main; main()"]
 VERBS = ("start stop restart status trap ps version monitor moni console online ping cisco_restart add passwd rm acl alias "
          "alias_db aliasdb speeddial speed_dial avp domain address dispatcher dialplan ul usrloc db fifo unixsock mi reload "
-         "log get_statistics uptime completion rpid cr dr registrant").split()
+         "log get_statistics uptime completion rpid cr dr registrant tls").split()
 
 
 def test_the_verbs_are_there() -> None:

@@ -11,6 +11,7 @@ from kit.playbook import FakeProgram, make_worker
 from osip.api import Diagnostic, MIError, Module, event, stat
 from osip.core.exports.diagnostic import Span
 from osip.core.run.management import CoreCommands, describe
+from osip.core.run.stats import Stats, total
 
 
 class Pot(Module):
@@ -216,7 +217,10 @@ def test_processes() -> None:
 async def test_statistics_of_all_workers() -> None:
     env = make_worker((CoreCommands, Pot))[0].env
 
-    async def gather() -> dict[str, int]:
-        return {"pot:stirs": 40, "core:rcv_requests": 2, "x:y": 1}
+    async def gather() -> Stats:
+        return total([[("pot", "stirs", "counter", 40, False, None), ("series", "there", "gauge", 3, False, (9, 3))]])
     env.workers, env.gather_stats = 2, gather
-    assert await env.mi.run("get_statistics", ["pot:"]) == {"pot:stirs": 40}
+    assert await env.mi.run("get_statistics", ["pot:", "there"]) == {"pot:stirs": 40, "series:there": 3}
+    assert await env.mi.run("list_statistics") == {"pot:stirs": "counter", "series:there": "non-counter"}
+    with pytest.raises(MIError, match="Not Found"):
+        await env.mi.run("get_statistics", ["core:rcv_requests"])

@@ -68,6 +68,18 @@ async def test_an_answer_that_comes_in_pieces() -> None:
         assert await sql.fetch(sa.select(T)) == [{"name": "alice", "age": 30}, {"name": "bob", "age": 4}]
 
 
+async def test_replacing() -> None:
+    """Optional for servers: asked for with cap_replace only, by sql_replace of sqlops."""
+    seen: list[Any] = []
+    async with served(seen, "", cap_replace=1, value_delimiter=";") as sql:
+        await sql.replace("users", {"name": "a;b", "age": None})
+    assert seen[0][:3] == ("POST", "/some/base/users/", "k=name;age&v=a%3Bb;%00&query_type=replace")
+    async with served(seen, "") as sql:
+        with pytest.raises(StoreError, match="cap_replace"):
+            await sql.replace("users", {"name": "x"})
+    assert len(seen) == 1
+
+
 async def test_raw_queries() -> None:
     seen: list[Any] = []
     async with served(seen, "int\n5\n") as sql:
