@@ -11,8 +11,8 @@ from kit.peer import Sipp, SippCounts, sipp
 from kit.server import Running
 from kit.user import SCENARIOS
 
-WINDOW = 100                # users whose requests are under way at once
-PATIENCE = 240.0
+WINDOW = 30                 # users of a group whose requests are under way at once
+SLOWEST = 20                # users a second that a busy machine manages
 
 
 class Phones:
@@ -40,12 +40,17 @@ class Phones:
         return {int(user) for user in re.findall(r"accepted u(\d+)\n", self._log.read_text())} if self._log.exists() else set()
 
 
+def patience(users: Collection[int]) -> float:
+    """Return how long to wait for users at most, in seconds."""
+    return 30 + len(users) / SLOWEST
+
+
 def register(server: Running, *groups: tuple[Phones, int]) -> None:
     """Register groups of phones beside each other, each for its own time; all are accepted."""
     with ExitStack() as stack:
         clients = [stack.enter_context(phones.registering(server, expires)) for phones, expires in groups]
         for (phones, _), client in zip(groups, clients, strict=True):
-            counts = client.finish(PATIENCE)
+            counts = client.finish(patience(phones.users))
             assert (counts.successful, counts.failed) == (len(phones.users), 0), counts.errors[-2000:]
             assert phones.accepted() == set(phones.users)
 
@@ -57,6 +62,6 @@ def send_to(server: Running, users: Collection[int], answer: int, folder: Path) 
     names.write_text("SEQUENTIAL\n" + "".join(f"u{user}\n" for user in users))
     with sipp(folder, server.address, "-sf", scenario, "-inf", names, "-m", len(users), "-r", 5000, "-l", WINDOW, "-nd",
               name=f"message{answer}") as client:
-        counts = client.finish(PATIENCE)
+        counts = client.finish(patience(users))
     assert (counts.successful, counts.failed) == (len(users), 0), counts.errors[-2000:]
     return counts
