@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import time
 from pathlib import Path
@@ -15,11 +14,6 @@ sys.path.insert(0, str(CHECKOUT / "scripts"))
 from bench import store as stores  # noqa: E402  (found through the line above)
 from bench.server import BenchError, script_text  # noqa: E402
 from bench.store import KAMAILIO, PLAIN, as_store_table, database, phase, store_text  # noqa: E402
-
-_spec = importlib.util.spec_from_file_location("bench_command", CHECKOUT / "scripts/bench.py")  # a package has its name
-assert _spec is not None and _spec.loader is not None
-bench = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(bench)
 
 URL = "sqlite:////tmp/x.db"
 CASES = {
@@ -71,25 +65,6 @@ def test_what_takes_long_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest
         time.sleep(0.05)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "osip, sqlite: stopping" and lines[1] == "osip, sqlite: stopping: 0 s"
-
-
-def test_a_store_that_fails_leaves_the_rows_of_others(monkeypatch: pytest.MonkeyPatch,
-                                                      capsys: pytest.CaptureFixture[str]) -> None:
-    def measured(name: str, store: str, *_: object) -> dict[str, object]:
-        if store == "postgresql":
-            raise BenchError("no room")
-        return {"store": store, "server": name, "users": 5, "lost": 0}
-    monkeypatch.setattr(bench, "measure_store", measured)
-    monkeypatch.setattr(bench, "Generator", lambda core: None)
-    monkeypatch.setattr(bench, "_cores", lambda: (0, 0))
-    monkeypatch.setattr(bench.os, "sched_setaffinity", lambda *_: None)
-    monkeypatch.setattr(sys, "argv", ["bench.py", "register", "--store", "all", "--peer", "kamailio"])
-    assert bench.main() == 1
-    out, err = capsys.readouterr()
-    assert "bench: osip, postgresql: no room" in err and err.count("REGISTER/s") == 7
-    assert [line.split()[:2] for line in out.splitlines()[2:]] == [
-        ["memory", "osip"], ["memory", "kamailio"], ["sqlite", "osip"], ["sqlite", "kamailio"], ["mariadb", "osip"],
-        ["mariadb", "kamailio"], ["redis", "osip"]]
 
 
 def test_the_table_leaves_out_what_was_not_measured() -> None:

@@ -289,12 +289,12 @@ def test_profile_shows_where_the_time_goes(kind: str) -> None:
 
 
 @pytest.mark.parametrize("words", [
-    "--store memory", "--store sqlite", "--store sqlite --mode write-back",
+    "--store memory", "--store sqlite",
     pytest.param("--store sqlite --mode write-back --only kamailio",
                  marks=pytest.mark.peer("kamailio", "kamailio-sqlite")),
     pytest.param("--store redis", marks=pytest.mark.peer("redis")),
     pytest.param("--store postgresql", marks=pytest.mark.peer("postgresql")),
-    pytest.param("--store mariadb --mode sql-only", marks=pytest.mark.peer("mariadb"))])
+    pytest.param("--store mariadb --mode write-back", marks=pytest.mark.peer("mariadb"))])
 def test_stores_keep_all_users(words: str) -> None:
     """Registered, written, loaded again: nobody is missing."""
     bench = [sys.executable, CHECKOUT / "scripts/bench.py", "register", *words.split(), "--users", "100", "-o", "json"]
@@ -313,12 +313,9 @@ def test_counts_need_no_second_core() -> None:
     assert re.search(r"options: [0-9.]+ instructions an operation\n +[0-9.]+ +[0-9.]+%  \S+ \(\w+\.\w+\)", done.stdout)
 
 
-@pytest.mark.parametrize(("words", "told"), [
-    ("options --repeat 0", "--repeat"), ("options --only kamailio --workers 2", "--workers is for osip"),
-    ("auth --only kamailio", "--only")])
-def test_bench_names_its_mistakes(words: str, told: str, tmp_path: Path) -> None:
+def test_bench_names_its_mistakes(tmp_path: Path) -> None:
     """A wrong word is a usage error; nothing is measured."""
-    done = subprocess.run([sys.executable, str(CHECKOUT / "scripts/bench.py"), *words.split()],
+    done = subprocess.run([sys.executable, str(CHECKOUT / "scripts/bench.py"), "options", "--repeat", "0"],
                           capture_output=True, text=True, timeout=30, cwd=tmp_path)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert "--repeat" in done.stderr
