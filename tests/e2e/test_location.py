@@ -33,7 +33,7 @@ KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else pytest.mark.peer(k
 USERS = int(os.environ.get("OSIP_USERS", "200"))
 INTERVAL = 1
 """Seconds between two writes in write-back, and between two looks for what has expired."""
-pytestmark = [pytest.mark.timeout(600 + USERS // 10), pytest.mark.xdist_group("databases")]
+pytestmark = [pytest.mark.timeout(600 + USERS // 4), pytest.mark.xdist_group("databases")]
 SCRIPT = """\
 log_level = 2
 socket = udp:127.0.0.1:5060

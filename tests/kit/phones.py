@@ -12,7 +12,7 @@ from kit.server import Running
 from kit.user import SCENARIOS
 
 WINDOW = 30                 # users of a group whose requests are under way at once
-SLOWEST = 20                # users a second that a busy machine manages
+SLOWEST = 4                 # users of a group that a busy machine manages in a second
 
 
 class Phones:
