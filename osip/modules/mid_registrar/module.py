@@ -74,7 +74,7 @@ class MidRegistrar(PushParams, Module):
         self.complain = Complaint(self.env.log)
         self.usrloc.watch(self._on_change)
         self.waits = bool(self.usrloc.keeps_nothing)
-        self.on_reply = stored.on_reply
+        self.on_reply = stored.on_reply         # for save, which it is made of
         if self.waits:
             self.usrloc.keeper.enders.append(partial(stored.on_end, self))
         self.open_push()

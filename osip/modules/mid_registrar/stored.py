@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from osip.api import Ctx, ParseError, StoreError
+from osip.api import Ctx, ParseError, Route, StoreError
 from osip.modules.mid_registrar import remote
 from osip.modules.mid_registrar.front import AORS
 from osip.modules.mid_registrar.lookup import asked_for, mid_lookup
@@ -52,7 +52,10 @@ async def on_reply(order: Order, ctx: Ctx) -> None:
         order.mid.complain("mid_registrar:", "the main registrar accepted what cannot be kept here: call_id=%s aor=%s",
                            ctx.msg.call_id, order.key)                  # type: ignore[union-attr]
         if tx.request is not None:
-            order.mid.tm.layer.reply_local(tx, 500, AWAY)
+            work = tx.make_ctx(int(Route.REQUEST))
+            if order.mid.retry_after:
+                work.reply_edits = [b"Retry-After: %d\r\n" % order.mid.retry_after]
+            order.mid.tm.t_reply(work, 500, AWAY)
 
 
 async def lookup_stored(mid: MidRegistrar, ctx: Ctx, table: str, flags: LookupFlags, aor: str | None) -> int:
