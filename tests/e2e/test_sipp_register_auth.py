@@ -15,7 +15,7 @@ from osip.cli.mi import call
 
 pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(120)]
 
-USERS = 50
+USERS = 4
 SCRIPT = """\
 socket = udp:127.0.0.1:5060
 loadmodule "proto_udp.so"

@@ -162,7 +162,7 @@ class Sql:
 
     async def _ask(self, held: Held, lookup: Lookup, form: Form, values: Mapping[str, Any]) -> Sequence[Any] | None:
         rows = await held.first(form, values)
-        if rows is None:                    # all are busy, or the connection went
+        if rows is None:                    # the connection went
             rows = await self._run(lambda connection: connection.execute(lookup.statement, values).fetchall())
         return rows[0] if rows else None
 

@@ -5,6 +5,7 @@ Longer than 400 lines because the module exports some thirty functions and twent
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, CapturedSource, Complaint, Ctx, Dest, FailureRoute, Hook,
@@ -12,6 +13,7 @@ from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, CapturedSource, Co
                       param, slot, stat)
 from osip.modules.tm import answer, arrival, cancel, relay, response, uac, waiting
 from osip.modules.tm.dump import Dumps, parse_append
+from osip.modules.tm.late import Late
 from osip.modules.tm.layer import Layer
 from osip.modules.tm.mi import Management
 from osip.modules.tm.transaction import Plan, Transaction, Watcher
@@ -168,6 +170,11 @@ class Tm(Variables, Management, Dumps, Module):
             armed.watchers = []
         armed.watchers.append((mask, watcher))
 
+    def after_reply(self, ctx: Ctx, work: Callable[[Ctx], Any]) -> None:
+        """Call `work` with each response to the request of `ctx`, after its onreply_routes; it may have to be awaited."""
+        armed = self.armed(ctx)
+        armed.on_reply = Late(self.layer, armed.on_reply, work)
+
     def request(self, method: str, ruri: str, from_: str, to: str, **more: Any) -> uac.Outbound | None:
         """Send a request of our own; see uac.send."""
         return uac.send(self, method, ruri, from_, to, **more)
@@ -288,14 +295,18 @@ class Tm(Variables, Management, Dumps, Module):
         armed: Any = self.armed(ctx)
         if attr == "on_reply" and ctx.kind == BRANCH and ctx.tx is not None:
             armed = ctx.tx.branches[ctx.branch_index]
-        setattr(armed, attr, route)
+        if attr == "on_reply" and isinstance(armed.on_reply, Late):
+            armed.on_reply.route = route
+        else:
+            setattr(armed, attr, route)
         return 1
 
     @function(routes="QFRBL")
     def t_is_set(self, ctx: Ctx, target: str) -> int:
         """Say whether a `branch_route`, `failure_route` or `onreply_route` is armed."""
         attr = {"branch_route": "on_branch", "failure_route": "on_failure", "onreply_route": "on_reply"}.get(target)
-        return 1 if attr and getattr(self.armed(ctx), attr) is not None else -1
+        armed = getattr(self.armed(ctx), attr) if attr else None
+        return 1 if (armed.route if isinstance(armed, Late) else armed) is not None else -1
 
     @function(routes=Route.REQUEST)
     def t_add_hdrs(self, ctx: Ctx, sip_hdrs: str) -> int:
