@@ -96,5 +96,5 @@ __all__ = [
     "ReplyRoute", "Role", "Request", "request_key", "RequestRoute", "Response", "Route", "rpc", "Scope", "script_value", "SctpTransport", "Sdp", "set_body_parts", "Severity", "SharedCounts", "slot",
     "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Tally", "Target", "Timers",
     "TcpTransport", "timer", "TlsDomain", "TlsTransport", "transform", "trusted_network", "UdpTransport", "unescape_user", "Uri", "uri_equal", "UriWords", "Value",
-    "value_of", "value_place", "Var", "verify_digest", "WsLimits", "WssTransport", "WsTransport",
+    "value_of", "value_place", "Var", "verify_digest", "WsLimits", "WssTransport", "WsTransport", "worker_of",
 ]

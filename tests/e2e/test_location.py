@@ -12,7 +12,6 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kit.crowd import PASSWORD, Crowd, md5

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from osip.core.errors import OsipError
 from osip.core.exports.registry import Registry
 from osip.core.net.connections import WORKER_BITS
-from osip.core.net.endpoint import RELIABLE, Dest, LocalSocket, Source
+from osip.core.net.endpoint import Dest, LocalSocket, Source
 from osip.core.run import log
 from osip.core.run.bus import MeshBus
 from osip.core.run.env import Env, Ids

@@ -12,7 +12,6 @@ from zlib import crc32
 
 from osip.api import (
     Ctx,
-    Env,
     MIError,
     Module,
     ModuleError,
