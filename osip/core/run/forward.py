@@ -56,8 +56,6 @@ def clean(ctx: Ctx, target: Target) -> None:
     received = target.uri is None
     text: str = ctx.msg.ruri if received else target.uri                # type: ignore[assignment,union-attr]
     if "?" not in text:
-        if ";" not in text:
-            return
         low = text.lower()
         if ";method=" not in low and not (received and ";maddr=" in low):
             return
@@ -95,7 +93,9 @@ def next_hops(ctx: Ctx, target: Target) -> list[Dest] | None:
         if place is not None:                           # an address as it stands: nothing to look up
             proto = place[2] or (env.default_proto if target.socket is None else target.socket.proto)
             return _with_sockets(ctx, target, [Dest(proto, place[0], place[1] or DEFAULT_PORTS[proto])], True)
-    clean(ctx, target)
+    text: str = ctx.msg.ruri if target.uri is None else target.uri      # type: ignore[union-attr]
+    if "?" in text or ";" in text:
+        clean(ctx, target)
     uri: str = _WITHOUT_USER(next_uri(ctx, target))           # so that one entry serves all who are behind an address
     known: tuple[str, str, int] | None = env.literals.get((uri, target.socket))
     if known is not None:
