@@ -14,7 +14,7 @@ from osip.core.sip.build import build_forward, build_forward_reply
 from osip.core.sip.edits import Edits, merge
 from osip.core.sip.mark import mark_copy
 from osip.core.sip.message import READER, Response
-from osip.core.sip.uri import without_user
+from osip.core.sip.uri import parse_uri, without_user
 
 if TYPE_CHECKING:
     from osip.core.run.env import Env
@@ -47,9 +47,44 @@ def next_uri(ctx: Ctx, target: Target) -> str:
     return target.uri if target.uri is not None else ctx.msg.ruri       # type: ignore[union-attr]
 
 
+def clean(ctx: Ctx, target: Target) -> None:
+    """Take off a request-URI what may not stand in one: headers and the method parameter (RFC 3261 19.1.1, 16.6 step 2).
+
+    Of one that stands as it was received also `maddr` with port and transport, when they say no more than how it came to
+    us (16.4).
+    """
+    received = target.uri is None
+    text: str = ctx.msg.ruri if received else target.uri                # type: ignore[assignment,union-attr]
+    if "?" not in text:
+        low = text.lower()
+        if ";method=" not in low and not (received and ";maddr=" in low):
+            return
+    uri = parse_uri(text)
+    if not uri.is_sip:
+        return
+    cleaned = uri
+    if uri.headers or uri.has_param("method"):
+        cleaned = uri.replace(headers="").without_param("method")
+    if received and uri.has_param("maddr") and _is_how_it_came(ctx, uri):
+        cleaned = cleaned.replace(port=None).without_param("maddr").without_param("transport")
+    if cleaned is not uri:
+        target.uri = str(cleaned)
+
+
+def _is_how_it_came(ctx: Ctx, uri: Any) -> bool:
+    """Say whether `maddr`, port and transport of a URI name the address at which the request reached us."""
+    if ctx.source is None:
+        return False
+    socket = ctx.source.socket
+    proto = (uri.param("transport") or ("tls" if uri.scheme == "sips" else "udp")).lower()
+    port = uri.port or DEFAULT_PORTS.get(proto, 0)
+    return proto == socket.proto and port in (socket.port, socket.adv_port) and ctx.env.is_myself(uri.param("maddr"), 0)
+
+
 def next_hops(ctx: Ctx, target: Target) -> list[Dest] | None:
     """Return where a target's copy may go, best first; None when a name must be asked for (`next_hops_wait`).
 
+    The target's URI is made fit for a request-URI (`clean`).
     ParseError for a URI that is none, OsipError for one that cannot be reached.
     """
     env = ctx.env
@@ -58,6 +93,9 @@ def next_hops(ctx: Ctx, target: Target) -> list[Dest] | None:
         if place is not None:                           # an address as it stands: nothing to look up
             proto = place[2] or (env.default_proto if target.socket is None else target.socket.proto)
             return _with_sockets(ctx, target, [Dest(proto, place[0], place[1] or DEFAULT_PORTS[proto])], True)
+    text: str = ctx.msg.ruri if target.uri is None else target.uri      # type: ignore[union-attr]
+    if "?" in text or ";" in text:
+        clean(ctx, target)
     uri: str = _WITHOUT_USER(next_uri(ctx, target))           # so that one entry serves all who are behind an address
     known: tuple[str, str, int] | None = env.literals.get((uri, target.socket))
     if known is not None:

@@ -94,3 +94,32 @@ async def test_a_failing_async_function_resumes_with_minus_one(caplog: pytest.Lo
     await asyncio.gather(*stage.env._tasks)
     assert stage.seen == ["wait", -1]
     assert "late" in caplog.text
+
+
+@pytest.mark.parametrize(("text", "most"), [
+    ("slow(1); slow(2);", 1), ("async(slow(1), R);", 1), ("at_once(1);", 0),
+    ("async(at_once(1), R);", 0)])
+async def test_each_wait_has_its_end(text: str, most: int) -> None:
+    stage = Stage("route { " + text + " } route[R] { slow(3); }")
+    words: Any = stage.registry.instances["words"]
+    run = stage.program.request(stage.ctx())            # type: ignore[misc]
+    task = asyncio.ensure_future(run) if asyncio.iscoroutine(run) else None
+    await asyncio.sleep(0)
+    assert words.waits == most
+    if task is not None:
+        await task
+    while stage.env._tasks:
+        await asyncio.gather(*stage.env._tasks)
+    assert words.waits == 0
+
+
+async def test_a_wait_that_a_hook_refused_has_no_end() -> None:
+    stage, found = made()
+    words: Any = stage.registry.instances["words"]
+    words.hook_result = 0
+
+    async def work() -> int:
+        await asyncio.sleep(0)
+        return 1
+    assert found.begin(stage.ctx(), work, found.find("A")) == 0
+    assert words.waits == 0 and not stage.env._tasks
