@@ -9,6 +9,7 @@ from osip.core.errors import OsipError
 from osip.core.net.endpoint import DEFAULT_PORTS, RELIABLE, SECURE, Dest, LocalSocket, is_ip
 from osip.core.run import homing
 from osip.core.run.ctx import FORCE_RPORT, LOCAL_RPORT, Ctx, Target
+from osip.core.run.reply import maddr
 from osip.core.sip.address import parse_name_addr, split_commas
 from osip.core.sip.build import build_forward, build_forward_reply
 from osip.core.sip.edits import Edits, merge
@@ -224,14 +225,18 @@ def build_response(ctx: Ctx, response: Response | None = None) -> bytes:
 
 
 def response_dest(env: Env, response: Response, socket: LocalSocket | None = None) -> Dest | None:
-    """Say where a response goes by its second Via; None when there is none or it names no address."""
+    """Say where a response goes by its second Via (RFC 3261 section 18.2.2); None without one or when that is a name."""
     vias = response.vias
     if len(vias) < 2:
         return None
     via = vias[1]
     proto = via.transport.lower()
-    host = via.received or via.param("maddr") or via.host
-    port = int(via.rport) if via.rport and via.rport.isdigit() else via.port or DEFAULT_PORTS.get(proto, 5060)
+    host = "" if proto in RELIABLE else maddr(via, via.received or via.host, env.sockets)
+    if host:
+        port = via.port or DEFAULT_PORTS.get(proto, 5060)
+    else:
+        host = via.received or via.host
+        port = int(via.rport) if via.rport and via.rport.isdigit() else via.port or DEFAULT_PORTS.get(proto, 5060)
     if not is_ip(host) or port > 65535:
         return None
     if socket is not None and socket.proto != proto:
