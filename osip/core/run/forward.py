@@ -192,15 +192,26 @@ def is_too_long(env: Env, dest: Dest, data: bytes) -> bool:
     return bool(limit) and dest.proto == "udp" and len(data) > limit
 
 
-def stream_to(env: Env, dest: Dest) -> Dest | None:
-    """Return the same hop by TCP; None when we have no socket for it."""
-    socket = env.pick_socket("tcp", ":" in dest.host, dest.socket)
-    return Dest("tcp", dest.host, dest.port, socket) if socket is not None else None
+def stream_to(ctx: Ctx, dest: Dest) -> Dest | None:
+    """Return the same hop by what `udp_mtu_try_proto` names; None when we have no socket for it, or that is UDP.
+
+    The default port of UDP becomes that of the other protocol, as for TLS they differ; any other port stays.
+    """
+    env = ctx.env
+    proto: str = env.quick.udp_mtu_try_proto
+    socket = None if proto == "udp" else env.pick_socket(proto, ":" in dest.host, dest.socket)
+    if socket is None:
+        return None
+    stream = Dest(proto, dest.host, DEFAULT_PORTS[proto] if dest.port == DEFAULT_PORTS["udp"] else dest.port, socket)
+    stream.name, stream.only_reuse = dest.name, dest.only_reuse
+    if proto in SECURE and env.choose_tls is not None:
+        env.choose_tls(ctx, stream)
+    return stream
 
 
 def send_by_stream(ctx: Ctx, target: Target, dest: Dest, branch_id: str) -> bool:
-    """Send a request without state by TCP instead of UDP; False when that is not possible."""
-    stream = stream_to(ctx.env, dest)
+    """Send a request without state by a stream instead of UDP; False when that is not possible."""
+    stream = stream_to(ctx, dest)
     if stream is None:
         return False
     data = build(ctx, target, stream, branch_id)
