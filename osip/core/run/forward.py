@@ -242,7 +242,9 @@ def response_dest(env: Env, response: Response, socket: LocalSocket | None = Non
         return None
     via = vias[1]
     proto = via.transport.lower()
-    host = "" if proto in RELIABLE else maddr(via, via.received or via.host, env.sockets)
+    host = ""
+    if "addr" in via.params_text.lower() and proto not in RELIABLE:
+        host = maddr(via, via.received or via.host, env.sockets)
     if host:
         port = via.port or DEFAULT_PORTS.get(proto, 5060)
     else:

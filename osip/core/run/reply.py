@@ -62,7 +62,7 @@ def dest(env: Env, request: Request, source: Source, via_flags: int = 0) -> Dest
         where = Dest(socket.proto, source.host, via.port or DEFAULT_PORTS[socket.proto], socket, source.conn)
         where.name = via.host           # for TLS: whose certificate a new connection must find there
         return where
-    if not via_flags & FORCE_RPORT:
+    if "addr" in via.params_text.lower() and not via_flags & FORCE_RPORT:
         wished = maddr(via, source.host, (socket,))
         if wished:
             is_ipv6 = ":" in wished
@@ -82,7 +82,7 @@ def maddr(via: Via, peer: str, sockets: Sequence[LocalSocket]) -> str:
     `peer` is where the request came from. Anybody can write anything there, so a group must be one of `sockets`, and
     only this machine may name this machine; a name is not asked for (docs/decisions/009).
     """
-    text = via.param("maddr") if "addr" in via.params_text.lower() else None
+    text = via.param("maddr")
     if not text or not is_ip(text):
         return ""
     wished = ip_address(text.strip("[]"))
