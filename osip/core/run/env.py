@@ -77,21 +77,35 @@ class FlagTable:
         return " ".join(name for i, name in enumerate(self.names) if mask >> i & 1)
 
 
+BLOCK = 64
+"""How many random ids the system is asked for at once: a call for each would cost more than the id."""
+
+
 class Ids:
-    """Make unlikely-to-repeat ids; with a seed they are the same in every run, for tests."""
+    """Make ids; with a seed they are the same in every run, for tests.
+
+    Tags and Call-IDs are random (RFC 3261 sections 8.1.1.4 and 19.3): whoever could guess one could end or take over a
+    dialog. A worker makes its `Ids` after the fork, so that no two of them share random bits.
+    """
 
     def __init__(self, seed: bytes | None = None, worker: int = 0, workers: int = 1) -> None:
         self._worker, self._workers = worker, workers
         self._count = 0
         self._is_seeded = seed is not None
         self._prefix = (seed or os.urandom(6)).hex()
+        self._random: list[str] = []
         self.branch_start = f"z9hG4bK.w{worker}.{self._prefix}"
         """How every branch of ours begins, those of stateless copies apart."""
 
     def next(self) -> str:
-        """Return a new id, unique on this machine and hard to guess from outside."""
-        self._count += 1
-        return self._prefix + str(self._count)
+        """Return a new id of 64 random bits."""
+        if self._is_seeded:
+            self._count += 1
+            return self._prefix + str(self._count)
+        if not self._random:
+            bits = os.urandom(8 * BLOCK).hex()
+            self._random = [bits[at:at + 16] for at in range(0, len(bits), 16)]
+        return self._random.pop()
 
     def branch(self) -> str:
         """Return a Via branch; the worker's digit stands first, for steering (performance.md rule 10)."""
@@ -101,7 +115,7 @@ class Ids:
     def call_id(self) -> str:
         """Return a Call-ID for a request of our own, such that its answers are steered to this worker."""
         while True:
-            text = f"{self.next()}-osip-test" if self._is_seeded else f"{self.next()}-{os.urandom(6).hex()}"
+            text = f"{self.next()}-osip-test" if self._is_seeded else f"{self.next()}-{self.next()}"
             if self._workers == 1 or owner_of(text, self._workers) == self._worker:
                 return text
 

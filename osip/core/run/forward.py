@@ -9,6 +9,7 @@ from osip.core.errors import OsipError
 from osip.core.net.endpoint import DEFAULT_PORTS, RELIABLE, SECURE, Dest, LocalSocket, is_ip
 from osip.core.run import homing
 from osip.core.run.ctx import FORCE_RPORT, LOCAL_RPORT, Ctx, Target
+from osip.core.run.reply import maddr
 from osip.core.sip.address import parse_name_addr, split_commas
 from osip.core.sip.build import build_forward, build_forward_reply
 from osip.core.sip.edits import Edits, merge
@@ -229,15 +230,26 @@ def is_too_long(env: Env, dest: Dest, data: bytes) -> bool:
     return bool(limit) and dest.proto == "udp" and len(data) > limit
 
 
-def stream_to(env: Env, dest: Dest) -> Dest | None:
-    """Return the same hop by TCP; None when we have no socket for it."""
-    socket = env.pick_socket("tcp", ":" in dest.host, dest.socket)
-    return Dest("tcp", dest.host, dest.port, socket) if socket is not None else None
+def stream_to(ctx: Ctx, dest: Dest) -> Dest | None:
+    """Return the same hop by what `udp_mtu_try_proto` names; None when we have no socket for it, or that is UDP.
+
+    The default port of UDP becomes that of the other protocol, as for TLS they differ; any other port stays.
+    """
+    env = ctx.env
+    proto: str = env.quick.udp_mtu_try_proto
+    socket = None if proto == "udp" else env.pick_socket(proto, ":" in dest.host, dest.socket)
+    if socket is None:
+        return None
+    stream = Dest(proto, dest.host, DEFAULT_PORTS[proto] if dest.port == DEFAULT_PORTS["udp"] else dest.port, socket)
+    stream.name, stream.only_reuse = dest.name, dest.only_reuse
+    if proto in SECURE and env.choose_tls is not None:
+        env.choose_tls(ctx, stream)
+    return stream
 
 
 def send_by_stream(ctx: Ctx, target: Target, dest: Dest, branch_id: str) -> bool:
-    """Send a request without state by TCP instead of UDP; False when that is not possible."""
-    stream = stream_to(ctx.env, dest)
+    """Send a request without state by a stream instead of UDP; False when that is not possible."""
+    stream = stream_to(ctx, dest)
     if stream is None:
         return False
     data = build(ctx, target, stream, branch_id)
@@ -262,14 +274,20 @@ def build_response(ctx: Ctx, response: Response | None = None) -> bytes:
 
 
 def response_dest(env: Env, response: Response, socket: LocalSocket | None = None) -> Dest | None:
-    """Say where a response goes by its second Via; None when there is none or it names no address."""
+    """Say where a response goes by its second Via (RFC 3261 section 18.2.2); None without one or when that is a name."""
     vias = response.vias
     if len(vias) < 2:
         return None
     via = vias[1]
     proto = via.transport.lower()
-    host = via.received or via.param("maddr") or via.host
-    port = int(via.rport) if via.rport and via.rport.isdigit() else via.port or DEFAULT_PORTS.get(proto, 5060)
+    host = ""
+    if "addr" in via.params_text.lower() and proto not in RELIABLE:
+        host = maddr(via, via.received or via.host, env.sockets)
+    if host:
+        port = via.port or DEFAULT_PORTS.get(proto, 5060)
+    else:
+        host = via.received or via.host
+        port = int(via.rport) if via.rport and via.rport.isdigit() else via.port or DEFAULT_PORTS.get(proto, 5060)
     if not is_ip(host) or port > 65535:
         return None
     if socket is not None and socket.proto != proto:

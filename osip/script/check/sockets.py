@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from osip.core.exports.diagnostic import Diagnostic, Span
+from osip.core.exports.diagnostic import Diagnostic, Severity, Span
 from osip.core.exports.registry import Registry
 from osip.core.net.endpoint import DEFAULT_PORTS, bracket, is_ip
+from osip.core.net.listen import every
 from osip.script import nodes
 from osip.script.check.loading import failed_modules
 from osip.script.check.word import did_you_mean, suggest
@@ -19,7 +20,7 @@ _PORTS = {**DEFAULT_PORTS, "bin": 5555, "bins": 5556, "smpp": 2775, "msrp": 2855
 class Listen:
     """One socket to open: what `socket = ...` says, a single port, options by name.
 
-    `host` is as written: an address, `*`, a host or an interface name. `adv_host` "" and `adv_port` 0 when not given.
+    `host` is as written: an address, `*`, 0.0.0.0, a host or interface name. `adv_host` "" and `adv_port` 0 when not given.
     """
     proto: str
     host: str
@@ -50,6 +51,9 @@ def check_sockets(script: nodes.Script, registry: Registry, default_port: int = 
     opened: dict[str, int] = {}
     defined = [item for item in script.items if isinstance(item, nodes.SocketDef)]
     for item in defined:
+        if item.bond is None and item.host != "*" and (which := every(item.host)):
+            yield Diagnostic("N710", f'"{item.host}" stands for every {which} of this machine, a socket for each',
+                             item.span, Severity.INFO)
         for found in _check(item, registry, failed, default_port, broken):
             if isinstance(found, Listen):
                 if found.text in opened:
