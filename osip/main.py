@@ -13,7 +13,7 @@ from osip.core.errors import OsipError, ScriptError
 from osip.core.exports.diagnostic import Diagnostic
 from osip.core.exports.registry import Registry
 from osip.core.net.endpoint import DEFAULT_PORTS, RELIABLE, LocalSocket, parse_endpoint
-from osip.core.net.listen import expand, name_aliases
+from osip.core.net.listen import every, expand, name_aliases
 from osip.core.run import log
 from osip.core.run.config import Config
 from osip.core.run.crew import CrewWorker
@@ -227,9 +227,12 @@ def listen_sockets(options: Options, result: CheckResult, config: Config) -> lis
         sockets += expand(end.proto or "udp", end.host, port)
     if not options.listen:
         config.aliases += name_aliases(result.sockets)
+        named = {listen.text for listen in result.sockets}
         for listen in result.sockets:
-            sockets += expand(listen.proto, listen.host, listen.port, listen.adv_host, listen.adv_port, listen.tag,
-                              listen.options)
+            # A socket of its own counts more than the one that 0.0.0.0 or * makes on the same address.
+            sockets += [socket for socket in expand(listen.proto, listen.host, listen.port, listen.adv_host,
+                                                    listen.adv_port, listen.tag, listen.options)
+                        if not every(listen.host) or socket.text not in named]
     if not sockets:
         raise OsipError("no socket to listen on: add socket = udp:127.0.0.1:5060 to the script, or -l udp:HOST:PORT")
     for socket in sockets:

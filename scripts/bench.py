@@ -8,7 +8,7 @@ scripts/bench.py script                      the language alone: a route's micro
 scripts/bench.py call --profile              one round of osip, and a flame graph of it in bench-out/
 scripts/bench.py register --store sqlite     registering with a store, and loading what it has
 scripts/bench.py growth --users 1000000      the cost of a message by users, calls in flight, lines of script; memory
-scripts/bench.py auth                        the check of a password, by algorithm
+scripts/bench.py auth --peer kamailio        the check of a password, by algorithm; REGISTERs with one, both servers
 scripts/bench.py call --instructions 30      machine instructions of an operation, and of its costliest functions
 scripts/bench.py count                       instructions and calls of an operation beside the recorded ones; no clock
 
@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from bench.profile import Perf, Sampled, write_profile
 from bench.report import LEGEND, Row, add_ratios, as_table, machine, summarise
 from bench.server import COMMANDS as SERVERS
 from bench.server import BenchError
-from bench.store import MODES, STORES, as_store_table, measure_store
+from bench.store import KAMAILIO, MODES, STORES, as_store_table, measure_store
 from bench.workload import COMMANDS, WORKLOADS, Sample, Wish, measure, running
 
 
@@ -83,6 +84,10 @@ def _arguments() -> argparse.Namespace:
         parser.error("--repeat must be 1 or more, --seconds 0.1 to 3600, --users 1 to 5000000")
     if not 1 <= asked.workers <= 64:
         parser.error("--workers must be 1 to 64")
+    if asked.workers > 1 and asked.only not in (None, "osip"):
+        parser.error(f"--workers is for osip: leave out --only {asked.only}")
+    if asked.command == "auth" and asked.only not in (None, "osip"):
+        parser.error(f"auth checks passwords in osip: --peer {asked.only} measures that one beside it, with REGISTERs")
     if asked.quota and not 20 <= asked.quota <= 100:
         parser.error("--quota must be 20 to 100")
     if not 0 <= asked.ring <= 100:
@@ -233,22 +238,37 @@ def _store(asked: argparse.Namespace) -> int:
     generator = Generator(load_core)
     os.sched_setaffinity(0, {load_core})
     rows: list[Row] = []
+    failed = 0
     for store in STORES if asked.store == "all" else [asked.store]:
         for name in _servers(asked):
-            print(f"register: {name}, {store}, {asked.users} users", file=sys.stderr, flush=True)
+            if asked.store == "all" and name == "kamailio" and store not in ("memory", *KAMAILIO):
+                continue
             with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
-                rows.append(measure_store(name, store, asked.mode, asked.users, Path(folder), {server_core},
-                                          generator))
-    _show(asked, rows, as_store_table(rows))
-    return 0
+                try:
+                    row = measure_store(name, store, asked.mode, asked.users, Path(folder), {server_core}, generator)
+                except (BenchError, AssertionError, OSError, subprocess.SubprocessError) as error:
+                    print(f"bench: {name}, {store}: {error}", file=sys.stderr, flush=True)
+                    failed = 1
+                    continue
+            rows.append(row)
+            print(as_store_table([row]), file=sys.stderr, flush=True)       # should this run be ended before its end
+    if rows:
+        _show(asked, rows, as_store_table(rows))
+    return failed
 
 
 def _auth(asked: argparse.Namespace) -> int:
-    """Measure the check of a password, in this process."""
+    """Measure the check of a password, in this process; beside a peer whole REGISTERs with one."""
     from bench.auth import as_auth_table, measure_auth      # it needs all of osip
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    cores = os.sched_getaffinity(0)
+    beside: list[Row] = []
+    if asked.peer:
+        asked.command = "register-auth"
+        beside = _run(asked)
+    os.sched_setaffinity(0, {min(cores)})
     rows = measure_auth(asked.repeat)
-    _show(asked, rows, as_auth_table(rows))
+    table = as_auth_table(rows)
+    _show(asked, [*rows, *beside], f"{table}\n\n{as_table(beside)}\n{LEGEND}" if beside else table)
     return 0
 
 

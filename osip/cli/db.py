@@ -1,10 +1,14 @@
-"""`osip db`: make the tables of the modules, show which ones are there, bring old ones up to date, drop them."""
+"""`osip db`: make the tables of the modules, show which ones are there, bring old ones up to date, drop them.
+
+Rows are kept and carried elsewhere in db_backup.
+"""
 from __future__ import annotations
 
 from typing import Any
 
 import click
 
+from osip.cli.db_backup import backup, copy, restore
 from osip.cli.db_catalog import catalog
 from osip.cli.output import fail, format_option, patience, show_rows
 from osip.cli.store import db_option, with_sql
@@ -12,7 +16,7 @@ from osip.core.errors import StoreError
 from osip.core.exports.spec import TableSpec
 from osip.core.store.migrate import Plan, drop_tables, migrate, plan
 from osip.core.store.sql import DEFAULT_URL, Sql
-from osip.core.store.tables import create_tables
+from osip.core.store.tables import create_tables, versions_of
 
 VERSIONS = "version"
 SECONDS = 300.0
@@ -23,7 +27,11 @@ TOGETHER = 16
 
 @click.group()
 def db() -> None:
-    """Make, show, migrate and drop the tables of the modules."""
+    """Make, show, migrate and drop the tables of the modules; back up, restore and copy their rows."""
+
+
+for _verb in (backup, restore, copy):
+    db.add_command(_verb)
 
 
 @db.command()
@@ -111,13 +119,31 @@ def migrate_tables(db_url: str, output: str, keep_columns: bool, dry_run: bool, 
 def drop(db_url: str, output: str, yes: bool, modules: tuple[str, ...]) -> None:
     """Drop the tables of MODULES (or groups, or single tables) or all, with their rows."""
     specs = catalog(modules)
+    there = _drop(db_url, specs, yes)
+    show_rows(("table", "module", "rows", "state"), [(spec.name, module, there[spec.name], "dropped")
+                                                     for module, spec in specs if spec.name in there], output)
+
+
+@db.command()
+@db_option
+@format_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.argument("modules", nargs=-1)
+@click.pass_context
+def reinit(ctx: click.Context, db_url: str, output: str, yes: bool, modules: tuple[str, ...]) -> None:
+    """Drop the tables of MODULES or all, with their rows, and make them anew."""
+    _drop(db_url, catalog(modules), yes)
+    ctx.invoke(create, db_url=db_url, output=output, modules=modules)
+
+
+def _drop(db_url: str, specs: list[tuple[str, TableSpec]], yes: bool) -> dict[str, int]:
+    """Drop what there is of these tables, asking before; return the names of those that are gone, with their rows."""
     there = with_sql(db_url, lambda sql: present(sql, specs), SECONDS)
     if there and not yes:
         click.confirm(f"Drop {len(there)} tables with {sum(count for _, count in there.values())} rows from "
                       f"{Sql(db_url or DEFAULT_URL).shown}?", abort=True, err=True)
-    gone = set(with_sql(db_url, lambda sql: drop_tables(sql, list(there), VERSIONS), SECONDS) if there else ())
-    show_rows(("table", "module", "rows", "state"), [(spec.name, module, there[spec.name][1], "dropped")
-                                                     for module, spec in specs if spec.name in gone], output)
+    gone = with_sql(db_url, lambda sql: drop_tables(sql, list(there), VERSIONS), SECONDS) if there else ()
+    return {name: there[name][1] for name in gone}
 
 
 async def present(sql: Sql, specs: list[tuple[str, TableSpec]]) -> dict[str, tuple[int | None, int]]:
@@ -126,9 +152,7 @@ async def present(sql: Sql, specs: list[tuple[str, TableSpec]]) -> dict[str, tup
 
     def work(connection: Any) -> dict[str, tuple[int | None, int]]:
         names = set(sa.inspect(connection).get_table_names())
-        versions = sa.table(VERSIONS, sa.column("table_name"), sa.column("table_version"))
-        noted = dict(tuple(row) for row in connection.execute(sa.select(
-            versions.c.table_name, versions.c.table_version))) if VERSIONS in names else {}
+        noted = versions_of(connection, VERSIONS) if VERSIONS in names else {}
         return {spec.name: (noted.get(spec.name), connection.execute(
             sa.select(sa.func.count()).select_from(sa.table(spec.name))).scalar())
             for _, spec in specs if spec.name in names}

@@ -55,7 +55,8 @@ def describe(spec: Spec) -> dict[str, Any]:
     """Return a spec as JSON-ready data."""
     return {
         "name": spec.name, "doc": spec.doc, "needs": [need.module for need in spec.needs],
-        "functions": [{"name": f.name, "aliases": list(f.aliases), "routes": letters(f.routes), "async": f.is_async,
+        "functions": [{"name": f.name, "aliases": list(f.aliases), "routes": letters(f.routes),
+                       "async": f.is_async or bool(f.deferred),
                        "args": [{"name": a.label, "kind": a.kind, "optional": a.optional} for a in f.args],
                        "doc": f.doc} for f in spec.functions],
         "params": [{"name": p.name, "aliases": list(p.aliases), "type": "|".join(k.__name__ for k in p.kinds),

@@ -28,6 +28,7 @@ from osip.api import (
 
 DEFAULT = "default"
 SAVE_SECONDS = 5
+_ALONE = "without the module clusterer entries stay on this server"
 MAX_SHOWN = 10_000
 """Entries in one answer of fetch_chunk."""
 
@@ -49,8 +50,8 @@ class CachedbLocal(Module):
                               "memory grows as needed, and all workers share all of them.")
     cachedb_url = param(multiple=True, kind=str, parse=parse_cache_url,
                         doc='"local:group:///collection": `local:group` is that collection.')
-    cluster_id = param(0, ge=0, doc="No effect yet: entries are not sent to other servers.")
-    cluster_persistency = param("sync-from-cluster", choices=("sync-from-cluster", "none"), doc="No effect yet.")
+    cluster_id = param(0, ge=0, removed=_ALONE, doc="No effect yet.")
+    cluster_persistency = param("sync-from-cluster", removed=_ALONE, doc="No effect yet.")
     enable_restart_persistency = param(0, ge=0, le=1, doc="1: entries outlive a restart, in the file that the setting "
                                        "restart_persistency_cache_file names; after a crash, all but the last 5 seconds.")
 
@@ -69,8 +70,8 @@ class CachedbLocal(Module):
         self._changes: dict[str, int] = {}
         self._file = Path(self.env.config.restart_persistency_cache_file or ".osip_cache")
         self._saving = False
-        if self.cluster_id:
-            self.env.log.info("cachedb_local: cluster_id has no effect: entries stay on this server")
+        if any(text.rstrip().endswith("/r") for one in self.cache_collections for text in one.split(";")):
+            self.env.log.info("cachedb_local: /r in cache_collections has no effect: %s", _ALONE)
         if self.enable_restart_persistency:
             self._load()
 

@@ -1,4 +1,9 @@
-"""Know the domains that this server is responsible for, by a table: asked each time or kept in memory."""
+"""Know the domains that this server is responsible for, by a table: asked each time or kept in memory.
+
+They are its own names, too: `uri == myself`, is_myself() and loose_route() take them for the server's, on any port
+(modules.md, domain; semantics.md rule 33). These ask while a message is handled and cannot wait for a database, so
+there is a copy for them even when the words of this module ask each time.
+"""
 from __future__ import annotations
 
 from typing import Any
@@ -19,17 +24,21 @@ from osip.api import (
     param,
     parse_uri,
     table,
+    timer,
 )
 
 Known = dict[str, tuple[str | None, bool]]
 """Domain in lower case -> attributes, and whether its subdomains are local, too."""
+REFRESH_SECONDS = 30
+"""How old the names of `myself` may be when the table is not kept in memory."""
 
 
 class Domain(Module):
     """Local domains."""
 
     db_url = param("", doc="Database of the domains; without it db_default_url, else an SQLite file.")
-    db_mode = param(0, ge=0, le=1, doc="0 ask the database each time, 1 keep the table in memory.")
+    db_mode = param(0, ge=0, le=1, doc="0 ask the database each time (`myself` learns of a change within 30 s), "
+                    "1 keep the table in memory.")
     domain_table = param("domain", doc="Table of domains.")
     domain_col = param("domain", doc="Column of the domain.")
     attrs_col = param("attrs", doc="Column of the attributes.")
@@ -42,6 +51,7 @@ class Domain(Module):
         import sqlalchemy as sa
 
         self.known: Known = {}
+        self.env.own_names.append(self.is_own)
         tab = sa.table(self.domain_table, *(sa.column(name) for name in (
             self.domain_col, self.attrs_col, self.accept_subdomain_col)))
         self._all = sa.select(tab.c[self.domain_col].label("domain"), tab.c[self.attrs_col].label("attrs"),
@@ -49,13 +59,33 @@ class Domain(Module):
         self._some = self._all.where(tab.c[self.domain_col].in_(sa.bindparam("names", expanding=True)))
 
     async def child_init(self, env: Env) -> None:
-        """Check the table; read it when it is kept in memory."""
-        sql = await open_tables(env, self.db_url, {self.domain_table: self.rows}, "domain")
+        """Check the table and read it."""
+        await open_tables(env, self.db_url, {self.domain_table: self.rows}, "domain")
+        try:
+            await self._read()
+        except StoreError as error:
+            raise ModuleError(f"domain: {error}") from error
+
+    async def _read(self) -> None:
+        """Take over the table as it is now; those who remember what is ours forget it when that has changed."""
+        was, self.known = self.known, table_of(await self.env.sql(self.db_url).fetch(self._all))
+        if self.known != was:
+            for listener in self.env.on_own_names:
+                listener()
+
+    @timer(REFRESH_SECONDS)
+    async def refresh(self) -> None:
+        """Read the names again for `myself`, when nobody reloads them."""
         if self.db_mode:
-            try:
-                self.known = table_of(await sql.fetch(self._all))
-            except StoreError as error:
-                raise ModuleError(f"domain: {error}") from error
+            return
+        try:
+            await self._read()
+        except StoreError as error:
+            self.env.log.error("domain: names not refreshed error=%s", error)
+
+    def is_own(self, host: str) -> bool:
+        """Say whether a host, in lower case, is one of the domains that are known here."""
+        return host in self.known or find(self.known, with_parents(host)) is not None
 
     async def _is_local(self, ctx: Ctx, name: str, attrs: Var | None) -> bool:
         names = with_parents(name)
@@ -97,14 +127,15 @@ class Domain(Module):
         if not self.db_mode:
             raise MIError(500, "Not available: db_mode is 0, nothing is kept in memory")
         try:
-            self.known = table_of(await self.env.sql(self.db_url).fetch(self._all))
+            await self._read()
         except StoreError as error:
             raise MIError(500, "Domain table reload failed", str(error)) from None
 
     @mi("dump", aliases=("domain_dump",))
     def mi_dump(self) -> dict[str, Any]:
         """List the domains that are kept in memory."""
-        return {"Domains": [{"name": name, "attributes": attrs or ""} for name, (attrs, _) in self.known.items()]}
+        known = self.known if self.db_mode else {}
+        return {"Domains": [{"name": name, "attributes": attrs or ""} for name, (attrs, _) in known.items()]}
 
 
 def with_parents(name: str) -> list[str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from osip.api import Ctx, Env, Module, ModuleError, OsipError, Outbox, Var, avp_name, function, param, rpc
+from osip.api import Ctx, Env, Module, ModuleError, OsipError, Outbox, Posting, Var, avp_name, function, param, rpc
 
 Deliver = Callable[[str, dict[str, Any]], None]
 _ADDRESS = re.compile(r"(?:([^:@/]*):([^@/]*)@)?(\[[^\]]+\]|[^:/]+)(?::(\d+))?/(?:([^/?]*)\?)?(.*)")
@@ -133,8 +133,7 @@ class EventRabbitmq(Module):
             server = Server(uri, exchange)
             kept = self._by_uri[uri, exchange] = (Outbox(self.env, f"event_rabbitmq {hide(uri)}", lambda item: self._publish(
                 server, item[0], item[1], CONTENT, {})), server)
-        box = kept[0]
-        return lambda name, params: box.put((key, rpc.notification(name, params)))
+        return Posting(kept[0], lambda name, params: (key, rpc.notification(name, params)))
 
     # --- scripts -------------------------------------------------------------------------------------------------
 

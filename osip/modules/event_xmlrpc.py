@@ -5,10 +5,11 @@ import xmlrpc.client
 from collections.abc import Callable
 from typing import Any
 
-from osip.api import Env, Module, OsipError, Outbox, param
+from osip.api import Env, Module, OsipError, Outbox, Posting, param
 
 Deliver = Callable[[str, dict[str, Any]], None]
 MAX_INT = 2 ** 31
+MAX_ANSWER = 65536
 
 
 class EventXmlrpc(Module):
@@ -45,8 +46,7 @@ class EventXmlrpc(Module):
         box = self._boxes.get(url)
         if box is None:
             box = self._boxes[url] = Outbox(self.env, f"event_xmlrpc {url}", lambda body: self._post(url, body))
-        kept = box
-        return lambda name, params: kept.put(self._body(method, name, params))
+        return Posting(box, lambda name, params: self._body(method, name, params))
 
     def _body(self, method: str, name: str, params: dict[str, Any]) -> bytes:
         plain = {key: value if isinstance(value, int) and -MAX_INT <= value < MAX_INT else
@@ -56,7 +56,11 @@ class EventXmlrpc(Module):
 
     async def _post(self, url: str, body: bytes) -> None:
         async with self._session.post(url, data=body, headers={"Content-Type": "text/xml"}) as answer:
-            text = await answer.content.read(65536)
+            text = b""
+            async for part in answer.content.iter_any():
+                text += part
+                if len(text) > MAX_ANSWER:
+                    raise OsipError("the answer is too long")
             if answer.status != 200:
                 raise OsipError(f"HTTP status {answer.status}")
             if b"<fault>" in text:

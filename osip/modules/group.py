@@ -5,14 +5,16 @@ import re
 from typing import Any
 
 from osip.api import (
+    Complaint,
     Ctx,
     Env,
+    Lookup,
     Module,
     ModuleError,
     ParseError,
     StoreError,
     Var,
-    find_credentials,
+    first_row,
     function,
     needs,
     open_tables,
@@ -22,11 +24,13 @@ from osip.api import (
     table,
 )
 
+_NO_AAA = "there is no module for AAA yet"
+
 
 class Group(Module):
     """Membership in groups."""
 
-    aaa_url = param("", doc="AAA server; accepted.")
+    aaa_url = param("", removed=_NO_AAA, doc="AAA server.")
     db_url = param("", doc="Database of the groups; without it db_default_url, else an SQLite file.")
     member_table = param("grp", name="table", doc="Table of members.")
     use_domain = param(1, ge=0, le=1, doc="Look for user and domain, not for the user alone.")
@@ -46,13 +50,14 @@ class Group(Module):
         """Build the statement of db_is_user_in."""
         import sqlalchemy as sa
 
+        self.complain = Complaint(self.env.log, clock=lambda: self.env.now)
         self.expressions: list[tuple[re.Pattern[str], int]] = []
         by = {"user": self.user_column, "in_group": self.group_column}
         if self.use_domain:
             by["domain"] = self.domain_column
         tab = sa.table(self.member_table, *(sa.column(name) for name in by.values()))
-        self._member = sa.select(tab.c[self.group_column]).where(
-            *(tab.c[name] == sa.bindparam(key) for key, name in by.items())).limit(1)
+        self._member = Lookup(sa.select(tab.c[self.group_column]).where(
+            *(tab.c[name] == sa.bindparam(key) for key, name in by.items())).limit(1))
 
     async def child_init(self, env: Env) -> None:
         """Check the tables and read the regular expressions."""
@@ -96,14 +101,8 @@ class Group(Module):
         return (uri.user, uri.host) if uri.user else None
 
     def _credentials(self, ctx: Ctx) -> tuple[str, str] | None:
-        if self.auth is not None:
-            given = self.auth.identity(ctx)
-            return None if given is None else (given.user, self.auth.domain_of(given))
-        found = find_credentials(ctx.msg)
-        if found is None:
-            return None
-        user, _, domain = found.get("username").partition("@")
-        return (user, domain or found.get("realm")) if user else None
+        given = self.auth.identity(ctx) if self.auth is not None else None
+        return None if given is None else (given.user, self.auth.domain_of(given))
 
     @function("QFBL", aliases=("is_user_in",))
     async def db_is_user_in(self, ctx: Ctx, uri: str, group: str) -> int:
@@ -115,7 +114,7 @@ class Group(Module):
             values = {"user": found[0], "in_group": group}
             if self.use_domain:
                 values["domain"] = found[1]
-            return 1 if await self.env.sql(self.db_url).fetch(self._member, values) else -1
+            return 1 if await first_row(self.env.sql(self.db_url), self._member, values) is not None else -1
         except ParseError as error:
             self.env.log.error("group: %s", error)
         except StoreError as error:
@@ -139,3 +138,9 @@ class Group(Module):
             if not out.set(ctx, number):
                 return -1
         return len(numbers) or -1
+
+    @function("QFBL")
+    def aaa_is_user_in(self, ctx: Ctx, uri: str, group: str) -> int:
+        """Ask AAA whether a user is in a group; -1, as there is no module for AAA yet."""
+        self.complain("group:", "aaa_is_user_in fails: %s", _NO_AAA)
+        return -1

@@ -11,7 +11,7 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
-from osip.api import Caller, Env, Module, ModuleError, needs, param, parse_endpoint
+from osip.api import Caller, Env, Module, ModuleError, TracedCommands, needs, param, parse_endpoint
 from osip.api import rpc as json_rpc
 
 LONGEST = 65457
@@ -19,7 +19,7 @@ _CREDENTIALS = socket.CMSG_SPACE(struct.calcsize("3i"))
 MOST_RUNNING = 64
 
 
-class MiDatagram(Module):
+class MiDatagram(TracedCommands, Module):
     """JSON-RPC 2.0 over UDP or a Unix datagram socket."""
     socket_name = param("", doc="`udp:127.0.0.1:8080`, or the path of a Unix socket; required.")
     children_count = param(1, removed="one worker answers all", doc="No effect.")
@@ -28,8 +28,6 @@ class MiDatagram(Module):
     unix_socket_mode = param(0o660, doc="Mode of the Unix socket.")
     unix_socket_group = param(None, kind=(int, str), doc="Its group.")
     unix_socket_user = param(None, kind=(int, str), doc="Its owner.")
-    trace_destination = param("", removed="commands are written to the log, as osip.audit")
-    trace_bwlist = param("", removed="commands are written to the log, as osip.audit")
     pretty_printing = param(0, doc="Indent the answers.")
     core = needs("core")
 
@@ -110,7 +108,7 @@ class MiDatagram(Module):
     async def _answer(self, one: socket.socket, data: bytes, peer: Any, sender: str) -> None:
         try:
             caller = Caller(sender, via="datagram", peer=_name(peer))
-            answer = await json_rpc.answer(self.env.mi, data, bool(self.pretty_printing), caller)
+            answer = await json_rpc.answer(self.commands, data, bool(self.pretty_printing), caller)
             if answer is None or not peer:
                 return
             if len(answer) > self.socket_buf_size:

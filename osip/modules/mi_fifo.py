@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from osip.api import Caller, Complaint, Env, MIError, Module, ModuleError, OsipError, Scope, needs, param, timer
+from osip.api import Caller, Complaint, Env, MIError, Module, ModuleError, OsipError, Scope, TracedCommands, needs, param, timer
 from osip.api import rpc as json_rpc
 
 MAX_REQUEST = 1 << 20
@@ -31,15 +31,13 @@ _DECODER = json.JSONDecoder(strict=False)
 _log = logging.getLogger("osip.mi_fifo")
 
 
-class MiFifo(Module):
+class MiFifo(TracedCommands, Module):
     """JSON-RPC 2.0 over a FIFO."""
     fifo_name = param("/tmp/opensips_fifo", doc="Path of the pipe.")
     fifo_mode = param(0o660, doc="Its mode.")
     fifo_group = param(None, kind=(int, str), doc="Its group.")
     fifo_user = param(None, kind=(int, str), doc="Its owner.")
     reply_dir = param("/tmp/", doc="Folder of the pipes for answers.")
-    trace_destination = param("", removed="commands are written to the log, as osip.audit")
-    trace_bwlist = param("", removed="commands are written to the log, as osip.audit")
     pretty_printing = param(0, doc="Indent the answers.")
     reply_indent = param("", removed="answers are JSON")
     core = needs("core")
@@ -47,16 +45,19 @@ class MiFifo(Module):
     def mod_init(self) -> None:
         """Begin with an empty buffer."""
         self._fd = -1
+        self._is_mine = False           # one worker has the pipe; it asks the others
         self._buffer = b""
         self._filled = 0.0
         self._running = 0
         self._complain = Complaint(_log)
+        self.env.on_hang_up.append(self._look)
         self.env.announcements.append(f"MI fifo {self.fifo_name}")
 
     async def child_init(self, env: Env) -> None:
         """Make the pipe, in one worker."""
-        if not env.number:              # one process can have the pipe; it asks the others
+        if not env.number:
             self._open()
+            self._is_mine = True
 
     async def destroy(self) -> None:
         """Remove the pipe, unless somebody else's stands in its place."""
@@ -68,9 +69,13 @@ class MiFifo(Module):
             except OSError:
                 pass
 
+    def _look(self) -> None:
+        if self._is_mine:
+            self.watch()
+
     @timer(30, on=Scope.LEADER)
     def watch(self) -> None:
-        """Make the pipe again when somebody removed it or put another one in its place."""
+        """Make the pipe again when somebody removed it or put another one in its place; at SIGHUP as well."""
         if self._is_there():
             return
         self._close()
@@ -164,7 +169,7 @@ class MiFifo(Module):
             self._complain("fifo_bad_request", "start=%r; write :reply_name:{json}", request[:40])
             return
         if parts[2].lstrip().startswith((b"{", b"[")):
-            answer = await json_rpc.answer(self.env.mi, parts[2] + b"\n" + body, bool(self.pretty_printing), _BY)
+            answer = await json_rpc.answer(self.commands, parts[2] + b"\n" + body, bool(self.pretty_printing), _BY)
             reply = parts[1].decode(errors="replace")
         else:
             answer = await self._text(parts[1].decode(errors="replace"), body)
@@ -175,7 +180,7 @@ class MiFifo(Module):
     async def _text(self, command: str, body: bytes) -> bytes:
         words = [line.decode(errors="replace") for line in body.split(b"\n") if line]
         try:
-            result = await self.env.mi.perform(command, words, _BY)
+            result = await self.commands.perform(command, words, _BY)
         except MIError as error:
             return f"{error.code if error.code > 0 else 500} {error.message}\n".encode()
         except OsipError as error:

@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from osip.api import MIError, Module, OsipError, needs, param, rpc
+from osip.api import MIError, Module, OsipError, TracedCommands, needs, param, rpc
 
 LONGEST_RESULT = 1 << 20
 _HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
@@ -15,13 +15,11 @@ _STYLE = ("body{font-family:sans-serif;margin:2em;max-width:70em}pre{background:
           "label{display:block;margin:.5em 0}dt{margin-top:1em;font-weight:bold}")
 
 
-class MiHtml(Module):
+class MiHtml(TracedCommands, Module):
     """Web pages under `/root`. Commands are always sent by POST: a link that changes something could be followed by
     a page of another site."""
     root = param("mi", doc="First part of the path.")
     http_method = param(0, ge=0, le=1, removed="commands are sent by POST, pages are read by GET")
-    trace_destination = param("", removed="commands are written to the log, as osip.audit")
-    trace_bwlist = param("", removed="commands are written to the log, as osip.audit")
     httpd = needs("httpd")
 
     def mod_init(self) -> None:
@@ -74,7 +72,7 @@ class MiHtml(Module):
         given = {arg.label: fields[arg.label].split() if arg.kind == "list" else fields[arg.label] for arg in spec.args
                  if isinstance(fields.get(arg.label), str) and fields[arg.label]}
         try:
-            value = await self.env.mi.perform(spec.canonical, given, request["caller"])
+            value = await self.commands.perform(spec.canonical, given, request["caller"])
         except MIError as error:
             more = f" ({error.data})" if error.data else ""
             return f"<p>Error {error.code}: {escape(error.message + more)}</p>"

@@ -3,17 +3,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from osip.api import Module, needs, param
+from osip.api import Module, TracedCommands, needs, param
 from osip.api import rpc as json_rpc
 
 JSON = "application/json"
 
 
-class MiHttp(Module):
+class MiHttp(TracedCommands, Module):
     """JSON-RPC 2.0 by `POST /root`."""
     root = param("mi", aliases=("mi_http_root",), doc="First part of the path.")
-    trace_destination = param("", removed="commands are written to the log, as osip.audit")
-    trace_bwlist = param("", removed="commands are written to the log, as osip.audit")
     pretty_printing = param(0, doc="Indent the answers.")
     mi_http_method = param(0, removed="commands are sent by POST")
     httpd = needs("httpd")
@@ -31,7 +29,7 @@ class MiHttp(Module):
         if request.content_type != JSON:
             return web.Response(status=400, text=f"Content-Type must be {JSON}\n")
         body = await request.read()
-        answer = await json_rpc.answer(self.env.mi, body, bool(self.pretty_printing), request["caller"])
+        answer = await json_rpc.answer(self.commands, body, bool(self.pretty_printing), request["caller"])
         if answer is None:
             return web.Response(status=204)
         return web.Response(body=answer, content_type=JSON)

@@ -5,13 +5,11 @@ import inspect
 import shlex
 from typing import Any
 
-from osip.api import Ctx, MIError, Module, OsipError, Var, avp_name, function, needs, param, rpc
+from osip.api import Ctx, MIError, Module, OsipError, TracedCommands, Var, avp_name, function, needs, param, rpc
 
 
-class MiScript(Module):
+class MiScript(TracedCommands, Module):
     """Management commands as a word of the script. What the script runs is not written to the audit log."""
-    trace_destination = param("", removed="the script runs them: script_trace shows it")
-    trace_bwlist = param("", removed="the script runs them: script_trace shows it")
     pretty_printing = param(0, ge=0, le=1, live=True, doc="Indent the results.")
     core = needs("core")
 
@@ -33,7 +31,7 @@ class MiScript(Module):
         try:
             if params is not None:
                 given = _named(ctx, params, vals)
-            result = self.env.mi.run(words[0], given)
+            result = self.commands.run(words[0], given)
             if inspect.isawaitable(result):
                 result = await result
         except MIError as error:

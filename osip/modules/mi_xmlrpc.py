@@ -5,17 +5,15 @@ import xmlrpc.client
 from typing import Any
 from xml.parsers.expat import ExpatError
 
-from osip.api import Caller, MIError, Module, OsipError, needs, param
+from osip.api import Caller, MIError, Module, OsipError, TracedCommands, needs, param
 
 XML = "text/xml"
 MAX_INT = 2 ** 31
 
 
-class MiXmlrpc(Module):
+class MiXmlrpc(TracedCommands, Module):
     """XML-RPC by `POST /RPC2`."""
     http_root = param("RPC2", doc="First part of the path.")
-    trace_destination = param("", removed="commands are written to the log, as osip.audit")
-    trace_bwlist = param("", removed="commands are written to the log, as osip.audit")
     format_version = param(2, removed="answers are structs")
     httpd = needs("httpd")
 
@@ -46,7 +44,7 @@ class MiXmlrpc(Module):
             return _fault(-32600, "Invalid Request: no method")
         params: Any = args[0] if len(args) == 1 and isinstance(args[0], dict) else list(args)
         try:
-            result = await self.env.mi.perform(method, _plain(params), caller)
+            result = await self.commands.perform(method, _plain(params), caller)
         except MIError as error:
             return _fault(error.code, error.message + (f": {error.data}" if error.data else ""))
         except OsipError as error:

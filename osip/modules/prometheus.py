@@ -69,15 +69,13 @@ class Prometheus(Module):
 
     async def text(self) -> str:
         """Return all metrics; a metric of several samples has its head once."""
-        stats = self.env.stats
+        stats = await self.env.gather_stats()
         found = {stat.full_name: stat for pattern in self._patterns for stat in stats.select(pattern)}
-        totals = await self.env.gather_stats() if self.env.workers > 1 else {}
         families: dict[str, tuple[str, str, list[str]]] = {}
-        for full, stat in found.items():
+        for stat in found.values():
             name, labels = self._named(stat.group, stat.name)
             kind = "counter" if stat.kind is StatKind.COUNTER else "gauge"
-            value = totals.get(full, 0) if totals else stat.read()
-            families.setdefault(name, (kind, "", []))[2].append(f"{name}{labels} {value}")
+            families.setdefault(name, (kind, "", []))[2].append(f"{name}{labels} {stat.read()}")
         for name, own in (await self._from_script()).items():
             full = _clean(self.delimiter.join(filter(None, (self.prefix, name))))
             families.setdefault(full, (own.kind, own.help, []))[2].extend(

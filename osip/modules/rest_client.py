@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 from osip.api import Ctx, Env, Module, ModuleError, Value, Var, function, needs, param, slot, transform
 
+HTTP_1_0, HTTP_1_1 = 1, 2               # of curl_http_version; 0 leaves it to us
 REFUSED, NO_CONNECTION, TOO_SLOW, BUSY, INTERNAL = -1, -2, -3, -4, -10
 
 
@@ -23,7 +24,7 @@ class RestClient(Module):
     ssl_capath = param("", doc="Folder or file of authorities to trust; without it those of the system.")
     ssl_verifypeer = param(1, ge=0, le=1, doc="0: take any certificate.")
     ssl_verifyhost = param(1, ge=0, le=1, doc="0: the certificate may have another name.")
-    curl_http_version = param(0, ge=0, le=4, removed="HTTP/1.1 is spoken", doc="No effect.")
+    curl_http_version = param(0, ge=0, le=4, doc="1: HTTP/1.0 is spoken; otherwise HTTP/1.1, never HTTP/2.")
     enable_expect_100 = param(0, ge=0, le=1, live=True, doc="1: ask before a body is sent (Expect: 100-continue).")
     no_concurrent_connects = param(0, ge=0, le=1, live=True, doc="1: while one request waits for a connection to a host, "
                                    "others to it fail with -4.")
@@ -37,6 +38,9 @@ class RestClient(Module):
         self._running = 0
         self._connecting: set[str] = set()
         self._session: Any = None
+        if self.curl_http_version > HTTP_1_1:
+            self.env.log.warning("rest_client: curl_http_version %d asks for HTTP/2: HTTP/1.1 is spoken",
+                                 self.curl_http_version)
         try:
             self._tls = _context(self.ssl_capath, bool(self.ssl_verifypeer), bool(self.ssl_verifyhost))
         except (OSError, ssl.SSLError) as error:
@@ -48,7 +52,8 @@ class RestClient(Module):
 
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=self.curl_conn_lifetime or 15),
-            cookie_jar=aiohttp.DummyCookieJar())
+            cookie_jar=aiohttp.DummyCookieJar(),
+            version=aiohttp.HttpVersion10 if self.curl_http_version == HTTP_1_0 else aiohttp.HttpVersion11)
 
     async def destroy(self) -> None:
         """Close the pool."""

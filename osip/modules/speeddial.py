@@ -1,15 +1,15 @@
 """Turn a user's short numbers into URIs, by a table."""
 from __future__ import annotations
 
-from typing import Any
-
 from osip.api import (
     Ctx,
     Env,
+    Lookup,
     Module,
     ParseError,
     StoreError,
     check_version,
+    first_row,
     function,
     open_tables,
     param,
@@ -36,7 +36,7 @@ class Speeddial(Module):
     def mod_init(self) -> None:
         """Start with no table looked at."""
         self._checked: set[str] = set()
-        self._statements: dict[str, Any] = {}
+        self._statements: dict[str, Lookup] = {}
 
     async def child_init(self, env: Env) -> None:
         """Make the table of the embedded database; tables of another one are checked at their first use."""
@@ -44,7 +44,7 @@ class Speeddial(Module):
             await open_tables(env, "", {"speed_dial": self.numbers}, "speeddial")
             self._checked.add("speed_dial")
 
-    def _statement(self, name: str) -> Any:
+    def _statement(self, name: str) -> Lookup:
         found = self._statements.get(name)
         if found is None:
             import sqlalchemy as sa
@@ -53,8 +53,8 @@ class Speeddial(Module):
             if self.use_domain:
                 columns |= {"domain": self.domain_column, "number_domain": self.sd_domain_column}
             tab = sa.table(name, *(sa.column(one) for one in (*columns.values(), self.new_uri_column)))
-            found = self._statements[name] = sa.select(tab.c[self.new_uri_column].label("uri")).where(
-                *(tab.c[column] == sa.bindparam(key) for key, column in columns.items())).limit(1)
+            found = self._statements[name] = Lookup(sa.select(tab.c[self.new_uri_column]).where(
+                *(tab.c[column] == sa.bindparam(key) for key, column in columns.items())).limit(1))
         return found
 
     @function("Q")
@@ -75,13 +75,13 @@ class Speeddial(Module):
             if table not in self._checked:
                 await check_version(sql, self.numbers, table, self.env.config.db_version_table)
                 self._checked.add(table)
-            rows = await sql.fetch(self._statement(table), values)
+            row = await first_row(sql, self._statement(table), values)
         except StoreError as error:
             self.env.log.error("speeddial: %s call_id=%s", error, ctx.msg.call_id)
             return -1
-        if not rows or not rows[0]["uri"]:
+        if row is None or not row[self.new_uri_column]:
             return -1
-        uri = str(rows[0]["uri"])
+        uri = str(row[self.new_uri_column])
         uri = uri if uri[:4].lower() in ("sip:", "tel:") or uri[:5].lower() == "sips:" else "sip:" + uri
         try:
             parse_uri(uri)

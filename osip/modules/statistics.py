@@ -43,16 +43,17 @@ class Series:
             self.total -= total
             self.count -= count
 
-    def read(self, now: float) -> int:
-        """Return the statistic: sum, mean, or share of values above 0."""
+    def parts(self, now: float) -> tuple[int, int]:
+        """Return what the statistic divides, and by what: a sum by 1, or by the number of values."""
         self.forget(now)
         if self.profile.algorithm == "accumulate":
-            return self.total
-        if not self.count:
-            return 0
-        if self.profile.algorithm == "average":
-            return self.total // self.count
-        return self.total * self.profile.factor // self.count
+            return self.total, 1
+        return self.total * (self.profile.factor if self.profile.algorithm == "percentage" else 1), self.count
+
+    def read(self, now: float) -> int:
+        """Return the statistic: sum, mean, or share of values above 0."""
+        top, bottom = self.parts(now)
+        return top // bottom if bottom else 0
 
 
 class Profile:
@@ -87,7 +88,13 @@ class Profile:
 
 
 class Statistics(Module):
-    """Statistics of the script."""
+    """Statistics of the script.
+
+    Each worker counts for itself. Management and metrics put them together: counters and `accumulate` are summed, of
+    `average` and `percentage` sum and number of all workers' values are. What the script reads (`$stat(...)`, also of
+    the server's own statistics, and stat_iter_next) is what its worker has counted, and reset_stat resets that;
+    `statistics:reset` resets all. With one worker there is no difference.
+    """
 
     variable = param(multiple=True, kind=str, doc='Statistic to make at start: "name", "group:name"; "/no_reset" keeps '
                      "it from being reset.")
@@ -178,7 +185,9 @@ class Statistics(Module):
                 return -1
             series = self.series[profile, name] = Series(known)
             made = series
-            self.env.stats.register(known.group, name, lambda: made.read(self.env.now), StatKind.GAUGE)
+            self.env.stats.register(
+                known.group, name, lambda: made.read(self.env.now), StatKind.GAUGE,
+                parts=None if known.algorithm == "accumulate" else lambda: made.parts(self.env.now))
         series.add(self.env.now, value)
         return 1
 

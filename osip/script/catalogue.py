@@ -204,4 +204,7 @@ CATALOGUE: dict[str, Entry] = {
     "N708": Entry("old name of a parameter", "The parameter has a newer name. Both work."),
     "N709": Entry("module loaded by itself", "The script has TLS settings of 1.x, where transports and TLS were no modules: "
                   "they are loaded for its sockets."),
+    "N710": Entry("socket on every address", "0.0.0.0 means every IPv4 address of this machine and [::] every IPv6 "
+                  "address, as * means both: one socket is opened for each, since Via and Record-Route must name an "
+                  "address that can be reached. What stands behind as counts for all of them."),
 }

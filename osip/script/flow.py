@@ -22,10 +22,10 @@ TIMED_OUT = -2
 _REQUEST_LIKE = Route.REQUEST | Route.FAILURE | Route.BRANCH | Route.STARTUP | Route.TIMER | Route.EVENT
 
 
-def before_wait_hooks(registry: Registry) -> tuple[Callable[[Ctx], Any], ...]:
-    """Return the bound `BEFORE_WAIT` hooks of all modules, in order."""
+def wait_hooks(registry: Registry, point: Hook) -> tuple[Callable[[Ctx], Any], ...]:
+    """Return the bound `BEFORE_WAIT` or `AFTER_WAIT` hooks of all modules, in order."""
     found = [(hook.order, getattr(instance, hook.attr)) for instance in registry.instances.values()
-             for hook in instance.spec.hooks if hook.hook is Hook.BEFORE_WAIT]
+             for hook in instance.spec.hooks if hook.hook is point]
     return tuple(call for _, call in sorted(found, key=lambda item: item[0]))
 
 
@@ -38,14 +38,15 @@ def result(value: Any) -> int:
 
 class Flow:
     """What the routes of one program share: the environment, the hooks and the routes found by computed names."""
-    __slots__ = ("_hooks", "env", "error", "log", "routes")
+    __slots__ = ("_after", "_hooks", "env", "error", "log", "routes")
 
     def __init__(self, env: Env, registry: Registry) -> None:
         self.env = env
         self.log: Any = registry.instances.get("core_log") or PlainLog()
         self.routes: dict[str, RouteFn] = {}            # request routes, for computed names
         self.error: RouteFn | None = None
-        self._hooks = before_wait_hooks(registry)
+        self._hooks = wait_hooks(registry, Hook.BEFORE_WAIT)
+        self._after = wait_hooks(registry, Hook.AFTER_WAIT)
 
     # --- sub-routes -----------------------------------------------------------------------------------------------
 
@@ -128,7 +129,10 @@ class Flow:
         if self.before_wait(ctx) == 0:
             waiting.close()
             return 0
-        return result((yield from _go_on(waiting, step)))
+        try:
+            return result((yield from _go_on(waiting, step)))
+        finally:
+            self.after_wait(ctx)
 
     def before_wait(self, ctx: Ctx) -> int:
         """Run the `BEFORE_WAIT` hooks; 0 when one of them took the message."""
@@ -136,6 +140,11 @@ class Flow:
             if hook(ctx) == 0:
                 return 0
         return 1
+
+    def after_wait(self, ctx: Ctx) -> None:
+        """Run the `AFTER_WAIT` hooks."""
+        for hook in self._after:
+            hook(ctx)
 
     def begin(self, ctx: Ctx, work: Callable[[], Any] | int, resume: RouteFn, timeout: int = 0) -> int:
         """Carry out `async(work(), resume, timeout)`: the script ends here, `resume` runs with the result."""
@@ -156,6 +165,8 @@ class Flow:
         except Exception as error:
             log.error("async function failed error=%r", error, exc_info=error)
             found = -1
+        finally:
+            self.after_wait(ctx)
         self._resume(ctx, found, resume)
 
     def _resume(self, ctx: Ctx, found: int, resume: RouteFn) -> int:

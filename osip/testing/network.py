@@ -15,7 +15,7 @@ from osip.core.net.endpoint import (
     is_ip,
     parse_endpoint,
 )
-from osip.core.net.listen import addresses_of
+from osip.core.net.listen import addresses_of, every
 from osip.core.sip.message import Message, parse
 
 ANYWHERE = "192.0.2.1"
@@ -157,7 +157,7 @@ def sockets_of(listens: Any, addresses: dict[str, str]) -> list[LocalSocket]:
     for listen in listens:
         host = addresses.get(listen.host)
         if host is None:
-            host = addresses_of(listen.host)[0] if is_ip(listen.host) else ANYWHERE
+            host = addresses_of(listen.host)[0] if is_ip(listen.host) and not every(listen.host) else ANYWHERE
         found.append(LocalSocket(listen.proto, host, listen.port or DEFAULT_PORTS[listen.proto],
                                  listen.adv_host.strip("[]"), listen.adv_port, listen.tag, dict(listen.options or {})))
     return found or [LocalSocket("udp", ANYWHERE, 5060)]

@@ -15,8 +15,6 @@ sys.path.insert(0, str(CHECKOUT / "scripts"))
 
 from bench.count import WORK, Counts, compare, count_all, read_baseline  # noqa: E402  (found through the line above)
 
-pytestmark = pytest.mark.xdist_group("decay")       # counting takes a while: once, in one process
-
 
 @pytest.fixture(scope="module")
 def counted() -> tuple[str, Counts]:

@@ -8,7 +8,7 @@ import pytest
 from kit.baresip import Baresip, baresip
 from kit.server import Running
 
-pytestmark = [pytest.mark.peer("baresip"), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.peer("baresip")
 
 
 def check_call(caller: Baresip, callee: Baresip, server: str) -> None:

@@ -26,7 +26,7 @@ from bench.server import BenchError, start_server  # noqa: E402
 from bench.usage import read_usage, tree  # noqa: E402
 from bench.workload import WORKLOADS, Wish, measure, prepare, running  # noqa: E402
 
-pytestmark = [pytest.mark.peer("cc"), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.peer("cc")
 
 Answers = Callable[[int, bytes], list[bytes]]
 
@@ -289,11 +289,12 @@ def test_profile_shows_where_the_time_goes(kind: str) -> None:
 
 
 @pytest.mark.parametrize("words", [
-    "--store memory", "--store sqlite", "--store sqlite --mode write-back",
+    "--store memory", "--store sqlite",
     pytest.param("--store sqlite --mode write-back --only kamailio",
                  marks=pytest.mark.peer("kamailio", "kamailio-sqlite")),
     pytest.param("--store redis", marks=pytest.mark.peer("redis")),
-    pytest.param("--store postgresql", marks=pytest.mark.peer("postgresql"))])
+    pytest.param("--store postgresql", marks=pytest.mark.peer("postgresql")),
+    pytest.param("--store mariadb --mode write-back", marks=pytest.mark.peer("mariadb"))])
 def test_stores_keep_all_users(words: str) -> None:
     """Registered, written, loaded again: nobody is missing."""
     bench = [sys.executable, CHECKOUT / "scripts/bench.py", "register", *words.split(), "--users", "100", "-o", "json"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from kit.server import osip_server
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.timeout(120)
 
 SCRIPT = """\
 socket = udp:127.0.0.1:5060

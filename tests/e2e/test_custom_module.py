@@ -16,8 +16,6 @@ from kit.server import CHECKOUT, Running, osip_server
 
 from osip.core.sip.message import Message, parse
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 README = (CHECKOUT / "README.md").read_text()
 BLOCK = re.compile(r"<!-- custom-module -->\s*```python\n(.*?)```", re.DOTALL)
 SCRIPT = """\

@@ -17,7 +17,7 @@ from osip.modules.cachedb_redis.cache import RedisCache
 from osip.modules.cachedb_redis.link import Settings
 from osip.modules.db_cachedb.store import CacheStore
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.peer("redis"), pytest.mark.xdist_group("databases")]
+pytestmark = [pytest.mark.timeout(180), pytest.mark.peer("redis")]
 USERS = 100
 SCRIPT = """\
 log_level = 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from kit.message import request
-from kit.peer import HOST
+from kit.peer import HOST, free_port
 from kit.server import Running, osip_server
 
 from osip.core.sip.message import parse
@@ -86,3 +86,32 @@ def test_events(workers: int, tmp_path: Path) -> None:
             for number in range(5):
                 server.child.wait_for(f"told bob INFO info-{number}")
             assert "told other" not in server.child.text()
+
+
+FAILOVER = '''
+socket = udp:127.0.0.1:5060
+loadmodule "proto_udp.so"
+loadmodule "sl.so"
+loadmodule "event_datagram.so"
+loadmodule "event_stream.so"
+loadmodule "event_virtual.so"
+startup_route { subscribe_event("E_TEST", "virtual:FAILOVER tcp:127.0.0.1:%d http://127.0.0.1:%d/told udp:127.0.0.1:%d"); }
+route {
+    $avp(name) = "who";
+    $avp(value) = $rU;
+    raise_event("E_TEST", $avp(name), $avp(value));
+    sl_send_reply(200, "OK");
+}
+'''
+
+
+def test_failover(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind((HOST, 0))
+        listener.settimeout(10)
+        with osip_server(FAILOVER % (free_port(), free_port(), listener.getsockname()[1]), tmp_path) as server:
+            for number in range(12):
+                ask(server, "MESSAGE", f"user{number}", f"call-{number}")
+            heard = [json.loads(listener.recv(65535))["params"]["who"] for _ in range(12)]
+            assert heard == [f"user{number}" for number in range(12)]
+            assert server.child.text().count("not delivered") == 2

@@ -13,7 +13,7 @@ from kit.redis import ask, redis_server
 from kit.server import osip_server
 from kit.udp_phone import UdpPhone
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.peer("redis"), pytest.mark.xdist_group("databases")]
+pytestmark = [pytest.mark.timeout(180), pytest.mark.peer("redis")]
 SCRIPT = """\
 log_level = 2
 socket = udp:127.0.0.1:5060

@@ -10,7 +10,7 @@ from kit.peer import Sipp, free_port, sipp
 from kit.server import Running, osip_server
 from kit.user import SCENARIOS
 
-pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("e2e"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(90)]
 
 CALLS = 5
 MODULES = """log_level = 2

@@ -17,7 +17,7 @@ from kit.peer import HOST, free_port
 from kit.server import osip_server
 from websockets.sync.client import connect
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 CALLS = 12
 

@@ -1,22 +1,24 @@
 """Many users in SQLite, PostgreSQL and MariaDB; a server that is killed; three servers that share contacts in Redis.
 
-`OSIP_USERS=10000 .venv/bin/python -m pytest -n 0 tests/e2e/test_location.py` does it with as many users as that.
+`OSIP_USERS=10000 .venv/bin/python -m pytest -n 0 tests/e2e/test_location.py` does it with as many users as that; SIPp
+plays their phones.
 """
 from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
+import time
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kit.crowd import PASSWORD, Crowd, md5
 from kit.databases import SERVERS
 from kit.nodes import Phone, call, final, mi
 from kit.peer import eventually
+from kit.phones import Phones, register, send_to
 from kit.redis import ask, redis_server
 from kit.server import Running, osip_server
 from kit.udp_phone import UdpPhone
@@ -26,9 +28,11 @@ from osip.core.store.tables import create_tables
 from osip.modules.auth_db import AuthDb
 from osip.modules.usrloc import Usrloc
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("databases")]
 KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else pytest.mark.peer(kind)) for kind in SERVERS]
-USERS = int(os.environ.get("OSIP_USERS", "300"))
+USERS = int(os.environ.get("OSIP_USERS", "200"))
+INTERVAL = 1
+"""Seconds between two writes in write-back, and between two looks for what has expired."""
+pytestmark = pytest.mark.timeout(600 + USERS // 4)
 SCRIPT = """\
 log_level = 2
 socket = udp:127.0.0.1:5060
@@ -41,7 +45,7 @@ loadmodule "mi_http.so"
 {more}
 loadmodule "usrloc.so"
 modparam("usrloc", "working_mode_preset", "{mode}")
-modparam("usrloc", "timer_interval", 2)
+modparam("usrloc", "timer_interval", {interval})
 {after}
 loadmodule "registrar.so"
 modparam("registrar", "min_expires", 1)
@@ -63,7 +67,7 @@ DIGEST = 'if (!www_authorize("example.com", "subscriber")) { www_challenge("exam
 def sql_script(mode: str, url: str) -> str:
     more = (f'db_default_url = "{url}"\nloadmodule "auth.so"\nloadmodule "auth_db.so"\n'
             'modparam("auth_db", "use_domain", 0)\nmodparam("auth_db", "calculate_ha1", 0)')
-    return SCRIPT.format(more=more, after="", mode=mode, auth=DIGEST)
+    return SCRIPT.format(interval=INTERVAL, more=more, after="", mode=mode, auth=DIGEST)
 
 
 async def make_tables(url: str) -> None:
@@ -100,58 +104,80 @@ def looked_up(server: Running, users: range) -> set[int]:
     return found
 
 
-@pytest.mark.parametrize("mode", ["single-instance-sql-write-through", "sql-only"])
-@pytest.mark.parametrize("kind", KINDS)
-async def test_register_renew_expire_unregister(tmp_path: Path, kind: str, mode: str) -> None:
-    with SERVERS[kind](tmp_path) as url:        # type: ignore[attr-defined]
-        await make_tables(url)
-        with osip_server(sql_script(mode, url), tmp_path / "osip") as server:
-            crowd = await Crowd.open(server.port)
-            every = set(range(USERS))
-            await crowd.register(every)
-            assert crowd.online == await stored(url) == await dumped(server) == every and not crowd.refused
-            some = range(0, USERS, max(1, USERS // 50))
-            assert await asyncio.to_thread(looked_up, server, some) == set(some)
-            third = USERS // 3
-            await crowd.register(range(third), 900)             # renew
-            await crowd.register(range(third, 2 * third), 0)    # unregister
-            await crowd.register(range(2 * third, USERS), 1)    # let expire
-            assert await stored(url) >= set(range(third)) and not await stored(url) & set(range(third, 2 * third))
-            left = set(range(third))
-            async with asyncio.timeout(15):
-                while await dumped(server) != left or await stored(url) != left:
-                    await asyncio.sleep(0.2)
-            assert await asyncio.to_thread(looked_up, server, some) == left & set(some)
-            assert await asyncio.to_thread(mi, server, "get_statistics", "usrloc:") is not None
+@pytest.fixture(scope="module", params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run one database for all tests that only need a table without contacts; give its URL."""
+    with SERVERS[request.param](tmp_path_factory.mktemp(request.param)) as url:     # type: ignore[attr-defined]
+        asyncio.run(make_tables(url))
+        yield url
 
 
+@pytest.fixture
+def url(database: str) -> str:
+    """Give the URL of a database whose users have not registered."""
+    async def forget() -> None:
+        sql = Sql(database)
+        await sql.execute("delete from location")
+        await sql.close()
+    asyncio.run(forget())
+    return database
+
+
+def know(server: Running, url: str, users: Collection[int]) -> None:
+    """Wait until the table and `ul_dump` have these users and no others."""
+    deadline = time.monotonic() + 20
+    while not asyncio.run(stored(url)) == asyncio.run(dumped(server)) == set(users):
+        assert time.monotonic() < deadline, "the table, or the list, has others"
+        time.sleep(0.2)
+
+
+def check_lookups(server: Running, there: set[int], folder: Path) -> None:
+    """Send to all users: those who are there are found, the others are not."""
+    for users, answer in ((there, 202), (set(range(USERS)) - there, 404)):
+        if users:
+            send_to(server, users, answer, folder)
+
+
+def kill_while(server: Running, phones: Phones, back: bool) -> tuple[set[int], set[int]]:
+    """Kill the server while phones register; return who was accepted until then, and who of them must not be lost."""
+    count = len(phones.users)
+    with phones.registering(server, rate=count // 4 if back else count):
+        eventually(lambda: len(phones.accepted()) > count // 4, "a quarter of them", 60)
+        safe = phones.accepted()
+        if back:
+            time.sleep(INTERVAL + 1.5)          # others register meanwhile; one write has begun, and ended
+        os.kill(server.child.pid, signal.SIGKILL)
+        server.child.wait(10)
+        accepted = phones.accepted()
+    assert len(accepted) < count, "the server was killed too late"
+    return accepted, safe if back else accepted
+
+
+@pytest.mark.peer("sipp")
 @pytest.mark.parametrize("mode", ["single-instance-sql-write-through", "single-instance-sql-write-back", "sql-only"])
-@pytest.mark.parametrize("kind", KINDS)
-async def test_killed_in_the_middle(tmp_path: Path, kind: str, mode: str) -> None:
-    with SERVERS[kind](tmp_path) as url:        # type: ignore[attr-defined]
-        await make_tables(url)
-        with osip_server(sql_script(mode, url), tmp_path / "osip") as server:
-            crowd = await Crowd.open(server.port)
-            half = USERS // 2
-            await crowd.register(range(half))
-            if mode.endswith("write-back"):
-                async with asyncio.timeout(10):
-                    while await stored(url) != set(range(half)):
-                        await asyncio.sleep(0.1)
-            task = asyncio.create_task(crowd.register(range(half, USERS)))
-            while len(crowd.online) < half + half // 3:
-                await asyncio.sleep(0.002)
-            os.kill(server.child.pid, signal.SIGKILL)
-            await asyncio.to_thread(server.child.wait, 10)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            told = crowd.online
-        with osip_server(sql_script(mode, url), tmp_path / "osip2") as server:
-            known = await dumped(server)
-            eventually(lambda: mode == "sql-only" or re.search(r"Contacts \d+ loaded in", server.child.text()), "the line of loading")
-            # Written at once: everything that was accepted; else what came before the last flush at the least.
-            assert known >= (set(range(half)) if mode.endswith("back") else told)
-            assert await stored(url) == known
+def test_users_come_and_go_and_the_server_is_killed(tmp_path: Path, url: str, mode: str) -> None:
+    third = USERS // 3
+    stay, leave, fade = (Phones(name, users, tmp_path) for name, users in (
+        ("stay", range(third)), ("leave", range(third, 2 * third)), ("fade", range(2 * third, USERS))))
+    with osip_server(sql_script(mode, url), tmp_path / "osip") as server:
+        register(server, (stay, 600), (leave, 600), (fade, 600))
+        if not mode.endswith("write-back"):             # the answers came when it was written
+            assert asyncio.run(stored(url)) == set(range(USERS))
+        know(server, url, range(USERS))
+        check_lookups(server, set(range(USERS)), tmp_path)
+        register(server, (stay, 900), (leave, 0), (fade, 1))
+        know(server, url, stay.users)
+        check_lookups(server, set(stay.users), tmp_path)
+        late = Phones("late", [*leave.users, *fade.users], tmp_path)
+        accepted, safe = kill_while(server, late, mode.endswith("write-back"))
+    with osip_server(sql_script(mode, url), tmp_path / "osip2") as server:
+        if mode != "sql-only":
+            server.child.wait_for(r"Contacts \d+ loaded in")
+        there = asyncio.run(dumped(server))
+        assert safe | set(stay.users) <= there and there == asyncio.run(stored(url))
+        check_lookups(server, there, tmp_path)
+        register(server, (stay, 0))                     # and life goes on
+        know(server, url, there - set(stay.users))
 
 
 @pytest.mark.parametrize("mode", ["single-instance-sql-write-through"])
@@ -167,7 +193,7 @@ async def test_a_database_that_goes_away(tmp_path: Path, kind: str, mode: str) -
     with ExitStack() as stack:
         with serve(folder, port) as url:
             await make_tables(url)
-            script = SCRIPT.format(more=f'db_default_url = "{url}"', after="", mode=mode, auth="")
+            script = SCRIPT.format(interval=INTERVAL, more=f'db_default_url = "{url}"', after="", mode=mode, auth="")
             server = stack.enter_context(osip_server(script, tmp_path / "osip"))
             crowd = await Crowd.open(server.port)
             await crowd.register(range(20))
@@ -181,11 +207,9 @@ async def test_a_database_that_goes_away(tmp_path: Path, kind: str, mode: str) -
                     await asyncio.sleep(0.2)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_two_servers_on_one_table(tmp_path: Path, kind: str) -> None:
+async def test_two_servers_on_one_table(tmp_path: Path, url: str) -> None:
     """In sql-only neither server remembers anything: what one takes the other one knows at once."""
-    with SERVERS[kind](tmp_path) as url, ExitStack() as stack:       # type: ignore[attr-defined]
-        await make_tables(url)
+    with ExitStack() as stack:
         script = sql_script("sql-only", url)
         one, two = (stack.enter_context(osip_server(script, tmp_path / f"n{n}", "-n", n)) for n in "12")
         crowd, other = await Crowd.open(one.port), await Crowd.open(two.port)
@@ -213,7 +237,7 @@ async def test_nothing_is_accepted_while_the_only_store_is_away(tmp_path: Path, 
     with ExitStack() as stack:
         with serve(folder, port) as url:
             await make_tables(url)
-            script = SCRIPT.format(more=f'db_default_url = "{url}"', after="", mode="sql-only", auth="")
+            script = SCRIPT.format(interval=INTERVAL, more=f'db_default_url = "{url}"', after="", mode="sql-only", auth="")
             server = stack.enter_context(osip_server(script, tmp_path / "osip"))
             crowd = await Crowd.open(server.port)
             await crowd.register(range(20))
@@ -227,7 +251,7 @@ async def test_nothing_is_accepted_while_the_only_store_is_away(tmp_path: Path, 
 
 def cluster_script(port: int) -> str:
     after = f'modparam("usrloc", "cachedb_url", "redis://127.0.0.1:{port}/")'
-    return SCRIPT.format(more='loadmodule "cachedb_redis.so"', after=after, mode="full-sharing-cachedb-cluster", auth="")
+    return SCRIPT.format(interval=INTERVAL, more='loadmodule "cachedb_redis.so"', after=after, mode="full-sharing-cachedb-cluster", auth="")
 
 
 @pytest.mark.peer("redis")
@@ -263,17 +287,14 @@ def test_three_servers_share_contacts(tmp_path: Path) -> None:
         eventually(lambda: len(mi(fresh, "ul_dump")["Domains"][0]["AORs"]) == 3, "a removal is heard of")
 
 
-@pytest.mark.parametrize("kind", KINDS)
-async def test_several_workers_write_one_table(tmp_path: Path, kind: str) -> None:
-    with SERVERS[kind](tmp_path) as url:        # type: ignore[attr-defined]
-        await make_tables(url)
-        script = sql_script("single-instance-sql-write-through", url)
-        with osip_server(script, tmp_path / "osip", "-n", "2") as server:
-            crowd = await Crowd.open(server.port)
-            users = set(range(60))
-            await crowd.register(users)
-            assert crowd.online == await stored(url) == await dumped(server) == users
-            await crowd.register(range(30), 0)
-            assert await stored(url) == await dumped(server) == set(range(30, 60))
-        with osip_server(script, tmp_path / "osip2", "-n", "2") as server:
-            assert await dumped(server) == set(range(30, 60))
+async def test_several_workers_write_one_table(tmp_path: Path, url: str) -> None:
+    script = sql_script("single-instance-sql-write-through", url)
+    with osip_server(script, tmp_path / "osip", "-n", "2") as server:
+        crowd = await Crowd.open(server.port)
+        users = set(range(60))
+        await crowd.register(users)
+        assert crowd.online == await stored(url) == await dumped(server) == users
+        await crowd.register(range(30), 0)
+        assert await stored(url) == await dumped(server) == set(range(30, 60))
+    with osip_server(script, tmp_path / "osip2", "-n", "2") as server:
+        assert await dumped(server) == set(range(30, 60))

@@ -8,7 +8,7 @@ from kit.peer import free_port, sipp
 from kit.server import osip_server
 from kit.user import SCENARIOS
 
-pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("e2e"), pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(90)]
 
 CALLS = 20
 SCRIPT = """log_level = 2

@@ -9,7 +9,7 @@ from kit.relay import Toll, lossy_relay
 from kit.server import CHECKOUT, osip_server
 from kit.user import SCENARIOS, register
 
-pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("e2e"), pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(200)]
 
 CALLS, RATE, DROP = 500, 100, 0.10
 

@@ -19,7 +19,7 @@ from kit.server import Running, kamailio_server, osip_server
 from kit.udp_phone import SDP, UdpPhone
 from osip.cli.main import osip
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.timeout(120)
 HEAD = """\
 log_level = 3
 socket = udp:127.0.0.1:5060
@@ -209,6 +209,33 @@ def test_a_mid_registrar_that_is_killed_knows_all_again(tmp_path: Path) -> None:
         assert passed_on(mid) == 0
         eventually(lambda: contacts(mid) == [], "the phone to expire", 20)
         eventually(lambda: contacts(main) == [], "the main registrar to know", 20)
+
+
+def test_two_mid_registrars_keep_nothing_but_one_table(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/mid.db"
+    done = CliRunner().invoke(osip, ["db", "create", "--url", url, "usrloc"])
+    assert done.exit_code == 0, done.output
+    with ExitStack() as stack:
+        main = stack.enter_context(main_registrar("osip", tmp_path / "main"))
+        script = mid_script(main, 1, more=f'db_default_url = "{url}"').replace(
+            'loadmodule "usrloc.so"', 'loadmodule "usrloc.so"\nmodparam("usrloc", "working_mode_preset", "sql-only")')
+        first, second = (stack.enter_context(osip_server(script, tmp_path / name)) for name in ("first", "second"))
+        bob = stack.enter_context(Phone("bob", first, main))
+        bob.sign_on(60)
+        assert rows(tmp_path / "mid.db") == 1                   # the answer came when it was written
+        assert [uri for uri, _ in contacts(second)] == [bob.contact.strip("<>")]
+        bob.sign_on(60)
+        assert passed_on(first) == 1 and call(main, bob) == 200
+        os.kill(first.child.pid, signal.SIGKILL)
+        first.child.wait(10)
+        bob.socket.connect((HOST, second.port))
+        bob.sign_on(2)                                  # answered here: it is known how long the main one holds it
+        assert passed_on(second) == 0 and len(contacts(main)) == 1
+        eventually(lambda: contacts(second) == [], "the phone to expire", 20)
+        eventually(lambda: contacts(main) == [], "the main registrar to know", 20)
+        bob.sign_on(60)
+        bob.sign_on(0)
+        assert rows(tmp_path / "mid.db") == 0 and contacts(main) == [] and call(main, bob) == 404
 
 
 @pytest.mark.peer("redis")

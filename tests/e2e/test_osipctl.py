@@ -25,7 +25,7 @@ from osip.core.sip.auth import parse_auth
 from osip.core.sip.digest import answer_challenge, digest_ha1
 
 KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else pytest.mark.peer(kind)) for kind in SERVERS]
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("databases")]
+pytestmark = pytest.mark.timeout(240)
 
 MODULES = ("auth_db", "group", "alias_db", "domain", "permissions", "dispatcher", "avpops", "speeddial")
 SCRIPT = """\

@@ -13,7 +13,7 @@ import pytest
 from kit.server import Running, osip_server
 from kit.udp_phone import SDP, UdpPhone
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("e2e")]
+pytestmark = pytest.mark.timeout(120)
 SCRIPT = """\
 log_level = 3
 udp_workers = %(workers)d

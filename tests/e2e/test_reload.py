@@ -13,7 +13,7 @@ from kit.peer import free_port, sipp
 from kit.server import PROBE, Running
 from kit.user import register
 
-pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("e2e"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(1800)]
 RELOADS = int(os.environ.get("OSIP_RELOADS", "10"))
 RATE = int(os.environ.get("OSIP_CALL_RATE", "50"))
 

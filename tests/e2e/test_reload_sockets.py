@@ -14,7 +14,7 @@ from kit.message import request, response
 from kit.peer import free_port
 from kit.server import Running, osip_server
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 HOST = "127.0.0.1"
 SCRIPT = """

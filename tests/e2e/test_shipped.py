@@ -13,7 +13,7 @@ from kit.peer import free_port, sipp
 from kit.server import CHECKOUT, osip_server
 from kit.user import SCENARIOS
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(90)]
+pytestmark = pytest.mark.timeout(90)
 
 
 class Phone:

@@ -10,7 +10,7 @@ from kit.relay import Toll, lossy_relay
 from kit.server import Running
 from kit.user import register
 
-pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(180)]
 
 CALLS, RATE = 1000, 100
 PATIENCE = 90

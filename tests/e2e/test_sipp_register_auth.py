@@ -13,9 +13,9 @@ from kit.user import SCENARIOS
 from osip.cli.main import osip
 from osip.cli.mi import call
 
-pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("e2e"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.peer("sipp"), pytest.mark.timeout(120)]
 
-USERS = 50
+USERS = 4
 SCRIPT = """\
 socket = udp:127.0.0.1:5060
 loadmodule "proto_udp.so"

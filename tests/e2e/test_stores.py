@@ -16,7 +16,7 @@ from kit.peer import eventually, free_port, sipp
 from kit.redis import ask, redis_server
 from kit.server import Running, osip_server
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 CALLS = 100
 SCRIPT = """\

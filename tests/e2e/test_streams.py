@@ -15,7 +15,7 @@ sys.path.insert(0, str(CHECKOUT / "scripts"))
 from bench.connections import open_connections  # noqa: E402  (found through the line above)
 from bench.usage import read_usage  # noqa: E402
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 SCRIPT = """\
 log_level = 2

@@ -23,7 +23,7 @@ sys.path.insert(0, str(CHECKOUT / "scripts"))
 
 from bench.usage import read_usage  # noqa: E402  (found through the line above)
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 MODULES = """\
 log_level = 3

@@ -11,16 +11,18 @@ import subprocess
 import sys
 import time
 import urllib.request
+import xmlrpc.client
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from kit.certificates import Authority
 from kit.databases import SERVERS
 from kit.message import request
-from kit.peer import HOST, Child, child, eventually, free_port, is_bound, program
+from kit.peer import HOST, Child, PeerError, child, eventually, free_port, is_bound, program
 from kit.server import Running, osip_server
 from kit.udp_phone import UdpPhone
 from websockets.sync.client import connect
@@ -75,9 +77,15 @@ def play_call(server: Running) -> str:
 
 
 def stopped(running: Child) -> None:
-    """Let a program end as by Ctrl-C."""
-    running.send_signal(signal.SIGINT)
-    running.wait(30.0)
+    """Let a program end as by Ctrl-C; like a person, once more when it took no notice."""
+    for _ in range(5):
+        running.send_signal(signal.SIGINT)
+        try:
+            running.wait(5.0)
+            return
+        except PeerError:
+            continue
+    running.wait(5.0)
 
 
 @pytest.mark.peer("sngrep")
@@ -257,6 +265,73 @@ def test_several_workers_trace_each_call_once(workers: int, tmp_path: Path) -> N
     assert len([row for row in found if row["type"] == "sip"]) == len(CALL) * len(more)
 
 
+# --- management commands -----------------------------------------------------------------------------------------
+
+COMMANDS = '''
+socket = udp:127.0.0.1:5060
+loadmodule "proto_udp.so"
+loadmodule "sl.so"
+loadmodule "proto_hep.so"
+loadmodule "cachedb_local.so"
+loadmodule "httpd.so"
+loadmodule "mi_http.so"
+loadmodule "mi_html.so"
+loadmodule "mi_xmlrpc.so"
+loadmodule "mi_fifo.so"
+loadmodule "mi_datagram.so"
+loadmodule "mi_script.so"
+modparam("proto_hep", "hep_id", "[homer] 127.0.0.1:%(hep)d; transport=udp; version=3")
+modparam("mi_.*", "trace_destination", "homer")
+modparam("mi_.*", "trace_bwlist", "b: uptime, core:version")
+modparam("mi_html", "root", "pages")
+modparam("mi_fifo", "fifo_name", "/tmp/x")
+modparam("mi_datagram", "socket_name", "%(folder)s/mi.sock")
+route { if ($rm == "MESSAGE") { mi("cache_store local secret hidden"); mi("uptime"); } sl_send_reply(200, "OK"); }
+'''
+STORE = {"system": "local", "attr": "secret", "value": "hidden"}
+
+
+def post(server: Running, path: str, body: bytes, ctype: str) -> None:
+    """Post something to the server."""
+    asked = urllib.request.Request(f"http://{HOST}:{server.mi_port}/{path}", body, {"Content-Type": ctype})
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        assert answer.status == 200 and answer.read()
+
+
+def test_commands_are_told_of_whatever_way_they_came(tmp_path: Path) -> None:
+    request_body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "cache_store", "params": STORE}).encode()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as homer_socket:
+        homer_socket.bind((HOST, 0))
+        homer_socket.settimeout(10)
+        text = COMMANDS % {"hep": homer_socket.getsockname()[1], "folder": tmp_path}
+        with osip_server(text, tmp_path) as server:
+
+            def expect(backend: str) -> None:
+                asked, answered = (decode_hep(homer_socket.recv(65535)) for _ in range(2))
+                assert asked.kind == answered.kind == 0x57 and asked.correlation == answered.correlation
+                request_part, reply = json.loads(asked.payload), json.loads(answered.payload)
+                assert request_part.pop("who")
+                assert request_part == {"backend": backend, "command": "cache:store", "params": {**STORE, "value": "***"}}
+                assert reply == {"backend": backend, "command": "cache:store", "code": 200, "reason": "OK", "reply": "OK"}
+            homer_socket.sendto(request("MESSAGE", f"sip:x@{HOST}:{server.port}"), (HOST, server.port))
+            expect("mi_script")
+            call_mi(server, "uptime")
+            call_mi(server, "version")
+            post(server, "mi", request_body, "application/json")
+            expect("mi_http")
+            post(server, "RPC2", xmlrpc.client.dumps((STORE,), "cache:store").encode(), "text/xml")
+            expect("mi_xmlrpc")
+            post(server, "pages/cache:store", urlencode(STORE).encode(), "application/x-www-form-urlencoded")
+            expect("mi_html")
+            with open(tmp_path / "osip_fifo", "wb") as pipe:
+                pipe.write(b"::" + request_body + b"\n")
+            expect("mi_fifo")
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as tool:
+                tool.sendto(request_body, str(tmp_path / "mi.sock"))
+            expect("mi_datagram")
+            assert "hidden" not in server.child.text()
+
+
 # --- tables ------------------------------------------------------------------------------------------------------
 
 STORED = '''
@@ -278,7 +353,6 @@ ODD = "x" * 400 + "\0\u20ac"
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.xdist_group("databases")
 @pytest.mark.parametrize("kind", [pytest.param(kind, marks=() if kind == "sqlite" else pytest.mark.peer(kind))
                                   for kind in SERVERS])
 async def test_rows_in_every_database(kind: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from kit.server import Running, osip_server
 
 from osip.core.run.steer import owner_of
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(120)]
+pytestmark = pytest.mark.timeout(120)
 
 WORKERS = 3
 RATE = int(os.environ.get("OSIP_KILL_RATE", "200"))
@@ -161,16 +161,18 @@ def talk(server: Running, raw: str, port: int = 0) -> bytes:
         return sock.recv(65535)
 
 
-def options(call: str, name: str = "Call-ID") -> str:
+def options(call: str, name: str = "Call-ID", body: str = "") -> str:
     return ("OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:OWN;branch=z9hG4bK" + call.split("@")[0]
             + f"\r\nMax-Forwards: 5\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:x@x>\r\n{name}: {call}\r\nCSeq: 1 OPTIONS\r\n"
-            "Content-Length: 0\r\n\r\n")
+            f"Content-Length: {len(body)}\r\n\r\n{body}")
 
 
 def test_every_spelling_of_a_call_id_finds_its_worker(server: Running) -> None:
+    # The kernel may read the Call-ID of a part of a message in the body (RFC 3420), which belongs to another worker.
     before = mi(server, "ps")["Processes"]
     for number in range(30):
-        got = talk(server, options(call_id(number, 2), ("Call-ID", "i", "call-id ", "CALL-ID")[number % 4]))
+        got = talk(server, options(call_id(number, 2), ("Call-ID", "i", "call-id ", "CALL-ID")[number % 4],
+                                   f"From: <sip:a@x>\r\nCall-ID: {call_id(number, number // 4 % 2)}\r\n"))
         assert got.startswith(b"SIP/2.0 200 Started 1\r\n"), got
     counts = {one["ID"]: one.get("Messages", 0) for one in mi(server, "ps")["Processes"]}
     was = {one["ID"]: one.get("Messages", 0) for one in before}

@@ -17,7 +17,7 @@ from kit.server import Running, osip_server
 from osip.core.run.steer import owner_of
 from osip.core.sip.message import parse
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.timeout(60)]
+pytestmark = pytest.mark.timeout(60)
 
 WORKERS = 3
 SCRIPT = """\

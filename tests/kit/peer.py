@@ -125,6 +125,12 @@ def _media_ports() -> Iterator[int]:
     return cycle(ports)
 
 
+def _free_media_port() -> int:
+    """Find the first of four media ports that nobody has: another test run on this machine goes through the same ones."""
+    ports = _media_ports()
+    return next(port for port in ports if not any(is_bound(port + more) for more in range(4)))
+
+
 def eventually(check: Callable[[], bool], what: str, timeout: float = 10.0) -> None:
     """Wait for something that has no event to wait on; `what` completes the sentence "gave up waiting for"."""
     deadline = time.monotonic() + timeout
@@ -304,7 +310,7 @@ def sipp(folder: Path, *args: str | int | Path, name: str = "sipp", port: int | 
         raise PeerError(missing_peer("sipp"))
     stat, errors = folder / f"{name}.csv", folder / f"{name}.errors"
     port = port or free_port()
-    argv = [found, *args, "-i", host, "-p", port, "-mp", next(_media_ports()), "-cp", free_port(), "-nostdin",
+    argv = [found, *args, "-i", host, "-p", port, "-mp", _free_media_port(), "-cp", free_port(), "-nostdin",
             "-trace_stat", "-stf", stat, "-fd", "1", "-trace_err", "-error_file", errors]
     with child(name, [str(word) for word in argv], folder, {"TERM": "dumb"}) as running:
         eventually(lambda: is_bound(port, host) or not running.alive, f"SIPp on port {port}")

@@ -64,11 +64,17 @@ class Words(Module):
         super().__init__()
         self.seen: list[Any] = []
         self.hook_result: int | None = None
+        self.waits = 0                                  # routes that wait now
 
     @hook(Hook.BEFORE_WAIT)
     def about_to_wait(self, ctx: Ctx) -> int | None:
+        self.waits += self.hook_result != 0
         self.seen.append("wait")
         return self.hook_result
+
+    @hook(Hook.AFTER_WAIT)
+    def has_waited(self, ctx: Ctx) -> None:
+        self.waits -= 1
 
     @function()
     def ok(self, ctx: Ctx) -> int:

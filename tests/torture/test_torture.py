@@ -1,7 +1,7 @@
 """Read every torture message and compare with the reading that its JSON file expects (RFC 4475, RFC 5118).
 
 `verdict` is good or bad; a bad one is refused by `parse`, by `check` or by `check(deep=True)`, as `stage` says, with
-the reply `code`. `answerable` tells whether the error carries a message that a reply can be built from.
+the reply `code`; of a good one `forwarded_uri` is the request-URI with which it goes on. `answerable` tells whether the error carries a message that a reply can be built from.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.flows import flow
 from osip.core.errors import ParseError
 from osip.core.sip.build import build_forward, build_reply
 from osip.core.sip.framing import Framer
@@ -119,6 +120,14 @@ def test_forwarded_message_reads_the_same(case: Path) -> None:
     assert sent.body == msg.body
     assert sent.content_length == len(msg.body)
     assert (sent.ruri, sent.call_id, sent.cseq, sent.from_tag) == (msg.ruri, msg.call_id, msg.cseq, msg.from_tag)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if "forwarded_uri" in read(case)[1]], ids=lambda case: case.stem)
+def test_forwarded_request_uri(case: Path) -> None:
+    raw, expect = read(case)
+    play = flow()
+    play.net.names["example.com"] = ["10.0.0.2"]
+    play.feed(raw).sent(expect["method"], "bob").check(lambda msg: msg.ruri == expect["forwarded_uri"])
 
 
 def test_every_message_has_its_reading() -> None:

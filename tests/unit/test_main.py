@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from osip.core.errors import ModuleError, OsipError, ScriptError
+from osip.core.net.listen import addresses_of
 from osip.core.run.config import Config
 from osip.main import Options, build, check, listen_sockets, new_registry
 
@@ -70,6 +71,14 @@ def test_the_command_line_has_the_last_word(more: dict[str, Any], config: dict[s
     (("udp:127.0.0.1:1", "tcp:127.0.0.1:2"), ["udp:127.0.0.1:1", "tcp:127.0.0.1:2"])])
 def test_listening_elsewhere(listen: tuple[str, ...], sockets: list[str], tmp_path: Path) -> None:
     assert [s.text for s in build(options(tmp_path, listen=listen)).worker.env.sockets] == sockets
+
+
+def test_a_socket_of_its_own_counts_more_than_the_one_of_every_address(tmp_path: Path) -> None:
+    text = SCRIPT.replace("socket = tcp:127.0.0.1:5070", "socket = udp:0.0.0.0:5060 as out.example.com")
+    sockets = {s.text: (s.sent_by, s.tag) for s in build(options(tmp_path, text)).worker.env.sockets}
+    assert sockets.pop("udp:127.0.0.1:5060") == ("edge.example.com:5099", "main")
+    assert set(sockets) == {f"udp:{host}:5060" for host in addresses_of("0.0.0.0")} - {"udp:127.0.0.1:5060"}
+    assert set(sockets.values()) <= {("out.example.com:5060", "")}
 
 
 def test_l_stands_in_for_a_missing_socket(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from osip.cli.ctl.probe import cisco_restart, ping
 from osip.cli.ctl.routing import cr, dr, registrant
 from osip.cli.ctl.site import Site, Verbs
 from osip.cli.ctl.sql import db
+from osip.cli.ctl.tls import tls
 from osip.cli.ctl.trap import trap
 from osip.cli.output import FORMATS
 
@@ -54,7 +55,7 @@ def osipctl(ctx: click.Context, url: str, db_url: str, rc_path: str, output: str
 
 for _verb in (account.add, account.passwd, account.rm, life.start, life.stop, life.restart, life.status, life.ps,
               life.uptime, life.version, acl, address, alias, alias_db, avp, cisco_restart, completion, db, dialplan,
-              dispatcher, domain, get_statistics, log, monitor, online, ping, reload, speeddial, trap, ul,
+              dispatcher, domain, get_statistics, log, monitor, online, ping, reload, speeddial, tls, trap, ul,
               any_command("mi"), cr, dr, registrant, account.rpid):
     osipctl.add_command(_verb)
 

@@ -619,7 +619,8 @@ cdef class Reader:
         None when the twin must find it.
         """
         cdef Index index = self.index_of(msg)
-        if index is None:
+        if index is None or has_param(<const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw)),
+                                      &index.found.via, b"maddr", 5):
             return None
         return -1 if index.found.via.has_rport else index.found.via.port if index.found.via.port > 0 else 0
 
@@ -645,7 +646,7 @@ cdef class Reader:
         if i == index.count or not osip_read_via(s, index.header[i].value, index.header[i].end, &via) or via.transport != 0:
             return None
         host = &via.received if via.has_received else &via.host
-        if not is_ipv4(s, host) or (not via.has_received and has_param(s, &via, b"maddr", 5)):
+        if not is_ipv4(s, host) or has_param(s, &via, b"maddr", 5):
             return None
         port = via.port if via.port > 0 else 5060
         if via.has_rport and via.rport_has_value:

@@ -33,6 +33,7 @@ class Hook(StrEnum):
     RESPONSE = "response"           # (ctx) -> bool: True when the response was taken
     SCRIPT_END = "script_end"       # (ctx) after the main route ended
     BEFORE_WAIT = "before_wait"     # (ctx) a route is about to wait: make the request stateful
+    AFTER_WAIT = "after_wait"       # (ctx) a route that waited goes on, or has ended in its wait
     UNSENT = "unsent"               # (data, dest) what send() took was lost with its connection
     DRAIN = "drain"                 # () -> int: pieces of work in flight, asked while the server stops
     IN_USE = "in_use"               # (socket) -> int: pieces of work in flight over a socket that is to be closed

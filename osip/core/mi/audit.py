@@ -17,9 +17,11 @@ from osip.core.mi.access import Caller, role_of
 
 NOTICE = 25
 LONGEST_VALUE, LONGEST_LINE = 200, 1500
+LONGEST_RESULT, DEEPEST_RESULT = 30_000, 20
 MOST_REFUSALS, WINDOW = 10, 10.0
 _SECRET = re.compile(r"(?i)pass|secret|token|ha1|credential|confidentiality|integrity|private_?key|api_?key")
 _HIDDEN = frozenset((("cache:store", "value"), ("config:push", "value"), ("config:push_bulk", "configs")))
+_SECRET_RESULTS = frozenset(("cache:fetch", "cachedb_local:fetch_chunk", "config:list"))
 _INSIDE = re.compile(r'(?i)\b((?:proxy-)?authorization\s*:)[^\r\n]*'
                      r'|\b(response|password|passwd|ha1|nonce|token|secret)(\s*=\s*|"\s*:\s*)("[^"]*"|[^\s,;&]+)'
                      r"|(://[^/\s:@]*):[^@\s]+@")
@@ -32,6 +34,39 @@ def redacted(spec: MiSpec | None, params: Mapping[str, Any]) -> str:
     shown = {key: "***" if _SECRET.search(key) or (name, key) in _HIDDEN else _shortened(value)
              for key, value in params.items()}
     return json.dumps(shown, ensure_ascii=True, default=str)
+
+
+def concealed(spec: MiSpec | None, result: Any) -> Any:
+    """Return the result of a command without secrets, shortened to some 30,000 characters."""
+    if spec is not None and spec.canonical in _SECRET_RESULTS:
+        return "***"
+    return _concealed(result, [LONGEST_RESULT], 0)
+
+
+def _concealed(value: Any, left: list[int], depth: int) -> Any:
+    if left[0] <= 0 or depth > DEEPEST_RESULT:
+        return "..."
+    if isinstance(value, dict):
+        named: dict[str, Any] = {}
+        for key, one in value.items():
+            if left[0] <= 0:
+                named["..."] = f"{len(value) - len(named)} more"
+                break
+            left[0] -= len(str(key)) + 4
+            named[str(key)] = "***" if _SECRET.search(str(key)) else _concealed(one, left, depth + 1)
+        return named
+    if isinstance(value, list | tuple):
+        listed: list[Any] = []
+        for one in value:
+            if left[0] <= 0:
+                listed.append(f"... {len(value) - len(listed)} more")
+                break
+            left[0] -= 2
+            listed.append(_concealed(one, left, depth + 1))
+        return listed
+    shown = _shortened(value)
+    left[0] -= len(str(shown)) + 2
+    return shown
 
 
 def _shortened(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Protocol
 
 from osip.core.errors import MIError
 from osip.core.exports.module import Module
@@ -15,6 +15,13 @@ from osip.core.mi.access import LOCAL, Caller
 from osip.core.mi.audit import Audit, redacted
 
 NOT_FOUND, BAD_PARAMS, SERVER_ERROR, AMBIGUOUS = -32601, -32602, -32000, -32001
+
+
+class Performer(Protocol):
+    """Runs commands for somebody: `Commands`, or what stands before it."""
+
+    async def perform(self, name: str, params: Any = None, caller: Caller = LOCAL) -> Any:
+        """Run a command."""
 
 
 class Commands:

@@ -9,7 +9,7 @@ import orjson
 
 from osip.core.errors import MIError, OsipError
 from osip.core.mi.access import LOCAL, Caller
-from osip.core.mi.commands import SERVER_ERROR, Commands
+from osip.core.mi.commands import SERVER_ERROR, Performer
 
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 MAX_BATCH = 100
@@ -17,7 +17,7 @@ MAX_BATCH = 100
 _log = logging.getLogger("osip.mi")
 
 
-async def answer(commands: Commands, body: bytes, pretty: bool = False, caller: Caller = LOCAL) -> bytes | None:
+async def answer(commands: Performer, body: bytes, pretty: bool = False, caller: Caller = LOCAL) -> bytes | None:
     """Run the request or batch in `body`; None when there is nothing to answer (notifications)."""
     try:
         request = orjson.loads(body)
@@ -33,7 +33,7 @@ async def answer(commands: Commands, body: bytes, pretty: bool = False, caller: 
     return encode(reply, pretty) if reply is not None else None
 
 
-async def _one(commands: Commands, request: Any, caller: Caller) -> dict[str, Any] | None:
+async def _one(commands: Performer, request: Any, caller: Caller) -> dict[str, Any] | None:
     fault = _fault(request)
     if fault:
         ident = request.get("id") if isinstance(request, dict) else None

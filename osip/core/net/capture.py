@@ -1,4 +1,4 @@
-"""Receive captured messages over HEP, by UDP and by TCP: each goes on as if it had come from its true source."""
+"""Receive captured messages over HEP, by UDP, TCP and TLS: each goes on as if it had come from its true source."""
 from __future__ import annotations
 
 import asyncio
@@ -11,6 +11,7 @@ from osip.core.errors import ParseError
 from osip.core.net.endpoint import CapturedSource, Dest, LocalSocket, Source
 from osip.core.net.hep import HEP_SIP, HepFramer, HepPacket, decode_hep
 from osip.core.net.tcp import TcpTransport
+from osip.core.net.tls import TlsTransport
 from osip.core.net.transport import Complaint, Receiver
 from osip.core.net.udp import UdpTransport
 
@@ -71,9 +72,8 @@ class HepUdp(UdpTransport):
         return False
 
 
-class HepTcp(TcpTransport):
-    """HEP over TCP."""
-    proto = "hep_tcp"
+class _HepStream(TcpTransport):
+    """HEP over a stream."""
     inlet: Unwrapper | None = None
     take: Take | None = None
 
@@ -92,3 +92,13 @@ class HepTcp(TcpTransport):
     def send(self, data: bytes, dest: Dest) -> bool:
         """Refuse: what was captured is not answered."""
         return False
+
+
+class HepTcp(_HepStream):
+    """HEP over TCP."""
+    proto = "hep_tcp"
+
+
+class HepTls(_HepStream, TlsTransport):
+    """HEP over TLS."""
+    proto = "hep_tls"

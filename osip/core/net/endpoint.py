@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "sctp": 5060, "ws": 80, "wss": 443, "hep_udp": 9060,
-                 "hep_tcp": 9060}
+                 "hep_tcp": 9060, "hep_tls": 9061}
 _IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}").fullmatch
 SECURE = frozenset({"tls", "wss"})
-RELIABLE = frozenset({"tcp", "tls", "ws", "wss", "sctp", "hep_tcp"})
+RELIABLE = frozenset({"tcp", "tls", "ws", "wss", "sctp", "hep_tcp", "hep_tls"})
 
 
 def bracket(host: str) -> str:

@@ -128,16 +128,6 @@ class Resolver:
             self._complain("dns_timeout", "uri=%s seconds=%s", uri, self._deadline)
             return []
 
-    def for_size(self, dest: Dest, size: int) -> Dest | None:
-        """Return the same hop by TCP when a request of `size` is too long for UDP (RFC 3261 section 18.1.1).
-
-        None when it may go as it is: `udp_mtu` is 0 or not exceeded, or there is no TCP.
-        """
-        limit = self._config.udp_mtu
-        if limit and size > limit and dest.proto == "udp" and "tcp" in self.protos:
-            return Dest("tcp", dest.host, dest.port)
-        return None
-
     def forget(self) -> None:
         """Empty the cache and read the hosts file again."""
         self._cache.clear()

@@ -56,6 +56,10 @@ def _no_host(text: str) -> str:
     return "" if re.fullmatch(r"[\w.-]+|\[?[0-9A-Fa-f:.]+\]?", text) else "must be a host name or an address"
 
 
+def _no_mtu_proto(text: str) -> str:
+    return "" if text.upper() in ("TCP", "TLS", "SCTP", "UDP") else "must be TCP, TLS, SCTP or UDP"
+
+
 def _s(name: str, kind: str, default: Any = None, doc: str = "", *aliases: str, **more: Any) -> SettingSpec:
     return SettingSpec(name, kind, default, doc, aliases, **more)
 
@@ -180,7 +184,10 @@ SETTINGS: tuple[SettingSpec, ...] = (
     _s("tls_send_timeout", INT, 0, inert="a send never blocks"), _s("tls_log", INT, 0, inert="log_level counts"),
     _s("bin_children", INT, 0, inert="set use_workers at the socket"),
     _s("avp_aliases", TEXT, "", "Of 1.x: further names of AVPs, `name=i:1;other=s:x`."),
-    _s("udp_mtu", INT, 0, "Requests longer than this go by TCP when it is loaded (0 = never)."),
+    _s("udp_mtu", INT, 0, "Requests longer than this go by udp_mtu_try_proto when there is such a socket (0 = never; "
+       "RFC 3261 wants 1300).", ge=0),
+    _s("udp_mtu_try_proto", TEXT, "TCP", "Protocol of requests longer than udp_mtu: TCP, TLS, SCTP, or UDP to leave them.",
+       fault=_no_mtu_proto),
 )
 BY_NAME = {name: spec for spec in SETTINGS for name in (spec.name, *spec.aliases)}
 

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from osip.core.errors import OsipError
 from osip.core.exports.registry import Registry
 from osip.core.net.connections import WORKER_BITS
-from osip.core.net.endpoint import RELIABLE, Dest, LocalSocket, Source
+from osip.core.net.endpoint import Dest, LocalSocket, Source
 from osip.core.run import log
 from osip.core.run.bus import MeshBus
 from osip.core.run.env import Env, Ids
 from osip.core.run.gather import GatheredCommands
 from osip.core.run.group import Group
 from osip.core.run.inbox import Inbox
+from osip.core.run.stats import Stats, Told, total
 from osip.core.run.worker import Worker
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class CrewWorker(Worker):
         self._told_in_use: dict[str, bool] = {}         # sockets that are to be closed: what was said of them here
         self._busy: dict[str, set[int]] = {}            # the same: which other workers still need them
         self._streams: dict[tuple[str, str, int], int] = {}     # (protocol, host, port) -> another's id
-        env.mi = GatheredCommands(registry, self.mesh)
+        env.mi = self.commands = GatheredCommands(registry, self.mesh)
         env.gather_stats = self.gather_stats
         self.mesh.subscribe(_SIP, self._on_sip)
         self.mesh.subscribe(_SEND, self._on_send)
@@ -87,9 +88,11 @@ class CrewWorker(Worker):
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Serve; what others hand over waits until the sockets are open, as nothing could leave before."""
         self._early = early = []
+        self.commands.opened = opened = asyncio.Event()
 
         def open_up() -> None:
             ready()
+            opened.set()
             self._early = None
             for value in early:
                 self._on_sip(value)
@@ -284,21 +287,15 @@ class CrewWorker(Worker):
 
     # --- all together -----------------------------------------------------------------------------------------------
 
-    def _stats(self) -> dict[str, tuple[int, bool]]:
-        return {stat.full_name: (stat.read(), stat.shared) for stat in self.env.stats.all()}
+    def _stats(self) -> list[Told]:
+        return [stat.tell() for stat in self.env.stats.all()]
 
-    async def gather_stats(self) -> dict[str, int]:
-        """Return all statistics by full name, those of one worker each summed over all."""
-        totals = {name: value for name, (value, _) in self._stats().items()}
+    async def gather_stats(self) -> Stats:
+        """Return the statistics of all workers as one: sums, but for what all know alike and for means."""
         asked = [self.mesh.ask(peer, "stats", None) for peer in sorted(self.mesh.links)]
-        for found in await asyncio.gather(*asked, return_exceptions=True):
-            if not isinstance(found, BaseException):
-                for name, (value, is_shared) in found.items():
-                    if name not in totals:
-                        totals[name] = value
-                    elif not is_shared:
-                        totals[name] += value
-        return totals
+        own = self._stats()
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        return total([own, *(one for one in found if not isinstance(one, BaseException))])
 
 
 class Strays:

@@ -77,21 +77,35 @@ class FlagTable:
         return " ".join(name for i, name in enumerate(self.names) if mask >> i & 1)
 
 
+BLOCK = 64
+"""How many random ids the system is asked for at once: a call for each would cost more than the id."""
+
+
 class Ids:
-    """Make unlikely-to-repeat ids; with a seed they are the same in every run, for tests."""
+    """Make ids; with a seed they are the same in every run, for tests.
+
+    Tags and Call-IDs are random (RFC 3261 sections 8.1.1.4 and 19.3): whoever could guess one could end or take over a
+    dialog. A worker makes its `Ids` after the fork, so that no two of them share random bits.
+    """
 
     def __init__(self, seed: bytes | None = None, worker: int = 0, workers: int = 1) -> None:
         self._worker, self._workers = worker, workers
         self._count = 0
         self._is_seeded = seed is not None
         self._prefix = (seed or os.urandom(6)).hex()
+        self._random: list[str] = []
         self.branch_start = f"z9hG4bK.w{worker}.{self._prefix}"
         """How every branch of ours begins, those of stateless copies apart."""
 
     def next(self) -> str:
-        """Return a new id, unique on this machine and hard to guess from outside."""
-        self._count += 1
-        return self._prefix + str(self._count)
+        """Return a new id of 64 random bits."""
+        if self._is_seeded:
+            self._count += 1
+            return self._prefix + str(self._count)
+        if not self._random:
+            bits = os.urandom(8 * BLOCK).hex()
+            self._random = [bits[at:at + 16] for at in range(0, len(bits), 16)]
+        return self._random.pop()
 
     def branch(self) -> str:
         """Return a Via branch; the worker's digit stands first, for steering (performance.md rule 10)."""
@@ -101,7 +115,7 @@ class Ids:
     def call_id(self) -> str:
         """Return a Call-ID for a request of our own, such that its answers are steered to this worker."""
         while True:
-            text = f"{self.next()}-osip-test" if self._is_seeded else f"{self.next()}-{os.urandom(6).hex()}"
+            text = f"{self.next()}-osip-test" if self._is_seeded else f"{self.next()}-{self.next()}"
             if self._workers == 1 or owner_of(text, self._workers) == self._worker:
                 return text
 
@@ -115,7 +129,8 @@ class Env:
 
     `now` is monotonic seconds, read once for each batch of input. `send(data, dest)` returns False when the message
     could not be handed to the network. `resolve(uri_text, socket)` returns a list of `Dest` at once when it needs no
-    query, else None; `await resolve_wait(...)` asks. `is_myself(host, port, proto)` knows sockets and aliases.
+    query, else None; `await resolve_wait(...)` asks. `is_myself(host, port, proto)` knows sockets and aliases,
+    and what modules add to them by `own_names`, whatever the port and protocol.
     """
 
     def __init__(self, config: Config | None = None, registry: Registry | None = None) -> None:
@@ -153,6 +168,8 @@ class Env:
         self.resolve_wait: Callable[..., Awaitable[list[Dest]]] = _not_started
         self.egress = Egress(lambda: self.now)              # (ip) -> our address towards it, for `mhomed`
         self.is_myself: Callable[..., bool] = _not_started
+        self.own_names: list[Callable[[str], bool]] = []    # (host in lower case) -> is it ours; asked by `is_myself`
+        self.on_own_names: list[Callable[[], None]] = []    # told when one of `own_names` has changed its mind
         self.find_socket: Callable[..., LocalSocket | None] = _not_started
         self.pick_socket: Callable[..., LocalSocket | None] = _not_started
         self.is_connected: Callable[[str, str, int, int], bool] = _not_started    # (protocol, host, port, id)
@@ -162,9 +179,9 @@ class Env:
         self.dispatch: Dispatch = None      # type: ignore[assignment]
         self.health: Health = None          # type: ignore[assignment]
         self.on_reload: list[Callable[[], Any]] = []        # called when the settings were taken over
+        self.on_hang_up: list[Callable[[], Any]] = []       # called at SIGHUP, whatever becomes of the reload
         self.announcements: list[str] = []  # lines that `start` shows once the server is ready
-        # Total over all workers by full name; only there when there are several.
-        self.gather_stats: Callable[..., Awaitable[dict[str, int]]] = _not_started
+        self.gather_stats: Callable[[], Awaitable[Stats]] = self._own_stats     # those of all workers as one
         self.reload: Callable[..., Awaitable[list[Any]]] = _not_started   # (dry_run) -> diagnostics; errors: no change
         self.shutdown: Callable[[bool], None] = _not_started    # True: drain first
         self.blocked: Callable[[Ctx | None, Dest, bytes], bool] | None = None   # blacklists; None: there are none
@@ -190,6 +207,9 @@ class Env:
             self._dummy = parse(DUMMY)          # type: ignore[assignment]
         source = Source(self.sockets[0], self.sockets[0].host, self.sockets[0].port) if self.sockets else None
         return self._dummy, source              # type: ignore[return-value]
+
+    async def _own_stats(self) -> Stats:
+        return self.stats
 
     def spawn(self, coro: Coroutine[Any, Any, Any], what: str = "") -> asyncio.Task[Any]:
         """Run a coroutine beside the packet path; a failure is logged, never lost."""

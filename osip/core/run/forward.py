@@ -9,12 +9,13 @@ from osip.core.errors import OsipError
 from osip.core.net.endpoint import DEFAULT_PORTS, RELIABLE, SECURE, Dest, LocalSocket, is_ip
 from osip.core.run import homing
 from osip.core.run.ctx import FORCE_RPORT, LOCAL_RPORT, Ctx, Target
+from osip.core.run.reply import maddr
 from osip.core.sip.address import parse_name_addr, split_commas
 from osip.core.sip.build import build_forward, build_forward_reply
 from osip.core.sip.edits import Edits, merge
 from osip.core.sip.mark import mark_copy
 from osip.core.sip.message import READER, Response
-from osip.core.sip.uri import without_user
+from osip.core.sip.uri import parse_uri, without_user
 
 if TYPE_CHECKING:
     from osip.core.run.env import Env
@@ -47,9 +48,44 @@ def next_uri(ctx: Ctx, target: Target) -> str:
     return target.uri if target.uri is not None else ctx.msg.ruri       # type: ignore[union-attr]
 
 
+def clean(ctx: Ctx, target: Target) -> None:
+    """Take off a request-URI what may not stand in one: headers and the method parameter (RFC 3261 19.1.1, 16.6 step 2).
+
+    Of one that stands as it was received also `maddr` with port and transport, when they say no more than how it came to
+    us (16.4).
+    """
+    received = target.uri is None
+    text: str = ctx.msg.ruri if received else target.uri                # type: ignore[assignment,union-attr]
+    if "?" not in text:
+        low = text.lower()
+        if ";method=" not in low and not (received and ";maddr=" in low):
+            return
+    uri = parse_uri(text)
+    if not uri.is_sip:
+        return
+    cleaned = uri
+    if uri.headers or uri.has_param("method"):
+        cleaned = uri.replace(headers="").without_param("method")
+    if received and uri.has_param("maddr") and _is_how_it_came(ctx, uri):
+        cleaned = cleaned.replace(port=None).without_param("maddr").without_param("transport")
+    if cleaned is not uri:
+        target.uri = str(cleaned)
+
+
+def _is_how_it_came(ctx: Ctx, uri: Any) -> bool:
+    """Say whether `maddr`, port and transport of a URI name the address at which the request reached us."""
+    if ctx.source is None:
+        return False
+    socket = ctx.source.socket
+    proto = (uri.param("transport") or ("tls" if uri.scheme == "sips" else "udp")).lower()
+    port = uri.port or DEFAULT_PORTS.get(proto, 0)
+    return proto == socket.proto and port in (socket.port, socket.adv_port) and ctx.env.is_myself(uri.param("maddr"), 0)
+
+
 def next_hops(ctx: Ctx, target: Target) -> list[Dest] | None:
     """Return where a target's copy may go, best first; None when a name must be asked for (`next_hops_wait`).
 
+    The target's URI is made fit for a request-URI (`clean`).
     ParseError for a URI that is none, OsipError for one that cannot be reached.
     """
     env = ctx.env
@@ -58,6 +94,9 @@ def next_hops(ctx: Ctx, target: Target) -> list[Dest] | None:
         if place is not None:                           # an address as it stands: nothing to look up
             proto = place[2] or (env.default_proto if target.socket is None else target.socket.proto)
             return _with_sockets(ctx, target, [Dest(proto, place[0], place[1] or DEFAULT_PORTS[proto])], True)
+    text: str = ctx.msg.ruri if target.uri is None else target.uri      # type: ignore[union-attr]
+    if "?" in text or ";" in text:
+        clean(ctx, target)
     uri: str = _WITHOUT_USER(next_uri(ctx, target))           # so that one entry serves all who are behind an address
     known: tuple[str, str, int] | None = env.literals.get((uri, target.socket))
     if known is not None:
@@ -191,15 +230,26 @@ def is_too_long(env: Env, dest: Dest, data: bytes) -> bool:
     return bool(limit) and dest.proto == "udp" and len(data) > limit
 
 
-def stream_to(env: Env, dest: Dest) -> Dest | None:
-    """Return the same hop by TCP; None when we have no socket for it."""
-    socket = env.pick_socket("tcp", ":" in dest.host, dest.socket)
-    return Dest("tcp", dest.host, dest.port, socket) if socket is not None else None
+def stream_to(ctx: Ctx, dest: Dest) -> Dest | None:
+    """Return the same hop by what `udp_mtu_try_proto` names; None when we have no socket for it, or that is UDP.
+
+    The default port of UDP becomes that of the other protocol, as for TLS they differ; any other port stays.
+    """
+    env = ctx.env
+    proto: str = env.quick.udp_mtu_try_proto
+    socket = None if proto == "udp" else env.pick_socket(proto, ":" in dest.host, dest.socket)
+    if socket is None:
+        return None
+    stream = Dest(proto, dest.host, DEFAULT_PORTS[proto] if dest.port == DEFAULT_PORTS["udp"] else dest.port, socket)
+    stream.name, stream.only_reuse = dest.name, dest.only_reuse
+    if proto in SECURE and env.choose_tls is not None:
+        env.choose_tls(ctx, stream)
+    return stream
 
 
 def send_by_stream(ctx: Ctx, target: Target, dest: Dest, branch_id: str) -> bool:
-    """Send a request without state by TCP instead of UDP; False when that is not possible."""
-    stream = stream_to(ctx.env, dest)
+    """Send a request without state by a stream instead of UDP; False when that is not possible."""
+    stream = stream_to(ctx, dest)
     if stream is None:
         return False
     data = build(ctx, target, stream, branch_id)
@@ -224,14 +274,20 @@ def build_response(ctx: Ctx, response: Response | None = None) -> bytes:
 
 
 def response_dest(env: Env, response: Response, socket: LocalSocket | None = None) -> Dest | None:
-    """Say where a response goes by its second Via; None when there is none or it names no address."""
+    """Say where a response goes by its second Via (RFC 3261 section 18.2.2); None without one or when that is a name."""
     vias = response.vias
     if len(vias) < 2:
         return None
     via = vias[1]
     proto = via.transport.lower()
-    host = via.received or via.param("maddr") or via.host
-    port = int(via.rport) if via.rport and via.rport.isdigit() else via.port or DEFAULT_PORTS.get(proto, 5060)
+    host = ""
+    if "addr" in via.params_text.lower() and proto not in RELIABLE:
+        host = maddr(via, via.received or via.host, env.sockets)
+    if host:
+        port = via.port or DEFAULT_PORTS.get(proto, 5060)
+    else:
+        host = via.received or via.host
+        port = int(via.rport) if via.rport and via.rport.isdigit() else via.port or DEFAULT_PORTS.get(proto, 5060)
     if not is_ip(host) or port > 65535:
         return None
     if socket is not None and socket.proto != proto:

@@ -22,7 +22,8 @@ class GatheredCommands(Commands):
     def __init__(self, registry: Registry, bus: MeshBus) -> None:
         super().__init__(registry)
         self._bus = bus
-        bus.serve(_TOPIC, lambda peer, value: self.run_here(*value))
+        self.opened: asyncio.Event | None = None        # what others ask of a worker that starts waits for it
+        bus.serve(_TOPIC, lambda peer, value: self._asked(*value))
 
     def run(self, name: str, params: list[Any] | dict[str, Any] | None = None) -> Any | Awaitable[Any]:
         """Run a command where its scope says; the result (JSON-ready), or an awaitable of it."""
@@ -36,6 +37,11 @@ class GatheredCommands(Commands):
     def run_here(self, name: str, params: list[Any] | dict[str, Any] | None = None) -> Any | Awaitable[Any]:
         """Run a command in this worker alone."""
         return super().run(name, params)
+
+    async def _asked(self, name: str, params: list[Any] | dict[str, Any] | None) -> Any:
+        if self.opened is not None:
+            await self.opened.wait()
+        return await self._here(name, params)
 
     async def _run_everywhere(self, spec: MiSpec, params: Any) -> Any:
         seconds = OWNER_SECONDS if spec.scope is Scope.OWNER else SECONDS

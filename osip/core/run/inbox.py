@@ -9,7 +9,7 @@ from osip.core.net.endpoint import LocalSocket, Source
 from osip.core.run.dispatch import Dispatch
 from osip.core.run.steer import owner
 
-_WITH_PARTS: Final = (78, 77)       # N and M: NOTIFY and MESSAGE
+_CALL_ID_LINE: Final = re.compile(rb"\n(?i:call-id)")
 _BRANCH: Final = re.compile(r"z9hG4bK\.w(\d+)\.")
 
 
@@ -29,9 +29,11 @@ class Inbox:
 
     def receive(self, raw: bytes, source: Source) -> None:
         """Handle one message, or hand it to the worker that owns its call."""
-        # The kernel has placed datagrams by a plain "Call-ID:" line. Where the head has the compact form it may have
-        # seen one in the body; only a NOTIFY or MESSAGE carries such a thing.
-        if source.conn or raw[0] in _WITH_PARTS or (self.unsteered and source.socket in self.unsteered):
+        # The kernel has placed datagrams by a plain "Call-ID:" line. Where the head has another form it may have seen
+        # one in the body: a part of a message (RFC 3420), which any method and any response can carry.
+        body = raw.find(b"\r\n\r\n") + 4
+        if (source.conn or (body < len(raw) and _CALL_ID_LINE.search(raw, body - 1) is not None)
+                or (self.unsteered and source.socket in self.unsteered)):
             self.steer(raw, source)
         else:
             self.dispatch.receive(raw, source)

@@ -169,8 +169,8 @@ class ErrorLog(_Taker, logging.StreamHandler):      # type: ignore[type-arg]
 class _Finished(logging.LogRecord):
     """What SystemLog sends of a line that is finished."""
 
-    def __init__(self, line: str, word: str) -> None:
-        self.line, self.levelname = line, word
+    def __init__(self, line: str, word: str, facility: str) -> None:
+        self.line, self.levelname, self.osip_facility = line, word, facility
 
 
 class SystemLog(_Taker, logging.handlers.SysLogHandler):
@@ -178,9 +178,18 @@ class SystemLog(_Taker, logging.handlers.SysLogHandler):
     priority_map: ClassVar[dict[str, str]] = {**logging.handlers.SysLogHandler.priority_map, "NOTICE": "notice",
                                               "ALERT": "alert"}
 
-    def send(self, line: str, word: str) -> None:
+    def send(self, line: str, word: str, facility: str) -> None:
         """Send a finished line."""
-        self.emit(_Finished(line, word))
+        self.emit(_Finished(line, word, facility))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Send the line of a record, under the facility that it names if it names one."""
+        usual = self.facility
+        self.facility = _facility(getattr(record, "osip_facility", ""), usual)
+        try:
+            super().emit(record)                        # whoever calls this holds the lock of the handler
+        finally:
+            self.facility = usual
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record, or the one that is finished."""
@@ -192,12 +201,16 @@ class SystemLog(_Taker, logging.handlers.SysLogHandler):
 
 def _syslog(config: Config) -> logging.Handler | None:
     """Return what writes to the system's log; None when nothing listens there, as in most containers."""
-    facility = str(config.syslog_facility).removeprefix("LOG_").lower()
     if not _listens(SYSLOG):
         return None
-    handler = SystemLog(SYSLOG, SystemLog.facility_names.get(facility, SystemLog.LOG_DAEMON))
+    handler = SystemLog(SYSLOG, _facility(str(config.syslog_facility), SystemLog.LOG_DAEMON))
     handler.ident = f"{config.syslog_name or 'osip'}: "
     return handler
+
+
+def _facility(name: str, usual: int) -> int:
+    """Return the number of a facility by its name in scripts (`LOG_LOCAL0`), `usual` without one."""
+    return SystemLog.facility_names.get(name.removeprefix("LOG_").lower(), usual)
 
 
 def _listens(path: str) -> bool:

@@ -273,14 +273,14 @@ class JournalForm(Form):
 
 # --- the short way ---------------------------------------------------------------------------------------------------
 
-def put(handler: Any, line: str, word: str) -> None:
-    """Write a finished line, as the `emit` of a handler writes that of a record."""
+def put(handler: Any, line: str, word: str, facility: str) -> None:
+    """Write a finished line, as the `emit` of a handler writes that of a record; the facility is for syslog."""
     stream = getattr(handler, "stream", None)
     lock = handler.lock
     lock.acquire()
     try:
         if stream is None:
-            handler.send(line, word)
+            handler.send(line, word, facility)
         else:
             stream.write(line + "\n")
             if not getattr(stream, "line_buffering", False):
@@ -297,10 +297,12 @@ class DirectLog:
     """The short way of a logger's lines: no record of `logging` is made where only the server's log wants them.
 
     Where anybody else listens (a handler or filter of a module, of management, of a test), lines go the usual way.
+    `facility` is that of its lines in syslog (`LOG_LOCAL0`), "" for that of the server's log.
     """
-    __slots__ = ("_logger", "_name", "_root")
+    __slots__ = ("_logger", "_name", "_root", "facility")
 
     def __init__(self, logger: logging.Logger) -> None:
+        self.facility = ""
         self._logger: Any = logger
         self._name = logger.name
         self._root: Any = logging.getLogger("osip")
@@ -327,6 +329,8 @@ class DirectLog:
                 created = time.time()
                 for i in range(len(forms)):
                     if level >= handlers[i].level:
-                        put(handlers[i], forms[i].line(created, level, word, self._name, text, about), word)
+                        put(handlers[i], forms[i].line(created, level, word, self._name, text, about), word,
+                            self.facility)
                 return
-        logger.handle(logger.makeRecord(self._name, level, "", 0, text, (), None, function, {"osip_origin": about}))
+        logger.handle(logger.makeRecord(self._name, level, "", 0, text, (), None, function,
+                                        {"osip_origin": about, "osip_facility": self.facility}))

@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from osip import __version__
@@ -15,8 +17,10 @@ from osip.core.mi.access import role_of
 from osip.core.mi.commands import BAD_PARAMS
 from osip.core.run import log
 from osip.core.run.log import python_level
+from osip.core.run.stats import Stat, Stats
 
 LEVELS = range(-3, 5)
+_PASSWORD = re.compile(r"([:/][^:@/ ]+):[^@/ ]*@")          # of rabbitmq:user:password@host and URLs
 INTERFACE = "4.1.0"         # the OpenSIPS whose commands, shapes and names these are
 
 
@@ -181,22 +185,22 @@ class CoreCommands(Module):
     @mi("get", group="statistics", aliases=("get_statistics",))
     def get_statistics(self, statistics: list[str]) -> Any:
         """Show statistics by name, `group:` or `all`."""
-        found = {s.full_name: s for pattern in statistics for s in self.env.stats.select(str(pattern))}
-        if not found:
-            raise MIError(404, "Statistics Not Found")
-        if self.env.workers > 1:
-            return self._gathered(list(found))
-        return {name: stat.read() for name, stat in found.items()}
-
-    async def _gathered(self, names: list[str]) -> dict[str, int]:
-        totals = await self.env.gather_stats()
-        return {name: totals[name] for name in names}
+        return self._of_all(statistics, _values)
 
     @mi("list", group="statistics", aliases=("list_statistics",))
-    def list_statistics(self, statistics: list[str] | None = None) -> dict[str, str]:
+    def list_statistics(self, statistics: list[str] | None = None) -> Any:
         """List the names of statistics and whether they count up."""
-        return {s.full_name: "counter" if s.kind is StatKind.COUNTER else "non-counter"
-                for pattern in statistics or ["all"] for s in self.env.stats.select(str(pattern))}
+        return self._of_all(statistics or ["all"], lambda found: {
+            s.full_name: "counter" if s.kind is StatKind.COUNTER else "non-counter" for s in found})
+
+    def _of_all(self, patterns: list[str], show: Callable[[list[Stat]], Any]) -> Any:
+        """Show what is selected of the statistics; with several workers those that only another one has as well."""
+        def chosen(stats: Stats) -> Any:
+            return show([s for pattern in patterns for s in stats.select(str(pattern))])
+
+        async def gathered() -> Any:
+            return chosen(await self.env.gather_stats())
+        return gathered() if self.env.workers > 1 else chosen(self.env.stats)
 
     @mi("reset", group="statistics", aliases=("reset_statistics",), scope=Scope.EACH)
     def reset_statistics(self, statistics: list[str]) -> None:
@@ -232,7 +236,7 @@ class CoreCommands(Module):
     def _subscribers(self, record: Any, socket: str | None) -> dict[str, Any]:
         now = self.env.now
         return {"name": record.name, "id": record.id, "Subscribers": [
-            {"socket": s.address, "expire": "never" if s.asked is None else int(s.asked),
+            {"socket": _PASSWORD.sub(r"\1:***@", s.address), "expire": "never" if s.asked is None else int(s.asked),
              "ttl": "never" if s.until is None else max(0, int(s.until - now))}
             for s in record.subscribers if socket in (None, s.address)]}
 
@@ -268,3 +272,9 @@ def describe(spec: MiSpec) -> dict[str, Any]:
     """Return a command as JSON-ready data, for `osip modules` and help."""
     return {"name": spec.canonical, "aliases": list(spec.aliases), "doc": spec.doc,
             "params": [{"name": a.label, "type": a.kind, "optional": a.optional} for a in spec.args]}
+
+
+def _values(found: list[Stat]) -> dict[str, int]:
+    if not found:
+        raise MIError(404, "Statistics Not Found")
+    return {stat.full_name: stat.read() for stat in found}

@@ -54,6 +54,8 @@ class Master:
                 Path(self._pid_file).unlink(missing_ok=True)
 
     def _hang_up(self) -> None:
+        for listener in self.worker.env.on_hang_up:
+            listener()
         self.worker.env.spawn(self._reload(), "reload")
 
     def _terminate(self) -> None:

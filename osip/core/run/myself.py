@@ -8,14 +8,14 @@ if TYPE_CHECKING:
 
 
 class Myself:
-    """What a worker is reached by: its sockets, what they advertise, and the aliases of the script."""
+    """What a worker is reached by: its sockets, what they advertise, the script's aliases, modules' names."""
     __slots__ = ("_env",)
 
     def __init__(self, env: Env) -> None:
         self._env = env
 
     def is_myself(self, host: str, port: int = 0, proto: str = "") -> bool:
-        """Say whether a host (and port, 0 = any) is one of our sockets, advertised names or aliases."""
+        """Say whether a host (and port, 0 = any) is one of our sockets, advertised names, aliases or local domains."""
         env = self._env
         for socket in env.sockets:
             if (host == socket.host or host == socket.adv_host) and (not port or port == socket.port) \
@@ -31,5 +31,8 @@ class Myself:
             if (host == name or (subdomains and host.endswith("." + name))) \
                     and (not port or a_port is None or port == a_port) \
                     and (not proto or a_proto is None or proto == a_proto):
+                return True
+        for knows in env.own_names:                     # of modules: none of them knows of ports and protocols
+            if knows(host):
                 return True
         return False

@@ -11,8 +11,8 @@ SERVER: Final = f"osip ({__version__} ({sys.platform}))".encode()
 
 class Quick:
     """Settings as they stood when they were last read: at the start and after each reload."""
-    __slots__ = ("reply_to_via", "sip_warning", "server", "mhomed", "udp_mtu", "check_via", "stateless_fwd",
-                 "exec_msg_threshold", "max_branches", "loop_detect")
+    __slots__ = ("reply_to_via", "sip_warning", "server", "mhomed", "udp_mtu", "udp_mtu_try_proto", "check_via",
+                 "stateless_fwd", "exec_msg_threshold", "max_branches", "loop_detect")
 
     def __init__(self, config: Any) -> None:
         self.read(config)
@@ -24,6 +24,7 @@ class Quick:
         self.server: bytes = server_value(config)
         self.mhomed = bool(config.mhomed)
         self.udp_mtu: int = config.udp_mtu
+        self.udp_mtu_try_proto: str = config.udp_mtu_try_proto.lower()
         self.check_via = bool(config.check_via)
         self.stateless_fwd = not config.disable_stateless_fwd
         self.exec_msg_threshold: int = config.exec_msg_threshold

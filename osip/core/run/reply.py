@@ -1,6 +1,8 @@
 """Answer requests: what a local reply looks like and where it goes (RFC 3261 sections 8.2.6 and 18.2.2, RFC 3581)."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 from osip.core.net.endpoint import DEFAULT_PORTS, Dest, is_ip
@@ -11,9 +13,10 @@ from osip.core.sip.message import READER
 from osip.core.sip.names import reason_phrase
 
 if TYPE_CHECKING:
-    from osip.core.net.endpoint import Source
+    from osip.core.net.endpoint import LocalSocket, Source
     from osip.core.run.env import Env
     from osip.core.sip.message import Request
+    from osip.core.sip.via import Via
 
 REASON_OF_BAD: Final = {400: "Bad Request", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
                         416: "Unsupported URI Scheme", 482: "Loop Detected", 505: "Version Not Supported",
@@ -41,7 +44,10 @@ def build(ctx: Ctx, status: int, reason: str, to_tag: str = "", headers: bytes =
 
 
 def dest(env: Env, request: Request, source: Source, via_flags: int = 0) -> Dest:
-    """Say where replies to a request go: the connection it came on, else by the top Via's received and rport."""
+    """Say where replies to a request go: the connection it came on, else by the top Via's maddr, received and rport.
+
+    A script that calls `force_rport()` wants them where the request came from, whatever the Via says.
+    """
     socket = source.socket
     if not socket.reliable and not via_flags and not env.quick.reply_to_via and _ANSWER_PORT is not None:
         wanted = _ANSWER_PORT(request)
@@ -56,11 +62,37 @@ def dest(env: Env, request: Request, source: Source, via_flags: int = 0) -> Dest
         where = Dest(socket.proto, source.host, via.port or DEFAULT_PORTS[socket.proto], socket, source.conn)
         where.name = via.host           # for TLS: whose certificate a new connection must find there
         return where
+    if "addr" in via.params_text.lower() and not via_flags & FORCE_RPORT:
+        wished = maddr(via, source.host, (socket,))
+        if wished:
+            is_ipv6 = ":" in wished
+            near = socket if socket.is_ipv6 == is_ipv6 else env.pick_socket(socket.proto, is_ipv6, socket)
+            if near is not None:
+                return Dest(socket.proto, wished, via.port or DEFAULT_PORTS[socket.proto], near)
     if (via_flags & REPLY_TO_VIA or env.quick.reply_to_via) and is_ip(via.host):   # a name would have to be asked for
         return Dest(socket.proto, via.host, via.port or DEFAULT_PORTS[socket.proto], socket)
     if via.rport is not None or via_flags & FORCE_RPORT:
         return Dest(socket.proto, source.host, source.port, socket)
     return Dest(socket.proto, source.host, via.port or DEFAULT_PORTS[socket.proto], socket)
+
+
+def maddr(via: Via, peer: str, sockets: Sequence[LocalSocket]) -> str:
+    """Return the address to which the maddr of a Via sends responses (RFC 3261 section 18.2.2); "" for none to follow.
+
+    `peer` is where the request came from. Anybody can write anything there, so a group must be one of `sockets`, and
+    only this machine may name this machine; a name is not asked for (docs/decisions/009).
+    """
+    text = via.param("maddr")
+    if not text or not is_ip(text):
+        return ""
+    wished = ip_address(text.strip("[]"))
+    if wished.is_multicast:
+        return str(wished) if any([socket.host == str(wished) for socket in sockets]) else ""
+    if wished.is_unspecified or wished.is_reserved or wished.is_link_local:
+        return ""
+    if wished.is_loopback and not (is_ip(peer) and ip_address(peer).is_loopback):
+        return ""
+    return str(wished)
 
 
 def totag(env: Env, request: Request) -> str:

@@ -38,6 +38,8 @@ class RowWriter:
         self._count = 0
         self._many = asyncio.Event()            # query_buffer_size rows are there
         self.written = self.lost = 0
+        self._taken = self._done = 0
+        self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()    # by the number of `_done` they wait for
 
     @property
     def waiting(self) -> int:
@@ -50,6 +52,7 @@ class RowWriter:
             self._lose(1, f"{LIMIT} rows wait for the database already")
             return False
         self._rows.append((table, row))
+        self._taken += 1
         if len(self._rows) >= self._env.config.query_buffer_size:
             self._many.set()
         if self._task is None or self._task.done():
@@ -119,6 +122,20 @@ class RowWriter:
     def _drop(self, count: int) -> None:
         for _ in range(count):
             self._rows.popleft()
+        self._done += count
+        while self._waiters and self._waiters[0][0] <= self._done:
+            waiter = self._waiters.popleft()[1]
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def stored(self) -> bool:
+        """Wait until the rows that were put so far are written; False when any was lost meanwhile."""
+        lost = self.lost
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append((self._taken, waiter))
+        self._drop(0)                       # nothing may be left to wait for
+        await waiter
+        return self.lost == lost
 
     async def _write(self, table: str, batch: list[dict[str, Any]]) -> None:
         if table not in self._prepared:
@@ -159,7 +176,7 @@ class RowWriter:
             except StoreError as error:
                 if isinstance(error, StoreLost):
                     self._lose(len(self._rows), error)
-                    self._rows.clear()
+                    self._drop(len(self._rows))
                     return
                 await self._one_by_one(table, batch, error)
             self._drop(len(batch))

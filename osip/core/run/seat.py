@@ -105,6 +105,10 @@ class Seat:
             os.dup2(null, file)
         os.close(null)
 
+    def _hang_up(self) -> None:
+        for listener in self._worker.env.on_hang_up:
+            listener()
+
     def _dump(self) -> None:
         for stat in self._worker.env.stats.all():
             _log.warning("statistic %s=%d", stat.full_name, stat.read())

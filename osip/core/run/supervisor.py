@@ -321,12 +321,16 @@ class Supervisor:
         if number == signal.SIGCHLD:
             self._reap()
         elif number == signal.SIGHUP:
+            self._tell_all("hang_up")
             self._begin_reload(None, False)
         elif number == signal.SIGUSR1:
-            for member in self.members:
-                member.tell("dump")
+            self._tell_all("dump")
         else:
             self._stop(drain=number == signal.SIGTERM)
+
+    def _tell_all(self, order: str) -> None:
+        for member in self.members:
+            member.tell(order)
 
     def _stop(self, drain: bool) -> None:
         if not drain or self._is_stopping:

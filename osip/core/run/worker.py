@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from osip.core.errors import OsipError
 from osip.core.exports.registry import Registry
-from osip.core.exports.spec import Hook, Scope, StatKind
+from osip.core.exports.spec import Hook, Scope
 from osip.core.mi.commands import Commands
 from osip.core.net.endpoint import LocalSocket
 from osip.core.net.listen import own_names
@@ -123,8 +123,10 @@ class Worker:
         self.env.literals, self.env.default_proto = resolver.literals, resolver.default_proto()
         resolver.on_slow = lambda question, took: self.env.events.raise_event(
             "E_CORE_THRESHOLD", {"source": "dns query", "time": took, "extra": question})
-        self.env.stats.register("dns", "dns_total_queries", lambda: resolver.queries, StatKind.COUNTER)
-        self.env.stats.register("dns", "dns_slow_queries", lambda: resolver.slow_queries, StatKind.COUNTER)
+        self.env.stats.count(resolver, "queries", "dns", "dns_total_queries")
+        self.env.stats.count(resolver, "slow_queries", "dns", "dns_slow_queries")
+        self.stores.tally.register(self.env.stats, "sql")
+        self.env.caches.tally.register(self.env.stats, "cdb")
         if self.env.config.auto_aliases:
             self.env.spawn(self._add_own_names(), "auto_aliases")
         started: list[Any] = []

@@ -126,7 +126,10 @@ def build_auth(scheme: str, params: Mapping[str, str], token: str = "") -> str:
 
 
 def find_credentials(msg: Message) -> Auth | None:
-    """Return the credentials of a request: Authorization, else Proxy-Authorization; None when there are none."""
+    """Return the credentials of a request: Authorization, else Proxy-Authorization; None when there are none.
+
+    Nobody has checked them, and others may stand behind them: whose request it is says the module auth.
+    """
     for _, _, auth in msg.credentials:
         if auth is None:
             break                       # its text tells what is wrong with it

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, unquote
 
 from osip.core.errors import StoreError
 from osip.core.store.sql import hide
+from osip.core.store.tally import Tally
 
 _TOPIC = "cache"
 MAX_ENTRIES = 1 << 20
@@ -183,6 +184,7 @@ class Caches:
 
     def __init__(self, clock: Callable[[], float], bus: Bus | None = None) -> None:
         self._clock, self._bus = clock, bus
+        self.tally = Tally()                # of what is asked of caches outside this process
         self._schemes: dict[str, Callable[[str], Any]] = {"local": self.collection}
         self._places: dict[str, Callable[[str], Any]] = {}
         self._caches: dict[str, Any] = {}

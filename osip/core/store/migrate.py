@@ -199,13 +199,21 @@ def _swap(connection: Any, spec: TableSpec, fresh: str, copied: int, version_tab
         connection.execute(sa.text(f"ALTER TABLE {name} RENAME TO {gone}"))
         connection.execute(sa.text(f"ALTER TABLE {new} RENAME TO {name}"))
     connection.execute(sa.text(f"DROP TABLE {gone}"))
-    if connection.dialect.name == "postgresql" and len(spec.primary) == 1:
-        key = spec.primary[0]
-        sequence = connection.execute(sa.text("SELECT pg_get_serial_sequence(:t, :c)"), {"t": name, "c": key}).scalar()
-        if sequence:                            # rows with numbers of their own do not move it
-            connection.execute(sa.text(f"SELECT setval('{sequence}', COALESCE((SELECT MAX({_quoted(connection, key)}) "
-                                       f"FROM {name}), 0) + 1, false)"))
+    move_sequence(connection, spec)
     _note(connection, spec, version_table)
+
+
+def move_sequence(connection: Any, spec: TableSpec) -> None:
+    """Let PostgreSQL number new rows after those that came with numbers of their own, which do not move it."""
+    import sqlalchemy as sa
+
+    if connection.dialect.name != "postgresql" or len(spec.primary) != 1:
+        return
+    name, key = _quoted(connection, spec.name), spec.primary[0]
+    sequence = connection.execute(sa.text("SELECT pg_get_serial_sequence(:t, :c)"), {"t": name, "c": key}).scalar()
+    if sequence:
+        connection.execute(sa.text(f"SELECT setval('{sequence}', COALESCE((SELECT MAX({_quoted(connection, key)}) "
+                                   f"FROM {name}), 0) + 1, false)"))
 
 
 def _note(connection: Any, spec: TableSpec, version_table: str) -> None:

@@ -155,27 +155,28 @@ class FileReader:
 class Held:
     """Connections to a server that are kept out of the pool for plain questions, each for one at a time.
 
-    A connection that fails in any way is given up; None instead of an answer sends the asker to the pool, which makes
-    sure of its connections and words the error.
+    When all are busy the asker waits for one: the rest of the pool stays free for those who write. A connection that
+    fails in any way is given up; None instead of an answer sends the asker to the pool, which makes sure of its
+    connections and words the error.
     """
 
     def __init__(self, engine: Any, line: asyncio.Semaphore, most: int) -> None:
-        self._engine, self._line, self._most = engine, line, most
+        self._engine, self._line = engine, line
         self._ask = DRIVERS[engine.dialect.driver]
         self._idle: list[tuple[Any, Any]] = []              # the pool's connection, the driver's own
-        self._count = 0
+        self._turn = asyncio.Semaphore(most)
 
     async def first(self, form: Form, values: Mapping[str, Any]) -> list[Any] | None:
-        """Return a list of the first row or nothing; None when no connection can answer now."""
-        if not self._idle and self._count >= self._most:
-            return None
+        """Return a list of the first row or nothing; None when the connection failed."""
+        async with self._turn:
+            return await self._first(form, values)
+
+    async def _first(self, form: Form, values: Mapping[str, Any]) -> list[Any] | None:
         lease: tuple[Any, Any] | None = None
-        self._count += 0 if self._idle else 1
         try:
             lease = self._idle.pop() if self._idle else await self._open()
             rows = await self._ask(lease[1], form.text, form.fill(values))
         except BaseException as error:
-            self._count -= 1
             if lease is not None:
                 await self._drop(lease[0])
             if isinstance(error, Exception):
@@ -187,7 +188,6 @@ class Held:
     async def close(self) -> None:
         """Give all connections up."""
         while self._idle:
-            self._count -= 1
             await self._drop(self._idle.pop()[0])
 
     async def _open(self) -> tuple[Any, Any]:

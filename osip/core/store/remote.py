@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from osip.core.errors import StoreError
+from osip.core.store.tally import Tally
 
 FIRST_PAUSE, LAST_PAUSE = 0.2, 5.0
 """Seconds for which a store that could not be reached is not asked again: doubled at each failure, up to the last."""
@@ -16,13 +17,15 @@ class Remote:
     """What every remote store is asked through; `name` stands in what it complains of.
 
     `threshold` is in microseconds (0: none); `slow(name, what, microseconds)` hears of what took longer.
+    `tally` counts that, too; how many questions go into one `ask` only the asker knows.
     """
 
     def __init__(self, name: str, deadline: float, threshold: int = 0,
-                 slow: Callable[[str, str, int], None] | None = None) -> None:
+                 slow: Callable[[str, str, int], None] | None = None, tally: Tally | None = None) -> None:
         self.name, self.deadline = name, deadline
         self.asked = self.failed = 0
         self._threshold, self._slow = threshold, slow
+        self.tally = tally or Tally()
         self._pause, self._closed_until, self._reason = 0.0, 0.0, ""
 
     @property
@@ -53,8 +56,10 @@ class Remote:
             raise StoreError(f"{self.name}: {error}") from error
         self._pause = 0.0
         took = int((time.perf_counter() - began) * 1_000_000)
-        if self._threshold and took > self._threshold and self._slow is not None:
-            self._slow(self.name, what, took)
+        if self._threshold and took > self._threshold:
+            self.tally.slow += 1
+            if self._slow is not None:
+                self._slow(self.name, what, took)
         return result
 
     def _lose(self, reason: str) -> StoreError:

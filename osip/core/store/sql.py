@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from osip.core.errors import StoreError, StoreLost
 from osip.core.store.quick import DRIVERS, FileReader, Form, Held, Lookup, is_on_disk, open_file
+from osip.core.store.tally import Tally
 
 if TYPE_CHECKING:
     from osip.core.run.config import Config
@@ -70,8 +71,10 @@ class Sql:
     keeps_versions = True
     """There is a table of schema versions to be compared with."""
 
-    def __init__(self, url: str, pool: int = 10, deadline: float = DEADLINE, tuning: Tuning | None = None) -> None:
+    def __init__(self, url: str, pool: int = 10, deadline: float = DEADLINE, tuning: Tuning | None = None,
+                 tally: Tally | None = None) -> None:
         self.url, self._pool = url, pool
+        self._tally = tally or Tally()
         self._tuning = tuning or Tuning(deadline)
         self._is_lost = False
         self._translated = translate(url)
@@ -100,6 +103,7 @@ class Sql:
             return rows[0] if rows else None
         form = lookup.form(self._engine.dialect)
         if isinstance(quick, FileReader):
+            self._tally.total += 1
             answer = await quick.ask(form.text, form.fill(values))
             if isinstance(answer, Exception):
                 if not isinstance(answer, TimeoutError | sqlite3.Error):
@@ -158,7 +162,7 @@ class Sql:
 
     async def _ask(self, held: Held, lookup: Lookup, form: Form, values: Mapping[str, Any]) -> Sequence[Any] | None:
         rows = await held.first(form, values)
-        if rows is None:                    # all are busy, or the connection went
+        if rows is None:                    # the connection went
             rows = await self._run(lambda connection: connection.execute(lookup.statement, values).fetchall())
         return rows[0] if rows else None
 
@@ -182,6 +186,8 @@ class Sql:
             return await self._guard(self._run(work))
         finally:
             took = int((time.perf_counter() - began) * 1_000_000)
+            if took > self._tuning.threshold:
+                self._tally.slow += 1
             if took > self._tuning.threshold and self._tuning.slow is not None:
                 self._tuning.slow(hide(self.url), took, " ".join(str(statement).split())[:200])
 
@@ -211,6 +217,7 @@ class Sql:
     async def _guard(self, query: Any) -> Any:
         from sqlalchemy.exc import SQLAlchemyError
 
+        self._tally.total += 1
         try:
             result = await self._whole(query)
         except (SQLAlchemyError, OSError) as error:
@@ -328,6 +335,7 @@ class Stores:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self.tally = Tally()                # of all of them
         self._sql: dict[str, Sql] = {}
         self._makers: dict[str, Callable[[str], Any]] = {}
         self._tunings: dict[str, Tuning] = {}
@@ -355,7 +363,8 @@ class Stores:
             return make(url)
         if scheme in ("virtual", "text", "flatstore", "cachedb"):
             raise StoreError(f'"{hide(url)}": load the module db_{scheme}')
-        return Sql(url, self._config.db_max_async_connections, tuning=self._tunings.get(scheme))
+        return Sql(url, self._config.db_max_async_connections, tuning=self._tunings.get(scheme),
+                   tally=self.tally)
 
     def opened(self) -> list[Sql]:
         """List the databases that are in use."""

@@ -84,6 +84,15 @@ async def create_tables(sql: Sql, specs: Iterable[TableSpec], version_table: str
     return list(await sql.run(work))
 
 
+def versions_of(connection: Any, version_table: str = "version") -> dict[str, int]:
+    """Return the version of each table as noted."""
+    import sqlalchemy as sa
+
+    versions = sa.table(version_table, sa.column("table_name"), sa.column("table_version"))
+    return {str(row[0]): int(row[1]) for row in connection.execute(sa.select(
+        versions.c.table_name, versions.c.table_version))}
+
+
 async def check_version(sql: Sql, spec: TableSpec, name: str = "", version_table: str = "version") -> None:
     """Compare the version of a table in the database with the declared one; StoreError when they differ.
 

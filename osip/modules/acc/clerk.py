@@ -20,6 +20,7 @@ DB: Final = 2
 AAA: Final = 4
 EVI: Final = 8
 TYPES: Final = {"log": LOG, "db": DB, "aaa": AAA, "evi": EVI}
+NO_AAA: Final = "there is no module for AAA yet"
 CDR: Final = 1
 MISSED: Final = 2
 FAILED: Final = 4
@@ -104,7 +105,7 @@ class Clerk:
     def begin(self, module: Any, flags: dict[str, int], is_bare: bool) -> None:
         """Take over the environment, the parameters of the module and the bits of its flags."""
         self.module, self.env, self.tm = module, module.env, module.tm
-        self.level = python_level(module.log_level)
+        self.level, self.log.facility = python_level(module.log_level), module.log_facility
         self.watched = (ON_FINAL | ON_FAILURE | (ON_REPLY if module.early_media else 0)
                         | (ON_CANCEL if module.report_cancels else 0))
         self.detects_direction = bool(module.detect_direction) and module.rr is not None
@@ -120,11 +121,11 @@ class Clerk:
     def do_accounting(self, ctx: Ctx, type: int, flags: int | None = None, table: str | None = None) -> int:
         """Account for this transaction; see the module's function."""
         if type & AAA:
-            self.module.complain("accounting", "do_accounting: aaa is not available yet; log, db and evi are")
+            self.module.complain("accounting:", "do_accounting with aaa fails: %s", NO_AAA)
             return -1
         if type & DB and not self.has_book:
-            self.module.complain("accounting",
-                                 'do_accounting: db needs a database: set modparam("acc", "db_url", ...)')
+            self.module.complain("accounting:",
+                                 'do_accounting with db needs a database: set modparam("acc", "db_url", ...)')
             return -1
         account = self.armed(ctx)
         account.types |= type

@@ -1,7 +1,8 @@
 """Account for transactions: log lines, events and rows when a call is answered, missed, fails or ends.
 
 What is to be accounted is armed in the script (`do_accounting`) or by flags (1.x); tm says when it happened, and
-clerk.py decides what then is written. Records to AAA need a module that is not there yet: arming them fails.
+clerk.py decides what then is written. Records to AAA and the calls of dialogs need modules that are not there yet:
+their words are known, fail, and say why.
 """
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import logging
 from typing import Annotated, Any
 
 from osip.api import (
+    LOG_FACILITIES,
     M_BYE,
     Complaint,
     Ctx,
@@ -31,7 +33,7 @@ from osip.api import (
 )
 from osip.modules.acc.book import Book
 from osip.modules.acc.call import Call, Calls
-from osip.modules.acc.clerk import DB, EVI, FLAGS, TYPES, Account, Clerk, Record, kinds_of
+from osip.modules.acc.clerk import DB, EVI, FLAGS, NO_AAA, TYPES, Account, Clerk, Record, kinds_of
 from osip.modules.acc.field import (
     comment_of,
     expanded,
@@ -41,6 +43,7 @@ from osip.modules.acc.field import (
 )
 
 ROUTES = "QFBL"
+NO_DIALOG = "there is no module dialog yet"
 Types = Annotated[Any, Parse(lambda text: _bits(text, TYPES))]
 Flags = Annotated[Any, Parse(lambda text: _bits(text, FLAGS))]
 
@@ -61,9 +64,9 @@ class Acc(Module):
     report_cancels = param(0, doc="Account CANCELs as well.")
     detect_direction = param(0, doc="Swap From and To of requests that the callee sent.")
     log_level = param(2, ge=-3, le=4, doc="Level of the log lines.")
-    log_facility = param("LOG_DAEMON", doc="Syslog facility; the server's log is used.")
-    aaa_url = param("", aliases=("radius_config",), doc="AAA server; AAA records are not there yet.")
-    service_type = param(0, doc="AAA service type.")
+    log_facility = param("LOG_DAEMON", choices=LOG_FACILITIES, doc="Facility of the log lines in syslog.")
+    aaa_url = param("", aliases=("radius_config",), removed=NO_AAA, doc="AAA server.")
+    service_type = param(0, removed=NO_AAA, doc="AAA service type.")
     extra_fields = param((), kind=str, multiple=True, doc='Fields of records: "log: tag->name; tag2".')
     leg_fields = param((), kind=str, multiple=True, doc='Fields of each leg: "log: tag->name".')
     db_url = param("", doc="Database of the records; without it, none are written to SQL.")
@@ -83,14 +86,15 @@ class Acc(Module):
     evi_missed_flag = _flag_param("Account missed calls by events.")
     db_flag = _flag_param("Account to SQL.")
     db_missed_flag = _flag_param("Account missed calls to SQL.")
-    aaa_flag = param(None, kind=(str, int), aliases=("radius_flag",), doc="Account to AAA; not there yet.")
-    aaa_missed_flag = param(None, kind=(str, int), aliases=("radius_missed_flag",), doc="Not there yet.")
+    aaa_flag = param(None, kind=(str, int), aliases=("radius_flag",), removed=NO_AAA, doc="Account to AAA.")
+    aaa_missed_flag = param(None, kind=(str, int), aliases=("radius_missed_flag",), removed=NO_AAA,
+                            doc="Account missed calls to AAA.")
     cdr_flag = _flag_param("One record for each call, when it ends.")
     failed_transaction_flag = _flag_param("Account failures as well.")
     log_extra = param("", doc='1.x: extra fields of log lines, "name=$var;...".')
     evi_extra = param("", doc='1.x: extra fields of events, "name=$var;...".')
     db_extra = param("", doc="1.x: extra columns.")
-    aaa_extra = param("", aliases=("radius_extra",), doc="1.x: extra AAA attributes.")
+    aaa_extra = param("", aliases=("radius_extra",), removed=NO_AAA, doc="1.x: extra AAA attributes.")
     multi_leg_info = param("", doc="1.x: fields of each leg.")
     multi_leg_bye_info = param("", doc="1.x: fields of each leg for BYE.")
 
@@ -220,15 +224,28 @@ class Acc(Module):
     def acc_db_request(self, ctx: Ctx, comment: str, table: str) -> int:
         """Write a row into a table now; the comment is "code reason" or free text."""
         if self.book is None:
-            self.complain("accounting", 'acc_db_request needs a database: set modparam("acc", "db_url", ...)')
+            self.complain("accounting:", 'acc_db_request needs a database: set modparam("acc", "db_url", ...)')
             return -1
         record = self.clerk.record(ctx.msg, None, *comment_of(comment), ctx).fields()
         return 1 if self.book.put(table, record, self.extra_of(ctx, "db", False), self._legs(ctx, "db")) else -1
 
     @function(ROUTES, aliases=("acc_rad_request", "acc_diam_request"))
     def acc_aaa_request(self, ctx: Ctx, comment: str) -> int:
-        """Write an AAA record; not available yet."""
-        self.complain("accounting", "acc_aaa_request is not available yet")
+        """Write an AAA record; -1, as there is no module for AAA yet."""
+        return self._fail("acc_aaa_request", NO_AAA)
+
+    @function("*")
+    def acc_load_ctx_from_dlg(self, ctx: Ctx) -> int:
+        """Use the accounting of the dialog that was loaded; -1, as there is no module dialog yet."""
+        return self._fail("acc_load_ctx_from_dlg", NO_DIALOG)
+
+    @function("*")
+    def acc_unload_ctx_from_dlg(self, ctx: Ctx) -> int:
+        """Return to the accounting of before; -1, as there is no module dialog yet."""
+        return self._fail("acc_unload_ctx_from_dlg", NO_DIALOG)
+
+    def _fail(self, word: str, reason: str) -> int:
+        self.complain("accounting:", "%s fails: %s", word, reason)
         return -1
 
     # --- calls -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,10 @@ WRONG: Final = -2
 STALE: Final = -3
 MISSING: Final = -4
 FAILED: Final = -5
+FREELY: Final = 0
+ONCE: Final = 1
+COUNTED: Final = 2
+"""How often a nonce may be used until it expires: as often as one likes, once, each time with a higher nonce count."""
 TOPIC: Final = "auth.nonce"
 """Under which workers tell each other of nonces that were used."""
 NAMES: Final = {"md5": "MD5", "sha-256": "SHA-256", "sha-512-256": "SHA-512-256"}
@@ -70,7 +74,7 @@ class Guard:
         if given is None:
             return MISSING
         auth = given.auth
-        if not given.user or not auth.get("response") or not auth.get("uri") or not _has_count(auth):
+        if not given.user or not auth.get("response") or not auth.get("uri") or _count(auth) < 0:
             return FAILED
         nonce = auth.get("nonce")
         offer = self._nonces.offer(nonce)
@@ -79,20 +83,24 @@ class Guard:
             return STALE
         return given if offer.allows(auth.get("algorithm"), auth.get("qop")) else WRONG
 
-    def finish(self, ctx: Ctx, given: Given, ha1: str, is_once: bool) -> int:
-        """Check the response with the HA1 of the user ("" for none); use the nonce up if it serves only once."""
+    def finish(self, ctx: Ctx, given: Given, ha1: str, use: int) -> int:
+        """Check the response with the HA1 of the user ("" for none), then whether the nonce may be used (`ONCE`...).
+
+        In this order nobody without the password uses a nonce up or drives its count on.
+        """
         msg: Any = ctx.msg
         auth = given.auth
         body: bytes = msg.body if auth.get("qop").lower() == "auth-int" else b""
         if not ha1 or not verify_digest(auth, msg.method, ha1.strip().lower(), body):
             return WRONG
-        if is_once:
+        if use != FREELY:
             nonce, mark = auth.get("nonce"), self._nonces.fingerprint(msg.raw)
-            if self._nonces.is_used(nonce, mark):
+            count = _count(auth) if use == COUNTED else 0       # without qop there is none: such a nonce serves once
+            if self._nonces.is_used(nonce, mark, count):
                 ctx[self._stale] = True
                 return STALE
-            self._nonces.mark(nonce, mark)
-            self._bus.others(TOPIC, (nonce, mark))
+            self._nonces.mark(nonce, mark, count)
+            self._bus.others(TOPIC, (nonce, mark, count))
         ctx[self._accepted] = given
         return OK
 
@@ -122,12 +130,16 @@ def _find(msg: Any, realm: str, header: int) -> Given | None:
     return None
 
 
-def _has_count(auth: Auth) -> bool:
-    """Say whether credentials with a qop have the cnonce and eight-digit nonce count that go with it (RFC 7616)."""
+def _count(auth: Auth) -> int:
+    """Return the nonce count of credentials: 0 without qop, -1 when the eight digits or the cnonce are missing.
+
+    With a qop they must be there (RFC 7616 section 3.4).
+    """
     if not auth.get("qop"):
-        return True
-    count = auth.get("nc")
+        return 0
+    text = auth.get("nc")
     try:
-        return len(count) == 8 and int(count, 16) > 0 and bool(auth.get("cnonce"))
+        count = int(text, 16) if len(text) == 8 and auth.get("cnonce") else 0
     except ValueError:
-        return False
+        return -1
+    return count if count > 0 else -1

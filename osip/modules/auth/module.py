@@ -23,7 +23,7 @@ from osip.api import (
     slot,
     timer,
 )
-from osip.modules.auth.guard import FAILED, NAMES, TOPIC, Given, Guard
+from osip.modules.auth.guard import COUNTED, FAILED, FREELY, NAMES, ONCE, TOPIC, Given, Guard
 from osip.modules.auth.nonce import ALGORITHMS, QOPS, Nonces
 from osip.modules.auth.rpid import is_e164
 
@@ -60,8 +60,11 @@ class AuthModule(Module):
 
     secret = param("", doc="Key of the nonces; without it a random one, so that a restart makes all nonces stale.")
     nonce_expire = param(30, ge=1, doc="Seconds that a nonce is good for.")
-    disable_nonce_check = param(0, ge=0, le=1, live=True,
-                                doc="1: a nonce may be used again until it expires; 0: by one request only.")
+    disable_nonce_check = param(0, ge=0, le=1, live=True, doc="0: a nonce is good for one request; the next one is "
+                                "challenged again, whatever its nonce count. 1: for any number, until it expires.")
+    check_nonce_count = param(0, ge=0, le=1, live=True, doc="Of osip's own, for disable_nonce_check 1. 1: a nonce is used "
+                              "again only with a higher nonce count (nc) than before, so no request can be sent twice; "
+                              "without qop it is good for one. 0: the nonce count is not compared.")
     calculate_ha1 = param(0, ge=0, le=1, live=True, doc="1: password_spec is the password; 0: its HA1.")
     username_spec = param("", live=True, doc="Variable with the user name for pv_*_authorize.")
     password_spec = param("", live=True, doc="Variable with the password or HA1 for pv_*_authorize.")
@@ -101,7 +104,12 @@ class AuthModule(Module):
 
     def finish(self, ctx: Ctx, given: Given, ha1: str) -> int:
         """Check the response with the HA1 of the user ("" for none) and use the nonce up."""
-        return self.guard.finish(ctx, given, ha1, not self.disable_nonce_check)
+        return self.guard.finish(ctx, given, ha1, self._use())
+
+    def _use(self) -> int:
+        if not self.disable_nonce_check:
+            return ONCE
+        return COUNTED if self.check_nonce_count else FREELY
 
     def ha1_of(self, given: Given, password: str) -> str:
         """Return the HA1 of a plain password for the algorithm of these credentials."""
@@ -190,4 +198,4 @@ class AuthModule(Module):
         if user is None or password is None or str(user) not in (given.name, given.user):
             return UNKNOWN
         ha1 = self.ha1_of(given, str(password)) if self.calculate_ha1 else str(password)
-        return self.guard.finish(ctx, given, ha1, not self.disable_nonce_check)
+        return self.guard.finish(ctx, given, ha1, self._use())

@@ -18,6 +18,8 @@ _RANDOM: Final = 64
 """How many nonces the system is asked for random bits at once."""
 _AHEAD: Final = 5
 """Seconds that the clock may have gone back since a nonce was made."""
+LIMIT: Final = 500_000
+"""Used nonces that are remembered; with more, the older half is stale before its time."""
 
 
 class Offer:
@@ -51,14 +53,16 @@ _OFFERS: Final = tuple([Offer.of(bits) for bits in range(1 << len(ALGORITHMS) + 
 
 class Nonces:
     """The nonces of one server. `key` is known to all workers, `lifetime` is in seconds."""
-    __slots__ = ("_keyed", "_mark_key", "_random", "_second", "_stamp", "_used", "lifetime")
+    __slots__ = ("_floor", "_keyed", "_limit", "_mark_key", "_random", "_second", "_stamp", "_used", "lifetime")
 
-    def __init__(self, key: bytes, lifetime: int) -> None:
+    def __init__(self, key: bytes, lifetime: int, limit: int = LIMIT) -> None:
         # The key stands before the text: for BLAKE2 that is as good as its own keying, which hashes a block more.
         self._keyed: Any = hashlib.blake2b(hashlib.sha256(key).digest(), digest_size=16)
         self._mark_key = hashlib.sha256(b"mark" + key).digest()
         self.lifetime = lifetime
-        self._used: dict[str, int] = {}
+        self._limit = limit
+        self._floor = -1                            # nonces of that second and before have been forgotten
+        self._used: dict[str, tuple[int, int]] = {}         # nonce -> (mark, nonce count) of the last request with it
         self._random: list[str] = []
         self._second, self._stamp = -1, ""
 
@@ -86,28 +90,42 @@ class Nonces:
 
     def is_fresh(self, nonce: str, now: float) -> bool:
         """Say whether a nonce of ours has not expired."""
-        return -_AHEAD <= int(now) - int(nonce[:8], 16) <= self.lifetime
+        made = int(nonce[:8], 16)
+        return -_AHEAD <= int(now) - made <= self.lifetime and made > self._floor
 
     def fingerprint(self, raw: bytes) -> int:
         """Return a number by which a message is known again: Python's keyed hash, whose key forked workers share."""
         return hash(self._mark_key + raw)
 
-    def is_used(self, nonce: str, mark: int) -> bool:
-        """Say whether another message than that of the mark has used a nonce; a retransmission is the same message."""
-        before = self._used.get(nonce)
-        return before is not None and before != mark
+    def is_used(self, nonce: str, mark: int, count: int = 0) -> bool:
+        """Say whether a nonce can no longer be used by the message of a mark; a retransmission is the same message.
 
-    def mark(self, nonce: str, mark: int) -> None:
-        """Note the first message that used a nonce."""
-        self._used.setdefault(nonce, mark)
+        The nonce count must be above that of the last message (RFC 7616 section 3.4); 0 is what never is.
+        """
+        last = self._used.get(nonce)
+        return last is not None and last[0] != mark and count <= last[1]
 
-    def used(self) -> list[tuple[str, int]]:
+    def mark(self, nonce: str, mark: int, count: int = 0) -> None:
+        """Note the message that used a nonce, if it is the first or has a higher nonce count than the last one."""
+        last = self._used.get(nonce)
+        if last is None or count > last[1]:
+            self._used[nonce] = (mark, count)
+            if len(self._used) > self._limit:
+                self._forget()
+
+    def used(self) -> list[tuple[str, int, int]]:
         """List what `mark` noted, for a worker that starts late."""
-        return list(self._used.items())
+        return [(nonce, last[0], last[1]) for nonce, last in self._used.items()]
 
     def sweep(self, now: float) -> None:
         """Forget used nonces that have expired."""
-        self._used = {nonce: mark for nonce, mark in self._used.items() if self.is_fresh(nonce, now)}
+        self._used = {nonce: last for nonce, last in self._used.items() if self.is_fresh(nonce, now)}
+
+    def _forget(self) -> None:
+        """Forget the older half of the used nonces; none of that age is good any more."""
+        made = sorted([nonce[:8] for nonce in self._used])
+        self._floor = int(made[len(made) // 2], 16)
+        self._used = {nonce: last for nonce, last in self._used.items() if int(nonce[:8], 16) > self._floor}
 
     def __len__(self) -> int:
         return len(self._used)

@@ -13,6 +13,7 @@ from osip.api import (
     ModuleError,
     Remote,
     StoreError,
+    Tally,
     event,
     hide_password,
     param,
@@ -37,17 +38,18 @@ class MemcachedCache:
     """The servers of one URL; a key's hash says which one has it."""
 
     def __init__(self, url: CacheUrl, now: Callable[[], float], threshold: int,
-                 slow: Callable[[str, str, int], None]) -> None:
+                 slow: Callable[[str, str, int], None], tally: Tally | None = None) -> None:
         self._now = now
         self._servers = []
         for host, port in url.hosts or (("", 0),):
             host, port = host or "127.0.0.1", port or PORT
             name = hide_password(f"{url.id}://{host}:{port}")
-            self._servers.append((Remote(name, SECONDS, threshold, slow), Client(host, port)))
+            self._servers.append((Remote(name, SECONDS, threshold, slow, tally), Client(host, port)))
 
     async def _ask(self, what: str, key: str, ask: Callable[[Client, bytes], Awaitable[Any]]) -> Any:
         raw = key_of(key)
         remote, client = self._servers[crc32(raw) % len(self._servers)]
+        remote.tally.total += 1
         return await remote.ask(what, lambda: ask(client, raw), (EOFError,), (Refused,))
 
     def _until(self, ttl: int) -> int:
@@ -130,7 +132,8 @@ class CachedbMemcached(Module):
     def _made(self, url: CacheUrl) -> MemcachedCache:
         key = repr(url)
         if key not in self._caches:
-            self._caches[key] = MemcachedCache(url, self.env.wall, self.exec_threshold, self._slow)
+            self._caches[key] = MemcachedCache(url, self.env.wall, self.exec_threshold, self._slow,
+                                               self.env.caches.tally)
         return self._caches[key]
 
     def _slow(self, name: str, what: str, took: int) -> None:

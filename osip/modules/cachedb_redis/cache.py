@@ -15,7 +15,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as Lost
 from redis.exceptions import TimeoutError as Late
 
-from osip.api import CacheUrl, Remote, StoreError, hide_password
+from osip.api import CacheUrl, Remote, StoreError, Tally, hide_password
 from osip.modules.cachedb_redis.link import CountingCluster, Settings, connect
 
 WAITING = 10_000
@@ -30,11 +30,12 @@ class RedisCache:
     """One Redis, as a URL names it; opened when it is first asked."""
 
     def __init__(self, url: CacheUrl, settings: Settings, threshold: int = 0,
-                 slow: Callable[[str, str, int], None] | None = None) -> None:
+                 slow: Callable[[str, str, int], None] | None = None, tally: Tally | None = None) -> None:
         self.url, self._settings = url, settings
         where = ",".join(f"{host}:{port}" if port else host for host, port in url.hosts)
         self.name = hide_password(f"{url.id}://{where}/{url.path}")
-        self.remote = Remote(self.name, settings.connect_timeout + settings.query_timeout, threshold, slow)
+        self.remote = Remote(self.name, settings.connect_timeout + settings.query_timeout, threshold, slow,
+                             tally)
         self._client: Any = None
         self._opening = asyncio.Lock()
         self._queue: list[Question] = []
@@ -89,6 +90,7 @@ class RedisCache:
     async def commands(self, *several: tuple[Any, ...]) -> list[Any]:
         """Ask several things one after the other; in a cluster their keys may be anywhere."""
         self.queries += len(several)
+        self.remote.tally.total += len(several)
         if self._waiting >= WAITING:
             self.failed += len(several)
             raise StoreError(f"{self.name}: {WAITING} questions wait for an answer already")

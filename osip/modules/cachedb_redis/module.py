@@ -98,7 +98,8 @@ class CachedbRedis(Module):
     def _made(self, url: CacheUrl) -> RedisCache:
         key = repr(url)
         if key not in self._caches:
-            self._caches[key] = RedisCache(url, self._settings, self.exec_threshold, self._slow)
+            self._caches[key] = RedisCache(url, self._settings, self.exec_threshold, self._slow,
+                                           self.env.caches.tally)
         return self._caches[key]
 
     def _slow(self, name: str, what: str, took: int) -> None:

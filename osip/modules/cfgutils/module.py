@@ -12,7 +12,6 @@ from zlib import crc32
 
 from osip.api import (
     Ctx,
-    Env,
     MIError,
     Module,
     ModuleError,
@@ -287,8 +286,8 @@ class Cfgutils(Module):
         return self.hash
 
     @mi("check_config_hash", aliases=("check_config_hash",))
-    def mi_check_config_hash(self) -> str:
-        """Say whether hash_file is still what it was at start."""
+    def mi_check_config_hash(self) -> None:
+        """Say whether hash_file is still what it was at start: OK, or an error."""
         if not self.hash:
             raise MIError(404, "No hash_file is set")
         try:
@@ -297,7 +296,6 @@ class Cfgutils(Module):
             raise MIError(500, f"Cannot read {self.hash_file}: {error.strerror}") from None
         if not same:
             raise MIError(400, "The file was changed")
-        return "The file was not changed"
 
     @mi("shv_get", aliases=("shv_get",))
     def mi_shv_get(self, name: str | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import aiohttp
 
 from osip.api import Module, ModuleError, StoreError, StoreLost, hide_password, param
-from osip.modules.db_http.wire import Question, answer, question
+from osip.modules.db_http.wire import Question, answer, question, shown
 
 MAX_BYTES = 64 << 20
 _URL = re.compile(r"https?://(?:([^/@]*)@)?([^/]+)(/.*)?")
@@ -61,6 +61,13 @@ class HttpStore:
             await self._send("POST", f"{self._base}/{asked.table}/", asked.text(self._module.value_delimiter))
         return len(several)
 
+    async def replace(self, table: str, row: Mapping[str, Any]) -> None:
+        """Put a row in the place of the one with the same key, where the server can."""
+        if not self._module.cap_replace:
+            raise StoreError("http: the server is not asked to replace: modparam(\"db_http\", \"cap_replace\", 1)")
+        asked = Question(table, "replace", {"k": list(row), "v": [shown(value) for value in row.values()]})
+        await self._send("POST", f"{self._base}/{table}/", asked.text(self._module.value_delimiter))
+
     async def run(self, work: Any) -> Any:
         """Refuse: there are no transactions."""
         raise StoreError(f"{hide_password(self.url)}: this needs a database with transactions")
@@ -75,11 +82,16 @@ class HttpStore:
         if self._session is None:
             self._session = aiohttp.ClientSession(headers=self._headers,
                                                   timeout=aiohttp.ClientTimeout(self._module.timeout / 1000))
+        self._module.env.stores.tally.total += 1
         headers = {"Content-Type": "application/x-www-form-urlencoded"} if body is not None else {}
         try:
             async with self._session.request(method, URL(url, encoded=True), data=body, headers=headers,
                                              allow_redirects=False) as response:
-                raw = await response.content.read(MAX_BYTES + 1)
+                raw = bytearray()
+                async for part in response.content.iter_any():      # one read() gives only what is there already
+                    raw += part
+                    if len(raw) > MAX_BYTES:
+                        break
                 if response.status >= 300 and not any_status:
                     kind = StoreLost if response.status >= 502 else StoreError
                     raise kind(f"database {hide_password(self.url)} answered {response.status} {response.reason}")
@@ -111,9 +123,10 @@ class DbHttp(Module):
 
     SSL = param(0, ge=0, le=1, doc="1: by TLS.")
     cap_raw_query = param(0, ge=0, le=1, doc="1: the server takes raw queries.")
-    cap_replace = param(0, ge=0, le=1, removed="nothing asks for REPLACE", doc="No effect.")
-    cap_last_inserted_id = param(0, ge=0, le=1, removed="nothing asks for it", doc="No effect.")
-    cap_insert_update = param(0, ge=0, le=1, removed="nothing asks for it", doc="No effect.")
+    cap_replace = param(0, ge=0, le=1, doc="1: the server takes query_type=replace (sql_replace).")
+    cap_last_inserted_id = param(0, ge=0, le=1, removed="no module asks for the number of a new row",
+                                 doc="No effect.")
+    cap_insert_update = param(0, ge=0, le=1, removed="rows are inserted, updated or replaced", doc="No effect.")
     field_delimiter = param(";", parse=_character, doc="Character between fields of an answer.")
     row_delimiter = param("\n", parse=_character, doc="Character at the end of a row of an answer.")
     quote_delimiter = param("|", parse=_character, doc="Character around fields that hold any of these.")

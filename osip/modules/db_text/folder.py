@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from osip.api import Sql, StoreError
+from osip.api import Sql, StoreError, Tally
 from osip.modules.db_text import format
 
 LOCK = ".osip_lock"
@@ -19,10 +19,10 @@ LOCK = ".osip_lock"
 class TextFolder:
     """One folder, with the methods of `Sql`. With `looks` files that were changed by others are read before each query."""
 
-    def __init__(self, url: str, looks: bool) -> None:
+    def __init__(self, url: str, looks: bool, tally: Tally | None = None) -> None:
         self.url = url
         self.folder = Path(url.partition(":")[2].removeprefix("//"))
-        self._looks = looks
+        self._looks, self._tally = looks, tally or Tally()
         self._sql = Sql("sqlite://")
         self._known: dict[str, tuple[int, int]] = {}        # table -> time and size of the file as it was read
         self._columns: dict[str, list[format.Column]] = {}
@@ -41,6 +41,7 @@ class TextFolder:
 
     async def fetch(self, statement: Any, values: Any = None) -> Any:
         """Run a statement and return its rows."""
+        self._tally.total += 1
         async with self._turn:
             await self._refresh(self._looks)
             return await self._sql.fetch(statement, values)
@@ -54,6 +55,7 @@ class TextFolder:
         return await self._change(lambda: self._sql.run(work))
 
     async def _change(self, ask: Any) -> Any:
+        self._tally.total += 1
         async with self._turn:
             try:
                 lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)

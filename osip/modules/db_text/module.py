@@ -22,7 +22,7 @@ class DbText(Module):
 
     def _open(self, url: str) -> TextFolder:
         # What one worker writes, the others have to see.
-        folder = TextFolder(url, bool(self.db_mode) or self.env.workers > 1)
+        folder = TextFolder(url, bool(self.db_mode) or self.env.workers > 1, self.env.stores.tally)
         if not folder.folder.is_dir():
             raise StoreError(f"{url}: there is no such folder")
         return self._folders.setdefault(str(folder.folder), folder)

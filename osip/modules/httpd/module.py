@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,6 +20,7 @@ Serve = Callable[[Any], Awaitable[Any]]
 
 _log = logging.getLogger("osip.httpd")
 _LIVE = ("access", "auth_username", "auth_password", "auth_realm")
+_PRIORITIES = re.compile(r"[+-]VERS-|^(?:NORMAL|SECURE\d+|PERFORMANCE|PFS|LEGACY|NONE|SYSTEM|@\w+)(?:$|:)")
 _PROBES = ("livez", "readyz", "startupz")
 
 
@@ -54,7 +56,8 @@ class Httpd(Module):
     max_body = param(1 << 20, ge=1024, doc="Longest request body (bytes), unpacked.")
     tls_cert_file = param("", doc="Certificate (PEM); turns TLS on.")
     tls_key_file = param("", doc="Private key (PEM).")
-    tls_ciphers = param("SECURE256:+SECURE192:-VERS-ALL:+VERS-TLS1.2", removed="they are those of TLS 1.2 and newer")
+    tls_ciphers = param("", doc="Ciphers for TLS 1.2, as OpenSSL lists them (`ECDHE+AESGCM:!aRSA`). "
+                        "The priority words of GnuTLS that OpenSIPS takes have no effect; a line in the log says so.")
     auth_realm = param("OpenSIPS MI", doc="Realm of the password dialogue.")
     auth_username = param("", doc="User that requests must give; his role is admin.")
     auth_password = param("", doc="Password that requests must give.")
@@ -146,6 +149,13 @@ class Httpd(Module):
             context.load_cert_chain(self.tls_cert_file, self.tls_key_file)
         except (OSError, ssl.SSLError) as error:
             raise ModuleError(f"httpd cannot use {self.tls_cert_file} and {self.tls_key_file}: {error}") from None
+        if _PRIORITIES.search(self.tls_ciphers):
+            _log.warning("tls_ciphers has no effect: it is written for GnuTLS; write a list of OpenSSL's ciphers")
+        elif self.tls_ciphers:
+            try:
+                context.set_ciphers(self.tls_ciphers)
+            except ssl.SSLError:
+                raise ModuleError(f'httpd: OpenSSL knows no cipher of tls_ciphers "{self.tls_ciphers}"') from None
         return context
 
     async def destroy(self) -> None:

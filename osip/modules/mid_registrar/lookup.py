@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 def mid_lookup(mid: MidRegistrar, ctx: Ctx, table: str, flags: LookupFlags, aor: str | None) -> int:
     """Do what mid_registrar_lookup says: by the number in the R-URI, else by AoR."""
-    if aor is None:
-        try:
-            uri = parse_uri(ctx.ruri or "")
-        except ParseError:
-            uri = None
-        if uri is not None:
-            if mid.mode == AORS:
-                aor = aor_of(mid, uri)
-            else:
-                id = id_of(mid, uri)
-                if id:
-                    return _by_id(mid, ctx, table, flags, id)
-    return lookup(mid, ctx, table, flags, aor)                                  # type: ignore[arg-type]
+    aor, id = asked_for(mid, ctx, aor)
+    return _by_id(mid, ctx, table, flags, id) if id else lookup(mid, ctx, table, flags, aor)    # type: ignore[arg-type]
+
+
+def asked_for(mid: MidRegistrar, ctx: Ctx, aor: str | None) -> tuple[str | None, int]:
+    """Return the AoR that is asked for (None: that of the R-URI), and the number of one contact, 0 for none."""
+    if aor is not None:
+        return aor, 0
+    try:
+        uri = parse_uri(ctx.ruri or "")
+    except ParseError:
+        return None, 0
+    return (aor_of(mid, uri), 0) if mid.mode == AORS else (None, id_of(mid, uri))
 
 
 def _by_id(mid: MidRegistrar, ctx: Ctx, table: str, flags: LookupFlags, id: int) -> int:

@@ -1,10 +1,11 @@
 """Declare mid_registrar: parameters and functions."""
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from osip.api import Complaint, Ctx, Module, ModuleError, Static, avp_or_none, function, is_token, needs, param
-from osip.modules.mid_registrar import remote
+from osip.modules.mid_registrar import remote, stored
 from osip.modules.mid_registrar.front import AORS, MIRROR, PARAM, USERNAME
 from osip.modules.mid_registrar.lookup import mid_lookup
 from osip.modules.mid_registrar.save import mid_save
@@ -64,9 +65,6 @@ class MidRegistrar(PushParams, Module):
         """Check what must fit together; watch what becomes of the contacts."""
         if self.max_expires and self.max_expires < self.min_expires:
             raise ModuleError(f"mid_registrar: max_expires {self.max_expires} is below min_expires {self.min_expires}")
-        if self.usrloc.keeps_nothing:
-            raise ModuleError('mid_registrar: usrloc\'s working_mode_preset "sql-only" keeps no contacts in memory, '
-                              'which is needed here: set "single-instance-sql-write-through"')
         if not is_token(self.contact_id_param):
             raise ModuleError(f'mid_registrar: contact_id_param "{self.contact_id_param}" cannot be a URI parameter')
         if self.mode == AORS and not self.at_escape_str:
@@ -75,6 +73,10 @@ class MidRegistrar(PushParams, Module):
         self.tcp_flag = self.env.message_flags.bit(flag) if flag else 0
         self.complain = Complaint(self.env.log)
         self.usrloc.watch(self._on_change)
+        self.waits = bool(self.usrloc.keeps_nothing)
+        self.on_reply = stored.on_reply         # for save, which it is made of
+        if self.waits:
+            self.usrloc.keeper.enders.append(partial(stored.on_end, self))
         self.open_push()
         self.rules = Rules(self)
 
@@ -102,7 +104,7 @@ class MidRegistrar(PushParams, Module):
         self.usrloc.put_key(record, remote.key_of(id), None)
         remote.take_back(self, held)
 
-    @function(routes="Q")
+    @function(routes="Q", waits="waits")
     def mid_registrar_save(self, ctx: Ctx, domain: Static, flags: Save = PLAIN_SAVE, aor: str | None = None,
                            outgoing_expires: int | None = None, ownership_tag: str | None = None) -> int:
         """Take a REGISTER: 1 relay it to the main registrar, 2 it was answered here, -1 it was refused (and answered).
@@ -113,9 +115,10 @@ class MidRegistrar(PushParams, Module):
             tell_inert(self, "ownership_tag")
         if flags.sock_hdr:
             tell_inert(self, "socket-header")
-        return mid_save(self, ctx, domain, flags, aor, outgoing_expires or int(self.outgoing_expires))
+        save: Any = stored.save_stored if self.waits else mid_save
+        return save(self, ctx, domain, flags, aor, outgoing_expires or int(self.outgoing_expires))    # type: ignore[no-any-return]
 
-    @function(routes="Q")
+    @function(routes="Q", waits="waits")
     def mid_registrar_lookup(self, ctx: Ctx, domain: Static, flags: Lookup = PLAIN_LOOKUP, aor: str | None = None
                              ) -> int:
         """Send a request from the main registrar to the phone that it means; codes as lookup of registrar.
@@ -124,7 +127,8 @@ class MidRegistrar(PushParams, Module):
         """
         if flags.everywhere:
             tell_inert(self, "global")
-        return mid_lookup(self, ctx, domain, flags, aor)
+        find: Any = stored.lookup_stored if self.waits else mid_lookup
+        return find(self, ctx, domain, flags, aor)      # type: ignore[no-any-return]
 
 
 __all__ = ["MIRROR", "MidRegistrar"]

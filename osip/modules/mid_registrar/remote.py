@@ -35,7 +35,12 @@ def key_of(id: int) -> str:
 
 def read(record: Any, id: int) -> Remote | None:
     """Return what the main registrar holds; None when nothing is known."""
-    text = record.kv.get(key_of(id)) if record is not None and record.kv else None
+    return held_in(record.kv, id) if record is not None else None
+
+
+def held_in(keys: dict[str, str] | None, id: int) -> Remote | None:
+    """Return what the main registrar holds, from the keys of an AoR."""
+    text = keys.get(key_of(id)) if keys else None
     try:
         return Remote(*json.loads(text)) if text else None
     except (ValueError, TypeError):

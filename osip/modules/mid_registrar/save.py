@@ -47,9 +47,9 @@ def mid_save(mid: MidRegistrar, ctx: Ctx, table: str, flags: SaveFlags, aor: str
         if flags.path == "strict" and msg.find(H_PATH) >= 0 and not _knows_path(msg):
             raise Refusal(420, "Bad Extension", b"Unsupported: path\r\n")
     except Refusal as refusal:
-        return _refuse(mid, ctx, flags, refusal)
+        return refuse(mid, ctx, flags, refusal)
     except ParseError as error:
-        return _refuse(mid, ctx, flags, Refusal(400, f"Bad Request: {error.reason}"))
+        return refuse(mid, ctx, flags, Refusal(400, f"Bad Request: {error.reason}"))
     if contacts and mid.mode != MIRROR and _can_absorb(mid, msg, record, contacts):
         return ABSORBED if save(mid, ctx, table, flags, aor) > 0 else ERROR     # type: ignore[arg-type]
     _send_on(mid, ctx, Order(mid, ctx, table, key, aor, flags), domain, contacts, outgoing)
@@ -124,7 +124,8 @@ def _can_absorb(mid: MidRegistrar, msg: Any, record: Any, contacts: Wanted) -> b
     return True
 
 
-def _refuse(mid: MidRegistrar, ctx: Ctx, flags: SaveFlags, refusal: Refusal) -> int:
+def refuse(mid: MidRegistrar, ctx: Ctx, flags: SaveFlags, refusal: Refusal) -> int:
+    """Answer a REGISTER with a refusal, unless the script does that."""
     mid.env.log.info("registration refused code=%d reason=%s call_id=%s", refusal.code, refusal.reason,
                      ctx.msg.call_id)
     if not flags.no_reply:
@@ -165,7 +166,10 @@ def _send_on(mid: MidRegistrar, ctx: Ctx, order: Order, domain: Any, contacts: W
             ctx.edit.set_value(msg.find(H_EXPIRES), str(max(msg.expires, outgoing)))
     if order.flags.path:
         ctx.edit.remove_hf(H_PATH)              # the way to the phone begins here
-    mid.tm.watch(ctx, ON_REPLY, partial(_on_reply, order))
+    if mid.waits:
+        mid.tm.after_reply(ctx, partial(mid.on_reply, order))
+    else:
+        mid.tm.watch(ctx, ON_REPLY, partial(_on_reply, order))
 
 
 def _on_reply(order: Order, tx: Any, what: int, status: int, ctx: Ctx) -> None:
@@ -173,6 +177,11 @@ def _on_reply(order: Order, tx: Any, what: int, status: int, ctx: Ctx) -> None:
     if not 200 <= status < 300 or order.is_done or tx.request is None:
         return
     order.is_done = True
+    take_over(order, tx, ctx)
+
+
+def take_over(order: Order, tx: Any, ctx: Ctx) -> None:
+    """Keep what the main registrar has accepted, and give its answer the contacts that the phones know."""
     try:
         _accept(order, tx, ctx)
     except ParseError as error:

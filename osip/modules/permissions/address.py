@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-_PROTOCOLS = ("any", "udp", "tcp", "tls", "sctp", "ws", "wss", "hep_udp", "hep_tcp", "bin", "smpp", "none")
+_PROTOCOLS = ("any", "udp", "tcp", "tls", "sctp", "ws", "wss", "hep_udp", "hep_tcp", "hep_tls", "bin", "smpp", "none")
 
 
 @dataclass(frozen=True, slots=True)

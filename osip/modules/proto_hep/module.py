@@ -7,11 +7,13 @@ from typing import Any
 
 from osip.api import (
     HEP_LOG,
+    HEP_SIP,
     Complaint,
     Ctx,
     Env,
     HepPacket,
     HepTcp,
+    HepTls,
     HepUdp,
     Module,
     ModuleError,
@@ -19,6 +21,7 @@ from osip.api import (
     StreamLimits,
     encode_hep,
     function,
+    needs,
     param,
 )
 from osip.modules.proto_hep.sender import Patience, Sender, parse_server
@@ -28,12 +31,12 @@ _NEVER_BLOCKS = "a send never blocks; what waits is bounded by hep_async_max_pos
 
 
 class ProtoHep(Module):
-    """HEP sockets (`hep_udp`, `hep_tcp`) and capture servers by name.
+    """HEP sockets (`hep_udp`, `hep_tcp`, and with tls_mgm `hep_tls`) and capture servers by name.
 
     A captured message runs through the script as if it had come from its true source; nothing is answered.
     """
-    transport = "hep_udp hep_tcp"
-    hep_port = param(9060, ge=1, le=65535, doc="Port of HEP sockets that name none.")
+    transport = "hep_udp hep_tcp hep_tls"
+    hep_port = param(9060, ge=1, le=65535, doc="Port of HEP sockets that name none; without it 9061 for hep_tls.")
     hep_send_timeout = param(100, ge=1, doc="Milliseconds in which a connection to a server must be made.")
     hep_max_msg_chunks = param(32, removed="a packet has at most 64 kB")
     hep_async = param(1, removed=_NEVER_BLOCKS)
@@ -47,6 +50,7 @@ class ProtoHep(Module):
     homer5_delim = param(":", live=True, doc="Between the values of a correlation for Homer 5.")
     hep_max_retries = param(5, ge=1, doc="Connections in a row that may fail before a rest.")
     hep_retry_cooldown = param(3600, ge=0, doc="Seconds of that rest.")
+    tls_mgm = needs("tls_mgm", optional=True)
 
     def mod_init(self) -> None:
         """Check the names of the servers."""
@@ -61,12 +65,19 @@ class ProtoHep(Module):
 
     def make_transport(self, env: Env) -> dict[str, Any]:
         """Return the transports of this worker by their protocol."""
-        udp, tcp = HepUdp(env.config), HepTcp(env.config, env.timers, StreamLimits(env.config))
-        udp.take = tcp.take = self.take
+        made: list[HepUdp | HepTcp | HepTls] = [HepUdp(env.config),
+                                                HepTcp(env.config, env.timers, StreamLimits(env.config))]
+        if self.tls_mgm is not None:
+            tls = HepTls(env.config, env.timers, StreamLimits(env.config), domains=self.tls_mgm)
+            if env.workers > 1:
+                tls.on_session = self.tls_mgm.share
+            made.append(tls)
+        for one in made:
+            one.take = self.take
         for name in ("received", "bad", "other"):
             env.stats.register("proto_hep", name, lambda name=name: sum(
-                getattr(one.inlet, name) for one in (udp, tcp) if one.inlet is not None), StatKind.COUNTER)
-        return {"hep_udp": udp, "hep_tcp": tcp}
+                getattr(one.inlet, name) for one in made if one.inlet is not None), StatKind.COUNTER)
+        return {one.proto: one for one in made}
 
     async def child_init(self, env: Env) -> None:
         """Start to send."""
@@ -74,7 +85,7 @@ class ProtoHep(Module):
                             self.hep_async_max_postponed_chunks * _CHUNK)
         self._complain = Complaint(env.log, clock=lambda: env.now)
         self._patience = patience
-        self.senders = {server.id: Sender(server, patience, self._complain) for server in self.hep_id}
+        self.senders = {server.id: Sender(server, patience, self._complain, self.tls_mgm) for server in self.hep_id}
         for sender in self.senders.values():
             sender.start()
 
@@ -89,7 +100,7 @@ class ProtoHep(Module):
         name = f"{server.host}:{server.port};{server.transport};{server.version}"
         self._own[name] = self._own.get(name, 0) + 1
         if name not in self.senders:
-            sender = self.senders[name] = Sender(replace(server, id=name), self._patience, self._complain)
+            sender = self.senders[name] = Sender(replace(server, id=name), self._patience, self._complain, self.tls_mgm)
             sender.start()
         return name
 
@@ -107,6 +118,9 @@ class ProtoHep(Module):
             self._complain("hep_id", "there is no hep_id %r; there are: %s", id, ", ".join(self.senders) or "none")
             return False
         packet.version = sender.server.version
+        if packet.version < 3 and packet.kind != HEP_SIP:
+            self._complain("hep_version", "id=%s: version %d can carry SIP alone", id, packet.version)
+            return False
         packet.capture_id = packet.capture_id or self.hep_capture_id
         if not packet.seconds:
             packet.seconds, packet.microseconds = divmod(int(self.env.wall() * 1e6), 1_000_000)

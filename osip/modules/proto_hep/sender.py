@@ -8,7 +8,7 @@ import ssl
 from collections import deque
 from dataclasses import dataclass
 
-from osip.api import Complaint, parse_endpoint
+from osip.api import Complaint, Dest, TlsDomains, is_for, parse_endpoint
 
 TRANSPORTS = ("udp", "tcp", "tls")
 _TEXT = re.compile(r"\s*(?:\[(?P<id>[^\]:]+)\])?\s*(?P<rest>.*)", re.DOTALL)
@@ -55,12 +55,12 @@ class Patience:
 
 class Sender:
     """One way to a server. What cannot be sent is dropped and counted."""
-    __slots__ = ("_complain", "_patience", "_queue", "_size", "_sock", "_task", "_wake", "dropped", "sent", "server",
-                 "tls")
+    __slots__ = ("_complain", "_domains", "_patience", "_queue", "_size", "_sock", "_task", "_wake", "dropped", "sent",
+                 "server")
 
-    def __init__(self, server: Server, patience: Patience, complain: Complaint) -> None:
+    def __init__(self, server: Server, patience: Patience, complain: Complaint, domains: TlsDomains | None = None) -> None:
         self.server, self.sent, self.dropped = server, 0, 0
-        self.tls: ssl.SSLContext | None = None              # None: the system's authorities, the name is checked
+        self._domains = domains
         self._patience, self._complain = patience, complain
         self._queue: deque[bytes] = deque()
         self._size = 0
@@ -152,11 +152,25 @@ class Sender:
         self._wake.clear()
 
     async def _connect(self) -> asyncio.StreamWriter:
-        context = None
         if self.server.transport == "tls":
-            context = self.tls or ssl.create_default_context()
+            return await self._connect_tls()
         async with asyncio.timeout(self._patience.connect):
-            _, writer = await asyncio.open_connection(self.server.host, self.server.port, ssl=context)
+            _, writer = await asyncio.open_connection(self.server.host, self.server.port)
+        return writer
+
+    async def _connect_tls(self) -> asyncio.StreamWriter:
+        """Connect with the client domain of tls_mgm that fits; without one with the system's authorities."""
+        host, dest = self.server.host, Dest("tls", self.server.host, self.server.port)
+        dest.name = host
+        domain = self._domains.client(dest) if self._domains is not None else None
+        context = domain.context if domain is not None else ssl.create_default_context()
+        async with asyncio.timeout(self._patience.connect):
+            _, writer = await asyncio.open_connection(host, self.server.port, ssl=context)
+        if domain is not None and domain.check_name:
+            certificate = writer.get_extra_info("ssl_object").getpeercert() or {}
+            if not is_for(certificate, host, domain.wildcards):
+                writer.close()
+                raise OSError(f'the certificate is not for "{host}"')
         return writer
 
     async def _feed(self, writer: asyncio.StreamWriter) -> None:

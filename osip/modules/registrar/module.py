@@ -77,17 +77,17 @@ class Registrar(PushParams, Module):
         self.open_push()
         self.rules = Rules(self)
 
-    @gauge("max_expires")
+    @gauge("max_expires", shared=True)
     def shown_max_expires(self) -> int:
         """The parameter max_expires."""
         return int(self.max_expires)
 
-    @gauge("max_contacts")
+    @gauge("max_contacts", shared=True)
     def shown_max_contacts(self) -> int:
         """The parameter max_contacts."""
         return int(self.max_contacts)
 
-    @gauge("default_expire")
+    @gauge("default_expire", shared=True)
     def shown_default_expires(self) -> int:
         """The parameter default_expires."""
         return int(self.default_expires)

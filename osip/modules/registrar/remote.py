@@ -56,13 +56,14 @@ async def save_stored(reg: Registrar, ctx: Ctx, table: str, flags: SaveFlags, ao
 async def lookup_stored(reg: Registrar, ctx: Ctx, table: str, flags: LookupFlags, aor: str | None) -> int:
     """Do what `lookup` says with the contacts that SQL has now; -3 when it does not answer."""
     try:
-        async with reg.usrloc.visit(table, *_keys(reg, ctx, flags, aor)):
+        async with reg.usrloc.visit(table, *keys_of(reg, ctx, flags, aor)):
             return lookup(reg, ctx, table, flags, aor)
     except StoreError:                  # usrloc has said so
         return INTERNAL
 
 
-def _keys(reg: Registrar, ctx: Ctx, flags: LookupFlags, aor: str | None) -> list[str]:
+def keys_of(reg: Registrar, ctx: Ctx, flags: LookupFlags, aor: str | None) -> list[str]:
+    """Return the AoRs whose contacts a lookup needs."""
     texts = [aor or ctx.ruri or ""]
     if flags.branch:
         texts += [branch.uri or ctx.ruri or "" for branch in ctx.targets or ()]

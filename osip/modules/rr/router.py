@@ -44,6 +44,7 @@ class Router:
         self.enable_double_rr, self.ignore_user = bool(module.enable_double_rr), module.ignore_user
         self.complain = module.complain if module.enable_socket_mismatch_warning else None
         self.env.on_reload.append(self.forget)
+        self.env.on_own_names.append(self.forget)
 
     def forget(self) -> None:
         """Look anew at what is ours and how it is called: a reload may have changed it."""

@@ -245,7 +245,7 @@ class SipCapture(Columns, Module):      # type: ignore[misc,valid-type]
 
     # --- functions -----------------------------------------------------------------------------------------------
 
-    @function(ROUTES)
+    @function(ROUTES, deferred="capture_deferred")
     def sip_capture(self, ctx: Ctx, table: str | None = None, f1: str | None = None, f2: str | None = None,
                     f3: str | None = None) -> bool:
         """Store this message, with up to three values of the script's own; -1 while capturing is off."""
@@ -262,7 +262,12 @@ class SipCapture(Columns, Module):      # type: ignore[misc,valid-type]
         self._count(msg)
         return True
 
-    @function(ROUTES)
+    async def capture_deferred(self, ctx: Ctx, table: str | None = None, f1: str | None = None, f2: str | None = None,
+                               f3: str | None = None) -> bool:
+        """Store this message for `async()`: go on when its row is in the database, -1 when it was lost."""
+        return self.sip_capture(ctx, table, f1, f2, f3) and await self._writer.stored()
+
+    @function(ROUTES, deferred="report_deferred")
     def report_capture(self, ctx: Ctx, corr: str, table: str | None = None, proto: int | None = None) -> bool:
         """Store the payload of this HEP packet as a report (RTCP, JSON) that belongs to a call; -1 while off."""
         if not self._is_wanted(ctx):
@@ -273,6 +278,10 @@ class SipCapture(Columns, Module):      # type: ignore[misc,valid-type]
         if proto is not None:
             path = path._replace(kind=proto)
         return self._put(table or self.rtcp_table_name, report_of(raw, corr, path, self.capture_node), "report")
+
+    async def report_deferred(self, ctx: Ctx, corr: str, table: str | None = None, proto: int | None = None) -> bool:
+        """Store a report for `async()`: go on when its row is in the database, -1 when it was lost."""
+        return self.report_capture(ctx, corr, table, proto) and await self._writer.stored()
 
     def _packet(self, ctx: Ctx) -> HepPacket | None:
         return ctx.source.packet if isinstance(ctx.source, CapturedSource) else None

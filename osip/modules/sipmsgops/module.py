@@ -28,7 +28,7 @@ class Sipmsgops(HeaderWords, UriWords, Module):
         _reply_lines(ctx).append(_line(txt))
         return 1
 
-    @function("QFBE")
+    @function("QFBLE")
     def append_time(self, ctx: Ctx) -> int:
         """Add a Date header to the local reply."""
         stamp = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(self.env.wall()))

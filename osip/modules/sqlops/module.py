@@ -141,10 +141,15 @@ class Sqlops(Module):
 
     @function()
     async def sql_replace(self, ctx: Ctx, table: str, columns: str, db_id: int = 0) -> int:
-        """Replace a row, where the database can (MySQL, MariaDB, SQLite)."""
+        """Replace a row, where the database can (MySQL, MariaDB, SQLite; by HTTP with cap_replace)."""
         async def work() -> int:
+            sql: Any = self.store.sql(db_id)
+            if hasattr(sql, "replace"):
+                await sql.replace(build.name_of(table), build.values_of(columns))
+                return 1
+
             def run(connection: Any) -> None:
                 connection.execute(*build.replace(table, columns, connection.dialect))
-            await self.store.sql(db_id).run(run)
+            await sql.run(run)
             return 1
         return await self._try(ctx, "sql_replace", work())

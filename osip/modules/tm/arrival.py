@@ -31,7 +31,7 @@ def echo(tm: Layer, key: str) -> bool:
     return True
 
 
-def create(tm: Layer, ctx: Ctx, key: str, trying: bool = True) -> Transaction:
+def create(tm: Layer, ctx: Ctx, key: str) -> Transaction:
     """Make the server transaction of a request; an INVITE gets its 100."""
     tx = Transaction(tm, key, ctx)
     plan: Plan | None = ctx[tm.plan]
@@ -44,7 +44,7 @@ def create(tm: Layer, ctx: Ctx, key: str, trying: bool = True) -> Transaction:
     tx.begin()
     for listener in tm.on_created:
         listener(tx, ctx)
-    if trying and tx.method_id == M_INVITE and tm.auto_100trying:
+    if tx.method_id == M_INVITE and tm.auto_100trying:
         tx.respond(100, reply.build(ctx, 100, "Giving it a try"), True)
     return tx
 

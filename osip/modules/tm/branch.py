@@ -23,18 +23,22 @@ class Branch(Machine):
     `tx` is a Transaction, which `server` is then too, or what stands for one: an Outbound. `tm` is there once the
     branch is sent. `status` is the last code: below 200 the branch is pending. `local`: we made it up (timeout, send
     failure). `dests` are further addresses of the same name; a branch that moved on to one is `superseded` by a new branch.
+    `is_copy`: made by t_replicate, its responses go nowhere.
     """
     __slots__ = ("tx", "server", "tm", "index", "target", "dest", "dests", "id", "status", "reply", "edits", "local",
-                 "on_reply", "bavps", "cancel", "cancelling", "superseded", "failed", "work", "ack", "why", "started")
+                 "on_reply", "bavps", "cancel", "cancelling", "superseded", "failed", "work", "ack", "why", "started",
+                 "is_copy")
     tm: Layer
 
     def __init__(self, tx: Any, index: int, target: Target) -> None:
         if isinstance(tx, Transaction):
             super().__init__(INVITE_CLIENT if tx.method_id == M_INVITE else NON_INVITE_CLIENT, tx.times, False)
             self.server: Transaction | None = tx
+            self.is_copy = tx.copying
         else:
             super().__init__(INVITE_CLIENT if tx.method_id == M_INVITE else NON_INVITE_CLIENT, tx.times, False)
             self.server = None
+            self.is_copy = False
         self.tx: Any = tx
         self.index, self.target = index, target
         self.dest: Dest = None                          # type: ignore[assignment]  # set when it is sent
@@ -145,7 +149,7 @@ def pick(branches: list[Branch], cancelled: bool) -> Branch | None:
     """Return the branch with the best final response, the earliest among equals; None when no branch has one."""
     best, rank = None, 0
     for branch in branches:
-        if branch.superseded or branch.status < 300:
+        if branch.superseded or branch.status < 300 or branch.is_copy:
             continue
         this = priority(branch.status, cancelled)
         if best is None or this < rank:
@@ -158,7 +162,7 @@ def challenges(winner: Branch, branches: list[Branch]) -> bytes:
     lines = []
     for branch in branches:
         reply = branch.reply
-        if branch is winner or reply is None or branch.status not in (401, 407):
+        if branch is winner or reply is None or branch.status not in (401, 407) or branch.is_copy:
             continue
         for number in (H_WWW_AUTHENTICATE, H_PROXY_AUTHENTICATE):
             for at in reply.find_all(number):

@@ -27,10 +27,10 @@ def on_cancel(tm: Layer, ctx: Ctx, cancelling: Transaction, invite: Transaction)
     if invite.no_cancel:
         return
     cancel_pending(invite)
-    if invite.branches:
+    if not invite.deciding and any([not branch.is_copy for branch in invite.branches]):
         tm.collect(invite)
-    elif not invite.is_answered:
-        # Nothing was forwarded yet: the caller need not wait for what will not come (9.2).
+    elif not invite.is_pending and not invite.is_answered:
+        # Nothing was forwarded yet, or all has failed: the caller need not wait for what will not come (9.2).
         tm.reply_local(invite, 487, "Request Terminated")
         invite.shrink()
 

@@ -32,7 +32,7 @@ def launch(tm: Layer, branch: Branch, work: Ctx, dests: list[Dest]) -> bool:
         if headers:
             data = with_headers(data, headers)
         if dest.proto == "udp" and dest.__class__ is Dest and forward.is_too_long(env, dest, data):
-            dests = by_stream(env, dests, number)
+            dests = by_stream(work, dests, number)
             if dests[number] is not dest:
                 number -= 1
                 continue
@@ -66,10 +66,10 @@ def _send(tm: Layer, branch: Branch, dest: Dest, id: str, data: bytes) -> bool:
     return True
 
 
-def by_stream(env: object, dests: list[Dest], number: int) -> list[Dest]:
+def by_stream(ctx: Ctx, dests: list[Dest], number: int) -> list[Dest]:
     """Return the addresses with a connection put before one by UDP; unchanged when no stream can be had."""
     dest = dests[number]
-    stream = forward.stream_to(env, dest)               # type: ignore[arg-type]
+    stream = forward.stream_to(ctx, dest)
     if stream is None:
         return [*dests[:number], Fallback(dest.proto, dest.host, dest.port, dest.socket), *dests[number + 1:]]
     return [*dests[:number], stream, Fallback(dest.proto, dest.host, dest.port, dest.socket), *dests[number + 1:]]

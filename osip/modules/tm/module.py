@@ -5,13 +5,15 @@ Longer than 400 lines because the module exports some thirty functions and twent
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, Complaint, Ctx, Dest, FailureRoute, Hook, LocalSocket,
-                      Module, Parse, ReplyRoute, Request, Route, Target, Var, function, gauge, hook, needs, param,
-                      slot, stat)
+from osip.api import (M_ACK, M_CANCEL, M_INVITE, BranchRoute, CapturedSource, Complaint, Ctx, Dest, FailureRoute, Hook,
+                      LocalSocket, Module, Parse, ReplyRoute, Request, Route, Target, Var, function, gauge, hook, needs,
+                      param, slot, stat)
 from osip.modules.tm import answer, arrival, cancel, relay, response, settled, uac, waiting
 from osip.modules.tm.dump import Dumps, parse_append
+from osip.modules.tm.late import Late
 from osip.modules.tm.layer import Layer
 from osip.modules.tm.mi import Management
 from osip.modules.tm.transaction import Plan, Transaction, Watcher
@@ -21,6 +23,7 @@ REQUEST, BRANCH = int(Route.REQUEST), int(Route.BRANCH)
 RelayArgument = Annotated[Any, Parse(relay.relay_argument)]
 _INJECT = {"cancel": "cancel", "c": "cancel", "last": "last", "l": "last"}
 InjectFlags = Annotated[frozenset[str], Parse(lambda text: inject_flags(text))]
+_REPLY = "tm.reply_by_callid"
 _CLUSTER = "without the module clusterer there are no other nodes"
 
 
@@ -115,6 +118,7 @@ class Tm(Variables, Management, Dumps, Module):
         def reply_any(ctx: Ctx, code: int, reason: str) -> int:
             return self.t_reply(ctx, code, reason) if ctx.tx is not None else stateless(ctx, code, reason)
         env.reply = reply_any
+        env.bus.subscribe(_REPLY, self._on_reply_by_call)
 
     @hook(Hook.RESPONSE, order=50)
     def on_response(self, ctx: Ctx) -> bool:
@@ -130,14 +134,27 @@ class Tm(Variables, Management, Dumps, Module):
     def before_wait(self, ctx: Ctx) -> int:
         """Make the request stateful before its route waits, so that retransmissions do not run the script again.
 
-        0 when the message was a retransmission and the route must not go on.
+        0 when the message was a retransmission and the route must not go on. The transaction is kept while it waits.
         """
         msg = ctx.msg
-        if ctx.kind != REQUEST or ctx.tx is not None or msg is None or not msg.is_request:
+        if ctx.kind != REQUEST or msg is None or not msg.is_request:
             return 1
-        if msg.method_id == M_ACK or ctx.source is None:
-            return 1
-        return 0 if arrival.take(self.layer, ctx)[0] is None else 1
+        if ctx.tx is None and (msg.method_id == M_ACK or ctx.source is None
+                               or isinstance(ctx.source, CapturedSource)):
+            return 1                            # nobody waits for our response to what was only captured
+        tx = arrival.take(self.layer, ctx)[0]
+        if tx is None:
+            return 0
+        if isinstance(tx, Transaction):
+            tx.suspended += 1
+        return 1
+
+    @hook(Hook.AFTER_WAIT)
+    def after_wait(self, ctx: Ctx) -> None:
+        """Note that a request route goes on."""
+        tx = ctx.tx
+        if ctx.kind == REQUEST and isinstance(tx, Transaction) and tx.suspended:
+            tx.suspended -= 1
 
     @hook(Hook.DRAIN)
     def drain(self) -> int:
@@ -167,6 +184,11 @@ class Tm(Variables, Management, Dumps, Module):
         if armed.watchers is None:
             armed.watchers = []
         armed.watchers.append((mask, watcher))
+
+    def after_reply(self, ctx: Ctx, work: Callable[[Ctx], Any]) -> None:
+        """Call `work` with each response to the request of `ctx`, after its onreply_routes; it may have to be awaited."""
+        armed = self.armed(ctx)
+        armed.on_reply = Late(self.layer, armed.on_reply, work)
 
     def request(self, method: str, ruri: str, from_: str, to: str, **more: Any) -> uac.Outbound | None:
         """Send a request of our own; see uac.send."""
@@ -214,17 +236,13 @@ class Tm(Variables, Management, Dumps, Module):
 
     @function(routes="QF")
     def t_replicate(self, ctx: Ctx, uri: str, flags: RelayArgument | None = None) -> int:
-        """Send a stateful copy to a URI (and the appended branches); the responses go nowhere."""
+        """Send a stateful copy to a URI (and the appended branches); its responses go nowhere.
+
+        The request itself may be answered or relayed before or after.
+        """
         own = ctx.target
         ctx.target = own.copy()
         ctx.target.uri, ctx.target.du = uri, None
-        if ctx.tx is None:
-            key = self.table.key(ctx.msg)
-            found = self.table.servers.get(key)
-            if found is not None:
-                arrival.absorb(found)
-                return 1
-            arrival.create(self.layer, ctx, key, trying=False)
         mask = flags if flags.__class__ is int else 0
         code = relay.relay(self.layer, ctx, mask | relay.ABSORB | relay.NO_AUTO, None)
         ctx.target = own
@@ -243,12 +261,26 @@ class Tm(Variables, Management, Dumps, Module):
     @function(routes=Route.REQUEST)
     def t_reply_by_callid(self, ctx: Ctx, code: int, reason_phrase: str, callid: str | None = None,
                           cseq: str | None = None) -> int:
-        """Reply to another INVITE transaction found by Call-ID and CSeq (those of this message by default)."""
-        number = cseq.split()[0] if cseq else str(ctx.msg.cseq)
-        if not number.isdigit():
+        """Reply to an INVITE found by Call-ID and CSeq (this message's by default); 1 also when another worker was asked."""
+        number = (cseq.split() or [""])[0] if cseq else str(ctx.msg.cseq)
+        if not (number.isascii() and number.isdigit()):
             return -1
-        tx = self.table.find_by_call(callid or ctx.msg.call_id, int(number), M_INVITE)
-        return 1 if tx is not None and self.layer.reply_local(tx, code, reason_phrase) else -1
+        callid = callid or ctx.msg.call_id
+        if self._reply_by_call(code, reason_phrase, callid, int(number[:11])):
+            return 1
+        if self.env.ids.owns(callid):
+            return -1
+        self.env.bus.others(_REPLY, (code, reason_phrase, callid, int(number[:11])))
+        return 1
+
+    def _reply_by_call(self, code: int, reason: str, callid: str, cseq: int) -> bool:
+        """Reply to an INVITE of this worker; False when there is none or it has its final reply."""
+        tx = self.table.find_by_call(callid, cseq, M_INVITE)
+        return tx is not None and self.layer.reply_local(tx, code, reason)
+
+    def _on_reply_by_call(self, wanted: tuple[int, str, str, int]) -> None:
+        if self.env.ids.owns(wanted[2]):
+            self._reply_by_call(*wanted)
 
     @function(routes="QFRB")
     def t_check_status(self, ctx: Ctx, re: re.Pattern) -> int:
@@ -296,14 +328,18 @@ class Tm(Variables, Management, Dumps, Module):
         armed: Any = self.armed(ctx)
         if attr == "on_reply" and ctx.kind == BRANCH and ctx.tx is not None:
             armed = ctx.tx.branches[ctx.branch_index]
-        setattr(armed, attr, route)
+        if attr == "on_reply" and isinstance(armed.on_reply, Late):
+            armed.on_reply.route = route
+        else:
+            setattr(armed, attr, route)
         return 1
 
     @function(routes="QFRBL")
     def t_is_set(self, ctx: Ctx, target: str) -> int:
         """Say whether a `branch_route`, `failure_route` or `onreply_route` is armed."""
         attr = {"branch_route": "on_branch", "failure_route": "on_failure", "onreply_route": "on_reply"}.get(target)
-        return 1 if attr and getattr(self.armed(ctx), attr) is not None else -1
+        armed = getattr(self.armed(ctx), attr) if attr else None
+        return 1 if (armed.route if isinstance(armed, Late) else armed) is not None else -1
 
     @function(routes=Route.REQUEST)
     def t_add_hdrs(self, ctx: Ctx, sip_hdrs: str) -> int:
@@ -392,7 +428,7 @@ class Tm(Variables, Management, Dumps, Module):
         Flags: `cancel` cancels the pending ones first, `last` says that no more will come.
         """
         tx = ctx.tx
-        if not isinstance(tx, Transaction) or tx.is_answered or tx.cancelled or tx.request is None:
+        if not isinstance(tx, Transaction) or not waiting.is_open(self.layer, tx):
             return -1
         targets = list(ctx.targets or ()) if source == "msg" else _event_targets(ctx)
         ctx.targets = None if source == "msg" else ctx.targets

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from osip.api import (H_ROUTE, M_ACK, M_CANCEL, M_INVITE, Ctx, Dest, Endpoint, OsipError, ParseError, Route, Target,
-                      bracket, forward, parse_endpoint, parse_uri, refusal, reply, value_place)
+                      bracket, forward, parse_endpoint, refusal, reply, value_place)
 from osip.modules.tm import cancel
 from osip.modules.tm.arrival import absorb, create, echo, take
 from osip.modules.tm.branch import Branch
@@ -69,8 +69,8 @@ def relay(tm: Layer, ctx: Ctx, flags: int, proxy: Endpoint | None) -> int:
             if invite is not None and not tx.is_answered:
                 cancel.on_cancel(tm, ctx, tx, invite)
                 return 1
-        if flags & ABSORB:
-            tx.absorbing = True
+    if flags & ABSORB:
+        return _replicate(tm, tx, ctx, flags & ~ABSORB)
     if flags & ~NO_AUTO:
         _set_flags(tx, ctx, flags)
     code = send_targets(tm, tx, ctx, proxy)
@@ -78,6 +78,18 @@ def relay(tm: Layer, ctx: Ctx, flags: int, proxy: Endpoint | None) -> int:
         _answer(tm, tx, ctx, code)
         return 1
     return code
+
+
+def _replicate(tm: Layer, tx: Transaction, ctx: Ctx, flags: int) -> int:
+    """Send copies whose responses stop here; the request itself may be answered or relayed before or after."""
+    if flags & ~NO_AUTO:
+        _set_flags(tx, ctx, flags)
+    start = tx.round_start
+    tx.copying = True
+    try:
+        return send_targets(tm, tx, ctx)
+    finally:
+        tx.copying, tx.round_start = False, start
 
 
 def _set_flags(tx: Transaction, ctx: Ctx, flags: int) -> None:
@@ -169,7 +181,7 @@ def _why_unsent(dests: list[Dest], filtered: int) -> int:
 
 def send_targets(tm: Layer, tx: Transaction, ctx: Ctx, proxy: Endpoint | None = None) -> int:
     """Send a copy to each target of `ctx`; 1 when at least one is on its way, else the last failure."""
-    if tx.cancelled or tx.is_answered or (tx.blocked and not tm.disable_6xx_block):
+    if tx.cancelled or (tx.is_answered and not tx.copying) or (tx.blocked and not tm.disable_6xx_block):
         return NO_TARGET
     if ctx.kind != FAILURE:
         tm.fault = _refuse(tm, tx, ctx, proxy)
@@ -282,8 +294,10 @@ def _resolve_and_send(tm: Layer, branch: Branch, work: Ctx, proxy: Endpoint | No
     """Find the addresses of a branch and send it: 1 sent, 0 a name must be asked for, below 0 a failure."""
     target = branch.target
     try:
-        _clean(target)
-        hop = _via_proxy(target, proxy) if proxy is not None else target
+        hop = target
+        if proxy is not None:
+            forward.clean(work, target)
+            hop = _via_proxy(target, proxy)
         dests = forward.next_hops(work, hop)
         if dests is None:
             return 0
@@ -314,8 +328,10 @@ async def _start_later(tm: Layer, branch: Branch, work: Ctx, proxy: Endpoint | N
             await waits
         if branch.state != TERMINATED and not work.dropped:
             target = branch.target
-            _clean(target)
-            hop = _via_proxy(target, proxy) if proxy is not None else target
+            hop = target
+            if proxy is not None:
+                forward.clean(work, target)
+                hop = _via_proxy(target, proxy)
             dests = forward.next_hops(work, hop) or await forward.next_hops_wait(work, hop)
             if branch.state != TERMINATED and tx.tm.table.servers.get(tx.key) is tx:
                 code = _launch_checked(tm, branch, work, dests)
@@ -349,12 +365,3 @@ def _via_proxy(target: Target, proxy: Endpoint) -> Target:
         transport = f";transport={proxy.proto}" if proxy.proto else ""
         hop.du = f"sip:{bracket(proxy.host)}{port}{transport}"
     return hop
-
-
-def _clean(target: Target) -> None:
-    """Take off a target's URI what may not stand in a request-URI: headers and the method parameter (19.1.1)."""
-    text = target.uri
-    if text is not None and ("?" in text or ";method=" in text.lower()):
-        uri = parse_uri(text)
-        if uri.is_sip:
-            target.uri = str(uri.replace(headers="").without_param("method"))

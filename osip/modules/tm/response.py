@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 FAILURE: Final = int(Route.FAILURE)
 _BRANCH = re.compile(rb";branch=([^;,\s]+)")
-LATE_408: Final = 5.0
-"""Seconds before 64*T1 from which on a 408 to a non-INVITE is not sent (RFC 4320 section 4.2)."""
 
 
 # --- a response came in ------------------------------------------------------------------------------------------
@@ -123,7 +121,7 @@ def _after_routes(tm: Layer, branch: Branch, ctx: Ctx) -> None:
     tx.flags = ctx.flags
     if tm.onreply_avp_mode:
         tx.avps = ctx.avps
-    if tx.watchers is not None:
+    if tx.watchers is not None and not branch.is_copy:
         tx.tell_watchers(ON_REPLY, ctx.msg.status, ctx)     # type: ignore[union-attr]
     pass_on(tm, branch, tx, ctx, ctx.dropped)
 
@@ -132,6 +130,11 @@ def pass_on(tm: Layer, branch: Branch, tx: Transaction, ctx: Ctx, dropped: bool)
     """Send a response upstream or keep it for the choice (section 16.7 step 5)."""
     msg: Any = ctx.msg
     status: int = msg.status
+    if branch.is_copy:
+        if status >= 200:
+            branch.status = status
+            collect(tm, tx)
+        return
     if status < 200:
         # To other requests than INVITE only a 100 is allowed, and that one stays on its hop (RFC 4320 section 4.1).
         if status > 100 and not dropped and tx.status < 200 and not branch.superseded and tx.method_id == M_INVITE:
@@ -152,6 +155,7 @@ def pass_on(tm: Layer, branch: Branch, tx: Transaction, ctx: Ctx, dropped: bool)
         return
     if status >= 600 and not tm.disable_6xx_block:
         tx.blocked = True
+        tx.phony = 0                                    # no branch may come any more (16.7 step 5)
         cancel.cancel_pending(tx)
     collect(tm, tx)
 
@@ -186,6 +190,10 @@ def on_timeout(tm: Layer, branch: Branch, event: int) -> None:
             tm.counts.timeout_finalresponse += 1
     if tx.is_local:
         branch.local, branch.status = True, 408
+        if ringing:                                     # a phone: it is not tried elsewhere, and must stop (9.1)
+            branch.dests = ()
+            if branch.cancelling != CANCEL_SENT:
+                cancel.send_cancel(branch)
         tx.on_reply_in(branch, None)
         return
     silent = branch.status == 0
@@ -231,7 +239,7 @@ def fail_over(tm: Layer, branch: Branch) -> bool:
     if ctx is None or tx.no_failover or tm.env.config.disable_dns_failover:
         return False
     new = Branch(tx, len(tx.branches), branch.target)
-    new.on_reply, new.bavps = branch.on_reply, branch.bavps
+    new.on_reply, new.bavps, new.is_copy = branch.on_reply, branch.bavps, branch.is_copy
     tx.branches.append(new)
     if not tm.launch(new, ctx, list(branch.dests)):
         tx.branches.pop()
@@ -255,10 +263,13 @@ def collect(tm: Layer, tx: Transaction) -> None:
     current = tx.branches[tx.round_start:]
     minor = tm.minor_mask
     for branch in current:
-        if branch.status < 200 and not branch.superseded and not (minor and branch.target.bflags & minor):
+        if branch.status < 200 and not branch.superseded and not branch.is_copy \
+                and not (minor and branch.target.bflags & minor):
             return
     winner = pick(current, tx.cancelled)
     if winner is None:
+        if not tx.status and not tx.is_under_way:       # there were only copies: absorb those of the caller a while
+            tx.keep_until(tm.env.now + tx.times.linger)
         return
     if tx.watchers is not None:
         tx.tell_watchers(ON_FAILURE, winner.status, winner.reply)
@@ -273,12 +284,14 @@ def _run_failure(tm: Layer, tx: Transaction, winner: Branch) -> None:
     ctx = tx.make_ctx(FAILURE, winner.target.copy())
     ctx.reply, ctx.branch_index, ctx.reply_code = winner.reply, winner.index, winner.status
     tx.waiting += 1
+    tx.deciding = True
     tm.run(route, ctx, partial(_after_failure, tm, tx, ctx, winner, len(tx.branches)))
 
 
 def _after_failure(tm: Layer, tx: Transaction, ctx: Ctx, winner: Branch, before: int) -> None:
     """Go on after a failure route; `before` is how many branches there were."""
     tx.waiting -= 1
+    tx.deciding = False
     if tx.state == TERMINATED:
         return
     tx.flags, tx.avps, tx.slots = ctx.flags, ctx.avps, ctx.slots
@@ -298,7 +311,10 @@ def send_best(tm: Layer, tx: Transaction, winner: Branch) -> None:
         _send_local(tm, tx, winner)
     else:
         status, data = _best_response(tm, tx, winner)
-        tx.respond(status, data, False)
+        if tx.method_id != M_INVITE and data[8:11] == b"408":
+            tx.end_in_silence(408)
+        else:
+            tx.respond(status, data, False)
     cancel.cancel_pending(tx)                           # minor branches may still be running
     if tx.watchers is not None:
         tx.tell_watchers(ON_FINAL, tx.status, winner.reply)
@@ -327,10 +343,9 @@ def _best_response(tm: Layer, tx: Transaction, winner: Branch) -> tuple[int, byt
 
 def _send_local(tm: Layer, tx: Transaction, winner: Branch) -> None:
     status = winner.status
-    invite = tx.method_id == M_INVITE
-    if status == 408 and not invite and tm.env.now - tx.born >= tx.times.give_up - LATE_408:
-        # The client has given up or is about to: a 408 could only collide with its own (RFC 4320 section 4.2).
-        tx.close()
+    if status == 408 and tx.method_id != M_INVITE:
+        # It says nothing that the client's own timer does not tell, and would cross it (RFC 4320 section 4.2).
+        tx.end_in_silence(status)
         return
     if winner.why is not None:
         status, reason = winner.why

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from osip.api import M_INVITE, Ctx, Dest, Edits, Request, Source, Target, reply
 from osip.modules.tm.machine import (DONE, INVITE_SERVER, NEVER, NON_INVITE_SERVER, R1XX, R2XX, REPORT, RFAIL, START,
-                                     TERMINATED, Machine, Times)
+                                     TERMINATED, TIMER_GUARD, Machine, Times)
 
 if TYPE_CHECKING:
     from osip.modules.tm.branch import Branch
@@ -46,13 +46,16 @@ class Transaction(Machine):
     """One request being answered: the server machine, what the script left behind, and the branches.
 
     `waiting` counts what is still being decided (DNS, a route that waits, a failure route): while it is above 0 no
-    final response is chosen. `round_start` is the first branch of the present round of serial forking. `status` is the
-    last code sent. After the end `request`, edits, AVPs and buffers are given up.
+    final response is chosen. `suspended` counts request routes that wait, `phony` branches that are to come; `deciding`
+    tells that a failure route runs, `copying` that t_replicate forms the branches. `round_start` is the first branch of
+    the present round of serial forking. `status` is the last code sent. After the end `request`, edits, AVPs and
+    buffers are given up.
     """
     __slots__ = ("tm", "key", "label", "request", "source", "dest", "method_id", "method", "tag", "status", "branches",
                  "round_start", "edits", "via_flags", "adv_host", "adv_port", "flags", "avps", "slots", "on_failure",
                  "on_reply", "on_branch", "headers", "cancel_reason", "cancelled", "blocked", "waiting", "local",
-                 "no_cancel", "no_failover", "pass_reason", "many_2xx", "watchers", "born", "absorbing", "phony", "loop")
+                 "no_cancel", "no_failover", "pass_reason", "many_2xx", "watchers", "born", "copying", "phony", "loop",
+                 "suspended", "deciding")
     is_local = False
 
     def __init__(self, tm: Layer, key: str, ctx: Ctx) -> None:
@@ -77,8 +80,8 @@ class Transaction(Machine):
         self.on_branch: RouteFn | None = None
         self.headers = self.cancel_reason = b""
         self.cancelled = self.blocked = self.local = False
-        self.no_cancel = self.no_failover = self.pass_reason = self.many_2xx = self.absorbing = False
-        self.waiting = 0
+        self.no_cancel = self.no_failover = self.pass_reason = self.many_2xx = self.copying = self.deciding = False
+        self.waiting = self.suspended = 0
         self.phony = 0
         self.loop = ""                          # loop part of the branches (16.6 step 8)
         self.watchers: list[tuple[int, Watcher]] | None = None
@@ -101,6 +104,17 @@ class Transaction(Machine):
         """Say whether a final response was sent."""
         return self.status >= 200
 
+    @property
+    def is_under_way(self) -> bool:
+        """Say whether something can still come of the request: a branch, one that is waited for, a route that waits."""
+        return self.waiting > 0 or self.suspended > 0 or self.phony > 0 \
+            or any([branch.status < 200 and not branch.superseded for branch in self.branches])
+
+    @property
+    def is_pending(self) -> bool:
+        """Say whether a branch has no final response yet, copies and those that others took over from apart."""
+        return any([branch.status < 200 and not branch.superseded and not branch.is_copy for branch in self.branches])
+
     def adopt(self, plan: Plan) -> None:
         """Take over what was armed before the transaction existed."""
         self.on_failure, self.on_reply, self.on_branch = plan.on_failure, plan.on_reply, plan.on_branch
@@ -119,6 +133,17 @@ class Transaction(Machine):
             self.times.answer = answer
         if ring is not None:
             self.times.ring = ring
+        times = self.times
+        guard = times.answer + times.ring
+        if guard > times.guard:
+            times.guard = guard
+            self.keep_until(self.born + guard)
+
+    def keep_until(self, when: float) -> None:
+        """Move the time at which a request that has no final response is forgotten, unless something is under way."""
+        if self.alarm == TIMER_GUARD and self.expire_at != NEVER:
+            self.expire_at = self.wake = when
+            self.tm.timers.schedule(self)
 
     def begin(self) -> None:
         """Start the machine."""
@@ -147,11 +172,10 @@ class Transaction(Machine):
 
     def send(self, data: bytes) -> None:
         """Send a response upstream."""
-        if not self.absorbing:
-            env = self.tm.env
-            if env.no_new_conn_reply:
-                self.dest.only_reuse = bool(self.flags & env.no_new_conn_reply)
-            env.send(data, self.dest)
+        env = self.tm.env
+        if env.no_new_conn_reply:
+            self.dest.only_reuse = bool(self.flags & env.no_new_conn_reply)
+        env.send(data, self.dest)
 
     def respond(self, status: int, data: bytes, local: bool) -> bool:
         """Put a response through the machine; False when it can have no more."""
@@ -172,6 +196,13 @@ class Transaction(Machine):
                 counts.final(status)
         return True
 
+    def end_in_silence(self, status: int) -> None:
+        """Count as answered, but send nothing: copies are absorbed until the client has given up (RFC 4320 4.2)."""
+        self.status, self.local = status, True
+        if self.tm.enable_stats:
+            self.tm.counts.final(status)
+        self.keep_until(max(self.tm.env.now, self.born + self.times.give_up))
+
     def input(self, event: int) -> int:
         """Put an input other than a response through the machine."""
         actions = self.step(event, None, self.tm.env.now)
@@ -184,8 +215,7 @@ class Transaction(Machine):
         if actions & DONE:
             self.reap()
         elif actions & REPORT:
-            # Nobody answered or relayed the request, and no branch will: forget it.
-            if not self.waiting and not any([branch.status < 200 for branch in self.branches]):
+            if not self.is_under_way:
                 self.close()
         elif self.tm.enable_stats:
             self.tm.counts.retransmission_rpl_t2 += 1
@@ -225,7 +255,7 @@ class Transaction(Machine):
         for branch in self.branches:
             if branch.state != TERMINATED:
                 return
-        if not self.reliable and self.status >= 200 and not self.absorbing:
+        if not self.reliable and self.status >= 200:
             if self.method_id != M_INVITE:
                 self.tm.echoes.add(self.key, self.last, self.dest)
             elif self.status < 300:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from osip.api import (H_CSEQ, M_INVITE, M_OTHER, METHOD_IDS, Ctx, Dest, LocalSocket, OsipError, Response, Route,
                       build_request, forward, parse)
 from osip.modules.tm.branch import Branch
+from osip.modules.tm.confirm import confirm
 from osip.modules.tm.machine import TERMINATED
 
 if TYPE_CHECKING:
@@ -21,9 +22,14 @@ Callback = Callable[[int, Response | None], Any]
 
 
 class Outbound:
-    """A request of ours under way; stands where a relayed request's transaction stands."""
+    """A request of ours under way; stands where a relayed request's transaction stands.
+
+    `acknowledges`: a 2xx to an INVITE gets its ACK here. `is_given_up`: a failure was told, so what is answered later is
+    hung up.
+    """
     __slots__ = ("module", "tm", "method", "method_id", "times", "headers", "cancel_reason", "branches", "callback", "work",
-                 "no_failover", "provisional", "cancelled", "call_id", "cseq", "answers", "tries")
+                 "no_failover", "provisional", "cancelled", "call_id", "cseq", "answers", "tries", "acknowledges",
+                 "is_given_up", "is_hung_up")
     is_local = True
     is_answered = False
 
@@ -36,7 +42,8 @@ class Outbound:
         self.answers: list[Any] = []            # late edits that answer the last challenge
         self.tries = 0
         self.branches: list[Branch] = []
-        self.no_failover = self.provisional = self.cancelled = False
+        self.no_failover = self.provisional = self.cancelled = self.is_given_up = self.is_hung_up = False
+        self.acknowledges = True
         self.call_id, self.cseq = work.msg.call_id, work.msg.cseq
 
     def go(self, dests: list[Dest]) -> None:
@@ -62,7 +69,10 @@ class Outbound:
             return
         if msg is not None and status in (401, 407) and self.answer(branch, msg):
             return
-        self.finish(status, msg, self.method_id == M_INVITE and 200 <= status < 300)
+        is_call = self.method_id == M_INVITE and 200 <= status < 300
+        if is_call and msg is not None:
+            confirm(self, branch, msg)
+        self.finish(status, msg, is_call)
 
     def answer(self, branch: Branch, msg: Response) -> bool:
         """Send the request again with credentials of uac_auth (22.2, 22.3); False when the challenge stands."""
@@ -88,6 +98,7 @@ class Outbound:
         callback = self.callback
         if not more:
             self.callback = None
+            self.is_given_up = True
         if callback is not None:
             callback(status, msg)
         if all(branch.state == TERMINATED for branch in self.branches):
@@ -113,10 +124,12 @@ class Outbound:
 def send(module: Tm, method: str, ruri: str, from_: str, to: str, *, headers: bytes = b"", body: bytes = b"",
          call_id: str = "", cseq: int = 0, next_hop: str | None = None, socket: LocalSocket | None = None,
          routes: tuple[str, ...] = (), callback: Callback | None = None, avps: dict[str, Any] | None = None,
-         contact: str | None = None, provisional: bool = False, max_forwards: int = 70) -> Outbound | None:
+         contact: str | None = None, provisional: bool = False, max_forwards: int = 70,
+         ack: bool = True) -> Outbound | None:
     """Send a request; None (after the callback) when it cannot be built or sent at once. Runs local_route before.
 
-    `from_` and `to` are header values; From gets a tag unless it has one. `headers` are whole lines.
+    `from_` and `to` are header values; From gets a tag unless it has one. `headers` are whole lines. A 2xx to an INVITE
+    is acknowledged unless `ack` says that the caller does so.
     """
     env = module.env
     if ";tag=" not in from_:
@@ -136,7 +149,7 @@ def send(module: Tm, method: str, ruri: str, from_: str, to: str, *, headers: by
     if local is not None:
         env.run_route(local, ctx)
     out = Outbound(module, method, ctx, callback)
-    out.provisional = provisional
+    out.provisional, out.acknowledges = provisional, ack
     try:
         dests = forward.next_hops(ctx, ctx.target)
     except OsipError as error:

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 from osip.api import Env, StoreError, StoreLost
 from osip.modules.usrloc.keeper import WAITING
 from osip.modules.usrloc.row import contact_of, row_of, split_aor
-from osip.modules.usrloc.sql import PAGE, SqlKeeper
+from osip.modules.usrloc.sql import PAGE, SqlKeeper, make_index
 from osip.modules.usrloc.state import NEW, Contact, Domain, Record
 
 if TYPE_CHECKING:
     from osip.modules.usrloc.module import Usrloc
 
+Ender = Callable[[Domain, str, list[tuple[Contact, dict[str, str] | None]]], None]
+"""Called with what has expired: (table, AoR, contacts that this server has removed, each with the keys of its row)."""
+MAX_ID = (1 << 63) - 1
 TOGETHER = 200              # requests whose changes go out in one transaction
 
 
@@ -70,6 +73,7 @@ class OnlyKeeper(SqlKeeper):
         self._writer: asyncio.Task[None] | None = None
         self._asked: list[tuple[str, str, asyncio.Future[list[Any]]]] = []      # table, AoR, its rows
         self._reader: asyncio.Task[None] | None = None
+        self.enders: list[Ender] = []
 
     async def open(self, env: Env) -> None:
         """Check the tables, and see to it that the rows of an AoR are found without reading all of them."""
@@ -150,10 +154,29 @@ class OnlyKeeper(SqlKeeper):
     async def _expire(self) -> None:
         try:
             for name in list(self._ul.domains):
+                if self.enders:
+                    await self._end(name)
                 await self.sql.execute((await self._table(name)).expired, {"now": int(self.env.wall())})
             self.is_down = False
         except StoreError as error:
             self._fail(error)
+
+    async def _end(self, name: str) -> None:
+        """Remove what has expired and tell of it: of several servers the one that removed a row does."""
+        statements, domain, now, last = await self._table(name), self._ul.domain(name), int(self.env.wall()), -1
+        while rows := await self.sql.fetch(statements.ended, {"now": now, "last": last}):
+            last, ended = rows[-1]["contact_id"], {}
+            for row in rows:
+                if not await self.sql.execute(statements.take_ended, {"id": row["contact_id"], "now": now}):
+                    continue
+                for aor, contact, keys in self._contacts(domain, [row], is_over=True):
+                    ended.setdefault(aor, []).append((contact, keys))
+            for aor, those in ended.items():
+                async with self.visit(name, aor):
+                    for tell in self.enders:
+                        tell(domain, aor, those)
+            if len(rows) < PAGE:
+                return
 
     def _fail(self, error: StoreError) -> None:
         self.failed += 1
@@ -274,13 +297,22 @@ class OnlyKeeper(SqlKeeper):
             found += await self.sql.fetch(statements.one, {"u": user, "d": host} if by_domain else {"u": user})
         return found
 
+    async def aor_of(self, name: str, id: int) -> str | None:
+        """Return the AoR of the contact with a number; None for none that is valid."""
+        if id > MAX_ID:
+            return None
+        rows = await self.sql.fetch((await self._table(name)).owner, {"id": id})
+        found = self._contacts(self._ul.domain(name), rows)
+        return found[0][0] if found else None
+
     def _forget(self, domain: Domain, aors: set[str]) -> None:
         domain.is_quiet = True
         for aor in aors:
             domain.delete_aor(aor)
         domain.is_quiet = False
 
-    def _contacts(self, domain: Domain, rows: list[Any]) -> list[tuple[str, Contact, dict[str, str] | None]]:
+    def _contacts(self, domain: Domain, rows: list[Any], is_over: bool = False
+                  ) -> list[tuple[str, Contact, dict[str, str] | None]]:
         out = []
         for row in rows:
             try:
@@ -288,7 +320,7 @@ class OnlyKeeper(SqlKeeper):
             except (ValueError, TypeError, AttributeError) as error:
                 self._complain("usrloc_row", "table=%s contact_id=%s is left out: %s", domain.name, row["contact_id"], error)
                 continue
-            if one[1].is_valid(self.env.now):
+            if is_over or one[1].is_valid(self.env.now):
                 out.append(one)
         return out
 
@@ -358,21 +390,3 @@ class OnlyKeeper(SqlKeeper):
         self.written += len(rows)
         for job in jobs:
             job.end()
-
-
-def make_index(connection: Any, table: str, columns: list[str]) -> bool:
-    """Make an index on columns of a table unless one begins with the first of them; an SQLite file gets a log, too."""
-    import sqlalchemy as sa
-
-    if not hasattr(connection, "dialect"):      # no SQL behind it (db_cachedb)
-        return False
-    if connection.dialect.name == "sqlite":     # so that who reads does not hold up who writes
-        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-    inspector = sa.inspect(connection)
-    there = [index["column_names"] for index in inspector.get_indexes(table)]
-    there += [index["column_names"] for index in inspector.get_unique_constraints(table)]
-    if any(names and names[0] == columns[0] for names in there):
-        return False
-    found = sa.Table(table, sa.MetaData(), *(sa.Column(name) for name in columns))
-    sa.Index(f"{table}_aor_idx", *(found.c[name] for name in columns)).create(connection)
-    return True

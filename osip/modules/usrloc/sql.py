@@ -19,7 +19,8 @@ TOLD = 50_000               # rows between two lines about it
 
 class _Table:
     """One location table with its statements."""
-    __slots__ = ("name", "put", "drop", "page", "one", "some", "expired", "probe", "key")
+    __slots__ = ("name", "put", "drop", "page", "one", "some", "expired", "probe", "key", "owner", "ended",
+                 "take_ended")
 
     def __init__(self, ul: Usrloc, name: str) -> None:
         import sqlalchemy as sa
@@ -40,6 +41,10 @@ class _Table:
         self.key = [names["user"], names["domain"]] if ul.use_domain else [names["user"]]
         end = col["expires"]
         self.expired = tab.delete().where(end != 0, end < sa.bindparam("now"))
+        is_over = end != 0, end < sa.bindparam("now")
+        self.owner = every.where(id == sa.bindparam("id"))
+        self.ended = every.where(*is_over, id > sa.bindparam("last")).order_by(id).limit(PAGE)
+        self.take_ended = tab.delete().where(id == sa.bindparam("id"), *is_over)
         self.probe = every.limit(1)
 
 
@@ -147,3 +152,21 @@ class SqlKeeper(Keeper):
             for row in rows:
                 await self._write_table(table, [row], [row["contact_id"]])
             await self._write_table(table, [], list(set(ids) - {row["contact_id"] for row in rows}))
+
+
+def make_index(connection: Any, table: str, columns: list[str]) -> bool:
+    """Make an index on columns of a table unless one begins with the first of them; an SQLite file gets a log, too."""
+    import sqlalchemy as sa
+
+    if not hasattr(connection, "dialect"):      # no SQL behind it (db_cachedb)
+        return False
+    if connection.dialect.name == "sqlite":     # so that who reads does not hold up who writes
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    inspector = sa.inspect(connection)
+    there = [index["column_names"] for index in inspector.get_indexes(table)]
+    there += [index["column_names"] for index in inspector.get_unique_constraints(table)]
+    if any(names and names[0] == columns[0] for names in there):
+        return False
+    found = sa.Table(table, sa.MetaData(), *(sa.Column(name) for name in columns))
+    sa.Index(f"{table}_aor_idx", *(found.c[name] for name in columns)).create(connection)
+    return True

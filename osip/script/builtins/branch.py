@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from osip.api import Ctx, LocalSocket, Module, OsipError, Target, Value, function, pvar
+from osip.api import Ctx, LocalSocket, Module, OsipError, Route, Target, Value, function, pvar
 from osip.script.builtins.flags import branch_at
 from osip.script.builtins.net import find_socket
 from osip.script.builtins.value import Index, number_of, parse_q, pick, print_q
@@ -32,11 +32,11 @@ class CoreBranch(Module):
     @function(aliases=("append_branch_old",))
     def append_branch(self, ctx: Ctx, uri: str | None = None, q: str | None = None) -> bool:
         """Add a branch for `uri` that goes where branch 0 goes; without `uri` move branch 0's next hop, path, q,
-        socket and flags to a new branch of the same URI."""
+        socket and flags to a new branch of the same URI. An onreply_route, which has no branch 0, must name the `uri`."""
         quality = parse_q(q or "")
-        if quality is None or ctx.ruri is None or uri == "":
+        if quality is None or uri == "" or (uri is None and ctx.ruri is None):
             return False
-        now = ctx.target
+        now = _origin(ctx)
         if uri is not None:
             return self._add(ctx, Target(uri, now.du, now.path, quality, now.socket, now.bflags))
         if not self._add(ctx, Target(ctx.ruri, now.du, now.path, now.q if q is None else quality, now.socket,
@@ -50,11 +50,11 @@ class CoreBranch(Module):
     def append_msg_branch(self, ctx: Ctx, uri: str, q: str | None = None, flags: str | None = None) -> bool:
         """Add a branch that has only a URI and q; with "inherite" also what branch 0 has."""
         quality = parse_q(q or "")
-        if quality is None or not uri or ctx.ruri is None or flags not in (None, "", "inherite", "inherit"):
+        if quality is None or not uri or flags not in (None, "", "inherite", "inherit"):
             return False
         if not flags:
             return self._add(ctx, Target(uri, q=quality))
-        now = ctx.target
+        now = _origin(ctx)
         return self._add(ctx, Target(uri, now.du, now.path, now.q if q is None else quality, now.socket, now.bflags))
 
     def _add(self, ctx: Ctx, branch: Target) -> bool:
@@ -336,6 +336,11 @@ class CoreBranch(Module):
                 return False
         branch.socket = socket
         return True
+
+
+def _origin(ctx: Ctx) -> Target:
+    """Return what an appended branch starts from: branch 0; nothing in an onreply_route, which is for one that is sent."""
+    return Target() if ctx.kind == Route.ONREPLY else ctx.target
 
 
 def _branch(ctx: Ctx, index: int | None) -> Target | None:

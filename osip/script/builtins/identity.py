@@ -1,7 +1,7 @@
 """Read identity and credential headers of the message as received (variables.md section 4)."""
 from __future__ import annotations
 
-from osip.api import Ctx, Module, ParseError, Value, parse_name_addr, pvar, split_commas
+from osip.api import Ctx, Module, ParseError, Value, needs, parse_name_addr, pvar, split_commas
 from osip.core.sip.address import NameAddr
 from osip.core.sip.auth import Auth, parse_auth
 from osip.core.sip.names import (
@@ -41,16 +41,6 @@ def _auth(ctx: Ctx, *headers: int) -> Auth | None:
                 return parse_auth(text)
             except ParseError:
                 continue
-    return None
-
-
-def _credential(ctx: Ctx, name: str) -> Value:
-    """Return a parameter of the first Authorization or, when that cannot be read, Proxy-Authorization."""
-    before = -1
-    for number, _, auth in ctx.msg.credentials:
-        if auth is not None and number != before:
-            return auth.params.get(name)
-        before = number
     return None
 
 
@@ -121,67 +111,87 @@ class CoreIdentity(Module):
 
     # --- credentials ---------------------------------------------------------------------------------------------
 
+    auth = needs("auth", optional=True)
+
+    def _credential(self, ctx: Ctx, name: str) -> Value:
+        """Return a parameter of the credentials that were accepted.
+
+        Until then it is one of the first Authorization or, when that cannot be read, Proxy-Authorization: whoever
+        compares them after the check must not be shown others that stand before those that passed it.
+        """
+        msg = ctx.msg
+        given = self.auth.identity(ctx) if self.auth is not None and msg.is_request else None
+        if given is not None:
+            value: Value = given.auth.params.get(name)
+            return value
+        before = -1
+        for number, _, auth in msg.credentials:
+            if auth is not None and number != before:
+                return auth.params.get(name)
+            before = number
+        return None
+
     @pvar("au")
     def au(self, ctx: Ctx) -> Value:
         """The user part of the credentials' username."""
-        name = _credential(ctx, "username")
+        name = self._credential(ctx, "username")
         return str(name).partition("@")[0] if name else None
 
     @pvar("aU")
     def auth_username(self, ctx: Ctx) -> Value:
         """The whole username of the credentials."""
-        return _credential(ctx, "username")
+        return self._credential(ctx, "username")
 
     @pvar("ad")
     def auth_domain(self, ctx: Ctx) -> Value:
         """The domain part of the credentials' username."""
-        name = _credential(ctx, "username")
+        name = self._credential(ctx, "username")
         return str(name).partition("@")[2] or None if name else None
 
     @pvar("ar")
     def auth_realm(self, ctx: Ctx) -> Value:
         """The realm of the credentials."""
-        return _credential(ctx, "realm")
+        return self._credential(ctx, "realm")
 
     @pvar("adu")
     def auth_uri(self, ctx: Ctx) -> Value:
         """The uri of the credentials."""
-        return _credential(ctx, "uri")
+        return self._credential(ctx, "uri")
 
     @pvar("an", aliases=("auth.nonce",))
     def auth_nonce(self, ctx: Ctx) -> Value:
         """The nonce of the credentials."""
-        return _credential(ctx, "nonce")
+        return self._credential(ctx, "nonce")
 
     @pvar("auth.resp")
     def auth_resp(self, ctx: Ctx) -> Value:
         """The response of the credentials."""
-        return _credential(ctx, "response")
+        return self._credential(ctx, "response")
 
     @pvar("auth.cnonce")
     def auth_cnonce(self, ctx: Ctx) -> Value:
         """The cnonce of the credentials."""
-        return _credential(ctx, "cnonce")
+        return self._credential(ctx, "cnonce")
 
     @pvar("auth.opaque")
     def auth_opaque(self, ctx: Ctx) -> Value:
         """The opaque of the credentials."""
-        return _credential(ctx, "opaque")
+        return self._credential(ctx, "opaque")
 
     @pvar("auth.alg")
     def auth_alg(self, ctx: Ctx) -> Value:
         """The algorithm of the credentials."""
-        return _credential(ctx, "algorithm")
+        return self._credential(ctx, "algorithm")
 
     @pvar("auth.qop")
     def auth_qop(self, ctx: Ctx) -> Value:
         """The qop of the credentials."""
-        return _credential(ctx, "qop")
+        return self._credential(ctx, "qop")
 
     @pvar("auth.nc")
     def auth_nc(self, ctx: Ctx) -> Value:
         """The nonce count of the credentials."""
-        return _credential(ctx, "nc")
+        return self._credential(ctx, "nc")
 
     @pvar("Au")
     def accounting_user(self, ctx: Ctx) -> Value:

@@ -10,7 +10,7 @@ class CoreStat(Module):
 
     def mod_init(self) -> None:
         """Count the seconds since the start."""
-        self.env.stats.register("core", "timestamp", lambda: int(self.env.wall() - self.env.started_at))
+        self.env.stats.register("core", "timestamp", lambda: int(self.env.wall() - self.env.started_at), shared=True)
 
     @pvar("stat", type="is", key="required")
     def stat(self, ctx: Ctx, name: str) -> Value:

@@ -5,22 +5,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from osip.core.exports.diagnostic import Diagnostic, Span
+from osip.core.exports.diagnostic import Diagnostic, Severity, Span
 from osip.core.exports.registry import Registry
 from osip.core.net.endpoint import DEFAULT_PORTS, bracket, is_ip
+from osip.core.net.listen import every
 from osip.script import nodes
 from osip.script.check.loading import failed_modules
 from osip.script.check.word import did_you_mean, suggest
 
-_PORTS = {**DEFAULT_PORTS, "bin": 5555, "bins": 5556, "hep_udp": 9060, "hep_tcp": 9060, "hep_tls": 9061,
-          "smpp": 2775, "msrp": 2855, "msrps": 2856, "ipsec": 5062}
+_PORTS = {**DEFAULT_PORTS, "bin": 5555, "bins": 5556, "smpp": 2775, "msrp": 2855, "msrps": 2856, "ipsec": 5062}
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
     """One socket to open: what `socket = ...` says, a single port, options by name.
 
-    `host` is as written: an address, `*`, a host or an interface name. `adv_host` "" and `adv_port` 0 when not given.
+    `host` is as written: an address, `*`, 0.0.0.0, a host or interface name. `adv_host` "" and `adv_port` 0 when not given.
     """
     proto: str
     host: str
@@ -51,6 +51,9 @@ def check_sockets(script: nodes.Script, registry: Registry, default_port: int = 
     opened: dict[str, int] = {}
     defined = [item for item in script.items if isinstance(item, nodes.SocketDef)]
     for item in defined:
+        if item.bond is None and item.host != "*" and (which := every(item.host)):
+            yield Diagnostic("N710", f'"{item.host}" stands for every {which} of this machine, a socket for each',
+                             item.span, Severity.INFO)
         for found in _check(item, registry, failed, default_port, broken):
             if isinstance(found, Listen):
                 if found.text in opened:
@@ -84,7 +87,10 @@ def _check(item: nodes.SocketDef, registry: Registry, failed: set[str],
     else:
         protos = [item.proto.lower()]
     for proto in protos:
-        if proto in loaded:
+        if proto == "hep_tls" and proto in loaded and "tls_mgm" not in {*failed, *registry.classes}:
+            yield Diagnostic("E504", "hep_tls needs certificates", item.span,
+                             hint='add loadmodule "tls_mgm.so" and its domain of type server')
+        elif proto in loaded:
             yield from _listens(item, proto, usual_port(registry, proto, default_port))
         elif module_of(proto) not in failed:
             yield _missing(item, proto)
@@ -96,9 +102,6 @@ def module_of(proto: str) -> str:
 
 
 def _missing(item: nodes.SocketDef, proto: str) -> Diagnostic:
-    if proto == "hep_tls":
-        return Diagnostic("E504", "osip does not listen for HEP over TLS", item.span,
-                          hint="use hep_tcp behind something that ends TLS; hep_id sends by TLS")
     if proto in _PORTS:
         return Diagnostic("E504", f'transport "{proto}" is not loaded', item.span,
                           hint=f'add loadmodule "{module_of(proto)}.so"')

@@ -105,6 +105,20 @@ def test_prx_24_stateless_too_and_back_to_udp_when_refused() -> None:
     assert transports(play.recv("INVITE", body="x" * 3000)) == ["UDP"]
 
 
+@pytest.mark.parametrize("wished,where", [("TCP", "tcp:10.0.0.2:5060"), ("tls", "tls:10.0.0.2:5061"), ("UDP", ""),
+                                          ("sctp", "")])
+@pytest.mark.parametrize("route", ["t_relay();", "forward();"])
+def test_prx_24_the_protocol_of_long_requests(route: str, wished: str, where: str) -> None:
+    sockets = [LocalSocket(proto, "10.0.0.9", 5060) for proto in ("udp", "tcp", "tls")]
+    play = ScriptBook(f"route {{ {route} }}", sockets=sockets, udp_mtu=1300, udp_mtu_try_proto=wished)
+    real, sent, chosen = play.env.send, [], []
+    play.env.send = lambda data, dest: sent.append(repr(dest)) is None and real(data, dest)
+    play.env.choose_tls = lambda ctx, dest: chosen.append(dest.proto)
+    play.recv("INVITE", body="x" * 3000)
+    assert [dest for dest in sent if "10.0.0.2" in dest] == [where or "udp:10.0.0.2:5060"]
+    assert chosen == ["tls"] * (wished == "tls")
+
+
 def test_prx_24_without_tcp_it_stays() -> None:
     play = ScriptBook(SAMPLE, sockets=[LocalSocket("udp", "10.0.0.9", 5060)])
     assert transports(play.recv("INVITE", body="x" * 3000)) == ["UDP"]

@@ -8,6 +8,7 @@ import pytest
 
 from kit import message
 from kit.flows import flow, fork, tm
+from kit.playbook import SERVER
 from kit.script import ScriptBook
 from osip.core.run.ctx import Ctx, Target
 from osip.core.sip.auth import parse_auth
@@ -221,14 +222,47 @@ def test_prx_14_the_copy_keeps_every_byte() -> None:
     assert play.got.raw == raw.replace(b"Via:", via + b"Via:", 1).replace(b"Max-Forwards: 70", b"Max-Forwards: 69")
 
 
-@pytest.mark.parametrize("uri,out", [
+BARRED = [
     ("sip:a@10.0.0.2?Subject=x", "sip:a@10.0.0.2"), ("sip:a@10.0.0.2;method=BYE;x=1", "sip:a@10.0.0.2;x=1"),
-    ("sip:a@10.0.0.2;METHOD=BYE?a=b&c=d", "sip:a@10.0.0.2"), ("sip:a@10.0.0.2;user=phone", "sip:a@10.0.0.2;user=phone")])
+    ("sip:a@10.0.0.2;METHOD=BYE?a=b&c=d", "sip:a@10.0.0.2"), ("sip:a@10.0.0.2;user=phone", "sip:a@10.0.0.2;user=phone"),
+    ("sip:a?b@10.0.0.2", "sip:a?b@10.0.0.2"), ("sip:a;method=x@10.0.0.2", "sip:a;method=x@10.0.0.2")]
+
+
+@pytest.mark.parametrize("uri,out", BARRED)
 def test_prx_15_what_may_not_stand_in_a_request_uri(uri: str, out: str) -> None:
     def route(ctx: Ctx) -> int:
         ctx.target.uri = uri
         return tm(ctx).t_relay(ctx)
     flow(route=route).recv("INVITE").sent("INVITE", "bob").check(lambda m: m.ruri == out)
+
+
+@pytest.mark.parametrize("uri,out", BARRED)
+@pytest.mark.parametrize("script", [
+    "route { t_relay(); }", "route { forward(); }", 'route { $du = "sip:10.0.0.2"; t_relay(); }',
+    'route { t_relay(, "udp:10.0.0.2:5060"); }', 'branch_route[B] { } route { t_on_branch("B"); t_relay(); }'])
+def test_prx_15_nor_in_one_that_came_so(script: str, uri: str, out: str) -> None:
+    ScriptBook(script).recv("INVITE", uri).sent("INVITE", "bob").check(lambda m: m.ruri == out)
+
+
+@pytest.mark.parametrize("uri,out", BARRED)
+@pytest.mark.parametrize("method", ["ACK", "CANCEL"])
+def test_prx_15_nor_without_a_transaction(method: str, uri: str, out: str) -> None:
+    flow().recv(method, uri).sent(method, "bob").check(lambda m: m.ruri == out)
+
+
+OURS = f"maddr={SERVER}"
+
+
+@pytest.mark.parametrize("uri,peer,out", [
+    (f"sip:bob@10.0.0.2;{OURS}", "bob", "sip:bob@10.0.0.2"),
+    (f"sip:bob@10.0.0.2:5060;{OURS};transport=udp;x=1", "bob", "sip:bob@10.0.0.2;x=1"),
+    (f"sip:bob@10.0.0.2;transport=UDP;MADDR={SERVER}", "bob", "sip:bob@10.0.0.2"),
+    (f"sip:bob@10.0.0.2:5061;{OURS}", SERVER, f"sip:bob@10.0.0.2:5061;{OURS}"),
+    (f"sip:bob@10.0.0.2;{OURS};transport=tcp", SERVER, f"sip:bob@10.0.0.2;{OURS};transport=tcp"),
+    ("sip:bob@10.0.0.2;maddr=10.0.0.3", "carol", "sip:bob@10.0.0.2;maddr=10.0.0.3")])
+@pytest.mark.parametrize("script", ["route { t_relay(); }", "route { forward(); }"])
+def test_prx_10_maddr_that_is_ours_is_taken_off(script: str, uri: str, peer: str, out: str) -> None:
+    ScriptBook(script).recv("MESSAGE", uri).sent("MESSAGE", peer).check(lambda m: m.ruri == out)
 
 
 @pytest.mark.parametrize("came,left", [(None, 70), (70, 69), (1, 0), (255, 254)])

@@ -9,7 +9,7 @@ import pytest
 
 from kit import message
 from kit.flows import flow, ringing
-from kit.playbook import SERVER
+from kit.playbook import SERVER, Playbook
 from kit.script import ScriptBook
 from osip.core.net.endpoint import LocalSocket
 from osip.core.sip.message import parse
@@ -86,10 +86,42 @@ def test_prx_47_no_100_of_our_own_to_other_requests_than_invite() -> None:
     play.answer("bob", 200, "MESSAGE").sent(200)
 
 
-def test_prx_47_no_408_to_a_client_that_gave_up() -> None:
-    play = flow().recv("MESSAGE").advance(70)
-    assert not [raw for _, raw in play.net.log if raw.startswith(b"SIP/2.0")]
+def answers(play: Playbook) -> list[bytes]:
+    return [raw for _, raw in play.net.log if raw.startswith(b"SIP/2.0")]
+
+
+@pytest.mark.parametrize("seconds", [2, 30])
+def test_prx_47_no_408_of_our_own(seconds: int) -> None:
+    play = flow(params={"tm": {"fr_timeout": seconds}}).recv("MESSAGE").sent("MESSAGE", "bob")
+    play.advance(seconds + 0.2)
+    sent = len(play.net.log)
+    play.again().advance(31 - seconds)                  # copies are absorbed, and not sent on once more
+    assert len(play.net.log) == sent and not answers(play)
+    play.advance(5).gone()
+
+
+def test_prx_47_no_408_from_downstream() -> None:
+    play = flow().recv("MESSAGE").sent("MESSAGE", "bob").answer("bob", 408, "MESSAGE").again().quiet().advance(35)
+    assert not answers(play)
     play.gone()
+    play = flow("bob", "carol").recv("MESSAGE").answer("bob", 408, "MESSAGE").answer("carol", 480, "MESSAGE").sent(480)
+    play = flow().recv("INVITE").sent(100).answer("bob", 408).sent(408)
+
+
+@pytest.mark.parametrize("reply,status", [("", 0), ('t_reply(408, "Late");', 408), ('t_reply(480, "Asleep");', 480)])
+def test_prx_47_the_failure_route_sees_408_and_may_answer(reply: str, status: int) -> None:
+    play = ScriptBook('route { t_on_failure("F"); t_relay(); } '
+                      'failure_route[F] { xlog("failed $T_reply_code"); ' + reply + " }")
+    play.recv("MESSAGE").answer("bob", 408, "MESSAGE")
+    assert play.said[-1] == "failed 408"
+    if status:
+        play.sent(status)
+    play.quiet("alice")
+
+
+def test_prx_47_a_reply_route_makes_it_another() -> None:
+    play = ScriptBook('route { t_on_reply("R"); t_relay(); } onreply_route[R] { change_reply_status(480, "Asleep"); }')
+    play.recv("MESSAGE").answer("bob", 408, "MESSAGE").sent(480)
 
 
 def test_prx_48_peers_of_rfc_2543() -> None:

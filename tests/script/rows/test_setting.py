@@ -133,7 +133,8 @@ def test_restart_persistency_cache_file(tmp_path: Path) -> None:
     ('server_header = "x"', "E503"), ('server_header = "Server: x\\r\\nX: y"', "E503"), ('user_agent_header = "x"', "E503"),
     ('advertised_address = "a b"', "E503"), ("advertised_address = 192.0.2.1", 0), ("advertised_address = edge-1.example.com", 0),
     ("advertised_port = 70000", "E503"), ("db_max_async_connections = 0", "E503"), ("mcast_ttl = 300", "E503"),
-    ("mcast_ttl = -1", 0), ("log_level = 22", "E503"), ("log_level = -3", 0), ('log_level = "3"', "E503"), ("max_while_loops = 0", "E503"),
+    ("udp_mtu_try_proto = TCP", 0), ('udp_mtu_try_proto = "tls"', 0), ("udp_mtu_try_proto = ws", "E503"),
+    ("udp_mtu = -1", "E503"), ("mcast_ttl = -1", 0), ("log_level = 22", "E503"), ("log_level = -3", 0), ('log_level = "3"', "E503"), ("max_while_loops = 0", "E503"),
     ('stderror_log_format = "xml"', "E503"), ("check_via = perhaps", "E503"), ("nosuch = 1", "E502"),
     ("tcp_workers = 4 use_auto_scaling_profile NONE", "E507"), ("log_msg_buf_size = 0", "E503"),
 ])
@@ -150,7 +151,7 @@ SHOWN = {
                               "tcp_no_new_conn_bflag tcp_no_new_conn_rplflag auto_aliases",
     "e2e/test_namespace.py": "advertised_address advertised_port mcast_loopback mcast_ttl mhomed tos",
     "flow/prx/test_prx_response.py": "check_via disable_503_translation disable_stateless_fwd",
-    "flow/prx/test_prx_request.py": "loop_detect supported_proxy_tags", "flow/prx/test_prx_forward.py": "udp_mtu",
+    "flow/prx/test_prx_request.py": "loop_detect supported_proxy_tags", "flow/prx/test_prx_forward.py": "udp_mtu udp_mtu_try_proto",
     "unit/modules/sqlops/test_module.py": "db_default_url", "unit/core/run/test_config.py": "debug_mode log_stderror",
     "unit/core/net/test_resolve.py": "disable_dns_failover dns_retr_no dns_retr_time dns_try_ipv6 dns_try_naptr "
                                      "dns_use_search_list exec_dns_threshold",

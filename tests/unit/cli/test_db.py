@@ -83,3 +83,14 @@ def test_migrate(run: Any, tmp_path: Path) -> None:
         assert base.execute("select * from version").fetchall() == [("subscriber", 8)]
     assert rows(run(db, "migrate", *url))[0]["state"] == "migrated", "now without them"
     assert rows(run(db, "migrate", *url))[0]["state"] == "ok"
+
+
+def test_reinit_makes_the_tables_anew(run: Any, tmp_path: Path) -> None:
+    url = ("--url", f"sqlite:///{tmp_path}/a.db")
+    run(db, "create", *url, "domain")
+    with sqlite3.connect(f"{tmp_path}/a.db") as base:
+        base.execute("insert into domain (domain) values ('example.com')")
+    assert CliRunner().invoke(db, ["reinit", *url, "domain"], input="n\n").exit_code == 1
+    assert rows(run(db, "show", *url, "-o", "json", "domain"))[0]["rows"] == 1
+    assert [one["state"] for one in rows(run(db, "reinit", *url, "--yes", "-o", "json", "domain"))] == ["made"]
+    assert rows(run(db, "show", *url, "-o", "json", "domain"))[0]["rows"] == 0

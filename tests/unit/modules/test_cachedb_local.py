@@ -19,8 +19,10 @@ def local(*urls: str, folder: Path | None = None, **params: Any) -> Any:
     return worker.env.modules["cachedb_local"]
 
 
-def test_collections_and_groups() -> None:
-    module = local("local:group:///one", "local://", cache_collections=["one=9; two/r", "three=4/r"])
+def test_collections_and_groups(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        module = local("local:group:///one", "local://", cache_collections=["one=9; two/r", "three=4/r"])
+    assert "/r in cache_collections has no effect" in caplog.text
     cache = module.env.cache
     cache("local:group").set("k", "in one")
     cache("local").set("k", "in default")
@@ -38,6 +40,12 @@ def test_collections_and_groups() -> None:
 def test_refused(urls: tuple[str, ...], collections: list[str]) -> None:
     with pytest.raises(ModuleError):
         local(*urls, cache_collections=collections)
+
+
+@pytest.mark.parametrize("setting", ['"cluster_id", 1', '"cluster_persistency", "none"'])
+def test_clusters_are_told_to_be_missing(setting: str) -> None:
+    book = ScriptBook(f'modparam("cachedb_local", {setting}) route {{ exit; }}', "cachedb_local", "sl")
+    assert any("clusterer" in one.message for one in book.result.diagnostics)
 
 
 def test_globs() -> None:

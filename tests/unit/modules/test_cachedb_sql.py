@@ -17,7 +17,7 @@ from osip.core.store.tables import create_tables
 from osip.modules import cachedb_sql
 from osip.modules.cachedb_sql import CachedbSql, parse_url
 
-KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else [pytest.mark.peer(kind), pytest.mark.xdist_group("databases")])
+KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else pytest.mark.peer(kind))
          for kind in SERVERS]
 
 

@@ -14,7 +14,6 @@ from osip.modules.db_mysql import DbMysql
 
 
 @pytest.mark.peer("mariadb")
-@pytest.mark.xdist_group("databases")
 async def test_events(tmp_path: Path) -> None:
     port = free_port()
     worker, _, _ = make_worker((DbMysql,), {"db_mysql": {"exec_query_threshold": 100_000}})

@@ -13,7 +13,6 @@ from osip.modules.db_postgres import DbPostgres
 
 
 @pytest.mark.peer("postgresql")
-@pytest.mark.xdist_group("databases")
 async def test_deadline_and_threshold(tmp_path: Path) -> None:
     worker, _, _ = make_worker((DbPostgres,), {"db_postgres": {"exec_query_threshold": 100_000, "timeout": 1}})
     told: list[Any] = []

@@ -92,3 +92,40 @@ async def test_a_wrong_version_is_refused(make: Make) -> None:
 def test_parents() -> None:
     assert with_parents("A.b.C") == ["a.b.c", "b.c", "c"]
     assert find({"b": ("x", False), "c": ("y", True)}, ["a.b.c", "b.c", "c"]) == ("y", True)
+
+
+@pytest.mark.parametrize("mode", [0, 1])
+async def test_domains_are_names_of_ours(make: Make, mode: int) -> None:
+    """The table extends `myself` (modules.md; semantics.md rule 33), in the mode that asks each time as well."""
+    env = (await make(db_mode=mode)).env
+    assert env.is_myself("Example.com", 5099, "tls") and env.is_myself("wide.org")
+    assert env.is_myself("x.y.wide.org", 5060)
+    assert not env.is_myself("sub.example.com") and not env.is_myself("org") and not env.is_myself("10.0.0.77")
+    assert env.is_myself(env.sockets[0].host), "the sockets stay"
+
+
+async def test_a_reload_changes_what_is_ours(make: Make) -> None:
+    desk = await make(db_mode=1)
+    module, sql, told = desk["domain"], desk.env.sql(""), []
+    desk.env.on_own_names.append(lambda: told.append(1))
+    await module.mi_reload()
+    assert not told, "nothing has changed"
+    await sql.execute("insert into domain (domain) values ('new.net')")
+    await module.refresh()
+    assert not desk.env.is_myself("new.net"), "kept in memory until the reload"
+    await module.mi_reload()
+    assert told == [1] and desk.env.is_myself("new.net")
+    await sql.execute("delete from domain where domain = 'new.net'")
+    await module.mi_reload()
+    assert told == [1, 1] and not desk.env.is_myself("new.net")
+
+
+async def test_names_are_refreshed_where_nobody_reloads(make: Make, caplog: Any) -> None:
+    desk = await make()
+    await desk.env.sql("").execute("insert into domain (domain) values ('new.net')")
+    assert not desk.env.is_myself("new.net")
+    await desk["domain"].refresh()
+    assert desk.env.is_myself("new.net")
+    await desk.env.sql("").execute("drop table domain")
+    await desk["domain"].refresh()
+    assert desk.env.is_myself("new.net") and "not refreshed" in caplog.text

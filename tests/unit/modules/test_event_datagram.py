@@ -1,6 +1,8 @@
 """Events by datagram, to real sockets."""
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 import socket
 from pathlib import Path
@@ -12,6 +14,7 @@ from kit.peer import free_port
 from kit.playbook import make_worker
 from osip.api import MIError
 from osip.core.run.management import CoreCommands
+from osip.modules import event_datagram
 from osip.modules.event_datagram import EventDatagram
 
 
@@ -68,3 +71,45 @@ def test_subscribers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     core.event_subscribe("E_X", "udp:127.0.0.1:5000")
     with pytest.raises(MIError, match="Too many"):
         core.event_subscribe("E_X", "udp:127.0.0.1:5001")
+
+
+class Far(event_datagram.Connected):
+    """A destination far away: the network tells later that nobody listens."""
+    error = 0
+
+    def _error(self) -> int:
+        found, self.error = self.error, 0
+        return found
+
+
+async def test_told_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_datagram, "LATEST", 0.01)
+    back: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.settimeout(5)
+        far = Far(socket.AF_INET, listener.getsockname())
+        far.offer(b"1", lambda why: back.put_nowait((1, why)))
+        far.error = errno.ECONNREFUSED
+        async with asyncio.timeout(5):
+            assert await back.get() == (1, "Connection refused")        # by the clock
+        far.offer(b"2", lambda why: back.put_nowait((2, why)))
+        far.error = errno.EHOSTUNREACH
+        far.offer(b"3", lambda why: back.put_nowait((3, why)))
+        assert back.get_nowait() == (2, "No route to host")             # before the next one leaves
+        await asyncio.sleep(0.05)
+        assert back.empty() and [listener.recv(9) for _ in "123"] == [b"1", b"2", b"3"]
+        far.close()
+
+
+async def test_connected_sockets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_datagram, "MOST_CONNECTED", 1)
+    env, _ = make()
+    for number in range(2):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.settimeout(5)
+            env.events.connect(f"udp:127.0.0.1:{listener.getsockname()[1]}").offer("E_X", {"n": number}, lambda why: None)
+            assert json.loads(listener.recv(999))["params"] == {"n": number}
+    assert len(env.modules["event_datagram"]._connected) == 1
+    await env.modules["event_datagram"].destroy()

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -100,14 +101,98 @@ async def test_no_good_answer(listener: Listener, caplog: Any, how: str, words: 
     await module.destroy()
 
 
-@pytest.mark.parametrize("address", ["tcp:host", "tcp:host:x", "tcp::5", "tcp:h:99999"])
+@pytest.mark.parametrize("address", ["tcp:host", "tcp:host:x", "tcp::5", "tcp:h:99999", "http:host", "http://", "http:///x",
+                                     "http://h/ x", "http://user:hidden@host/", "https://host/#part",
+                                     "http://host:99999/"])
 def test_refused(address: str) -> None:
-    module = make_worker((EventStream,))[0].env.modules["event_stream"]
-    with pytest.raises(ValueError):
-        module._connect(address)
+    env = make_worker((EventStream,))[0].env
+    with pytest.raises(ValueError, match="is no address") as caught:
+        env.events.connect(address)
+    assert "hidden" not in str(caught.value)
 
 
 def test_old_address() -> None:
     module = make_worker((EventStream,))[0].env.modules["event_stream"]
     module._connect("jsonrpc:127.0.0.1:7000:method")
     assert list(module._boxes) == [("127.0.0.1", 7000)]
+
+
+class Web:
+    """A web server that answers by `how`: a status, or the name of a fault."""
+
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+        self.heads: list[str] = []
+        self.connections = 0
+        self.how: int | str = 200
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                found = json.loads(await reader.readexactly(int(head.lower().partition("content-length:")[2].split()[0])))
+                self.heads.append(head)
+                self.got.append(found)
+                if self.how == "silent":
+                    continue
+                if self.how == "close":
+                    break
+                status = self.how if isinstance(self.how, int) else 200
+                body = json.dumps({"jsonrpc": "2.0", "id": found.get("id"), "result": "OK"})
+                body = {"error": body.replace("result", "error"), "junk": "[1]", "text": "no JSON", "long": "x" * 70_000,
+                        204: ""}.get(self.how, body)
+                writer.write(f"HTTP/1.1 {status} X\r\nLocation: /other\r\nContent-Length: {len(body)}\r\n\r\n{body[:5]}".encode())
+                await writer.drain()
+                writer.write(body[5:].encode())
+        writer.close()
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[tuple[Web, int]]:
+    made = Web()
+    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    yield made, server.sockets[0].getsockname()[1]
+    server.close()
+
+
+def make_http(port: int, **params: Any) -> tuple[Any, Any, Any]:
+    env = make_worker((EventStream,), {"event_stream": params})[0].env
+    module: Any = env.modules["event_stream"]
+    deliver = env.events.connect(f"http://127.0.0.1:{port}/told?key=hidden")
+    (box, _), = module._sites.values()
+    box._pause = 0
+    return module, deliver, box
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+async def test_http(web: tuple[Web, int], status: int) -> None:
+    site, port = web
+    site.how = status
+    module, deliver, box = make_http(port, event_param="event")
+    deliver("E_X", {"a": "é"})
+    deliver("E_Y", {"1": 5})
+    await box.drained()
+    await module.destroy()
+    assert site.got == [{"jsonrpc": "2.0", "method": "E_X", "params": {"event": "E_X", "a": "é"}},
+                        {"jsonrpc": "2.0", "method": "E_Y", "params": {"event": "E_Y", "1": 5}}]
+    assert site.connections == 1 and box.sent == 2
+    assert site.heads[0].startswith("POST /told?key=hidden HTTP/1.1") and "application/json" in site.heads[0]
+
+
+@pytest.mark.parametrize(("how", "words"), [
+    (404, "HTTP status 404"), (302, "HTTP status 302"), (503, "HTTP status 503"), ("silent", "no answer in time"),
+    ("close", "not delivered"), ("error", "refused"), ("junk", "no answer to this"), ("text", "not delivered"),
+    ("long", "too long"), (204, "not delivered")])
+async def test_http_faults(web: tuple[Web, int], caplog: Any, how: int | str, words: str) -> None:
+    site, port = web
+    site.how = how
+    module, deliver, box = make_http(port, reliable_mode=1, timeout=100)
+    deliver("E_X", {})
+    await box.drained()
+    assert box.lost == 1 and words in caplog.text and "hidden" not in caplog.text
+    site.how, module.timeout = 200, 5000
+    deliver("E_X", {})
+    await box.drained()
+    assert box.sent == 1 and site.got[-1]["id"] == 2
+    await module.destroy()

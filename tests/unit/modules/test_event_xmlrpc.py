@@ -1,6 +1,7 @@
 """Events as calls to a real XML-RPC server."""
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -61,3 +62,26 @@ def test_refused(address: str) -> None:
     module = make_worker((EventXmlrpc,))[0].env.modules["event_xmlrpc"]
     with pytest.raises(ValueError):
         module._connect(address)
+
+
+@pytest.mark.parametrize(("rest", "words"), [(b"fault></methodResponse>", "with a fault"), (b"x" * 70_000, "too long")])
+async def test_an_answer_in_parts(rest: bytes, words: str, caplog: Any) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"</methodCall>")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n<methodResponse><" % (17 + len(rest)))
+        await writer.drain()
+        await asyncio.sleep(0.05)           # a packet of its own
+        writer.write(rest)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    env = make_worker((EventXmlrpc,))[0].env
+    module: Any = env.modules["event_xmlrpc"]
+    await module.child_init(env)
+    module._connect(f"xmlrpc:127.0.0.1:{server.sockets[0].getsockname()[1]}:told")("E", {})
+    box, = module._boxes.values()
+    box._pause = 0
+    await box.drained()
+    assert box.lost == 1 and words in caplog.text
+    await module.destroy()
+    server.close()

@@ -10,7 +10,8 @@ import pytest
 from kit.desk import Desk
 from kit.message import request
 from kit.passage import Box
-from osip.api import ModuleError, create_tables
+from osip.api import Auth, ModuleError, create_tables
+from osip.modules.auth.guard import Given
 from osip.modules.group import Group
 
 Make = Callable[..., Any]
@@ -52,11 +53,21 @@ async def test_is_user_in(make: Make, who: str, group: str, result: int) -> None
     assert await desk["group"].db_is_user_in(ctx, who, group) == result
 
 
-async def test_credentials_without_auth(make: Make) -> None:
+@pytest.mark.parametrize(("user", "loaded", "result"), [
+    ("carol", True, 1), ("carol@other.org", True, -1), ("carol", False, -1)])
+async def test_credentials_that_were_accepted(make: Make, user: str, loaded: bool, result: int) -> None:
     desk = await make()
-    desk["group"].auth = None
-    assert await desk["group"].db_is_user_in(desk.ctx(request(headers=CREDENTIALS)), "Credentials", "vip") == 1
-    assert await desk["group"].db_is_user_in(desk.ctx(request()), "Credentials", "vip") == -1
+    ctx = desk.ctx(request(headers=CREDENTIALS))
+    ctx[desk.auth.accepted] = Given(0, Auth("Digest", {"username": user}), "example.com")
+    if not loaded:
+        desk["group"].auth = None
+    assert await desk["group"].db_is_user_in(ctx, "Credentials", "vip") == result
+
+
+async def test_aaa_is_not_there_and_that_is_said(make: Make, caplog: Any) -> None:
+    desk = await make()
+    assert desk["group"].aaa_is_user_in(desk.ctx(request()), "From", "ld") == -1
+    assert "aaa_is_user_in fails: there is no module for AAA yet" in caplog.text
 
 
 async def test_the_domain_may_be_left_out(make: Make) -> None:

@@ -265,6 +265,21 @@ async def test_making_it_again(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+async def test_a_hang_up_makes_it_again(tmp_path: Path) -> None:
+    """The reference: every 30 seconds, or on SIGHUP."""
+    async with piping(tmp_path) as module:
+        path = Path(module.fifo_name)
+        path.unlink()
+        for listener in module.env.on_hang_up:
+            listener()
+        assert path.is_fifo()
+        path.unlink()
+        module._is_mine = False             # another worker has it
+        for listener in module.env.on_hang_up:
+            listener()
+        assert not path.exists()
+
+
 async def test_mode_and_what_is_in_the_way(tmp_path: Path) -> None:
     async with piping(tmp_path, fifo_mode=0o600) as module:
         assert stat.S_IMODE(os.stat(module.fifo_name).st_mode) == 0o600

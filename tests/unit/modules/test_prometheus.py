@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from kit.playbook import make_worker
 from kit.script import ScriptBook, faults_of
 from osip.api import ModuleError, StatKind
+from osip.core.run.stats import Stats, total
 from osip.modules.httpd import Httpd
 from osip.modules.prometheus import Prometheus, parse_rule
 
@@ -32,6 +33,16 @@ async def read(module: Any) -> dict[tuple[str, tuple[tuple[str, str], ...]], tup
 async def test_names_and_types() -> None:
     found = await read(make(statistics=["core:rcv_requests load:"]))
     assert found == {("opensips_rcv_requests", ()): (7.0, "counter"), ("opensips_udp:127_0_0_1:5060_load", ()): (3.0, "gauge")}
+
+
+async def test_statistics_of_all_workers() -> None:
+    module = make(statistics=["core:rcv_requests", "late"])
+
+    async def gather() -> Stats:
+        return total([[("core", "rcv_requests", "counter", 9, False, None), ("g", "late", "gauge", 2, False, None)]])
+    module.env.workers, module.env.gather_stats = 2, gather
+    assert await read(module) == {("opensips_rcv_requests", ()): (9.0, "counter"),
+                                  ("opensips_late", ()): (2.0, "gauge")}
 
 
 @pytest.mark.parametrize(("params", "name", "labels"), [

@@ -32,6 +32,8 @@ class Site:
                 await self.release.wait()
             case "/big":
                 return web.Response(body=b"x" * 4096)
+            case "/version":
+                return web.Response(text=f"{asked.version.major}.{asked.version.minor}")
             case "/moved":
                 raise web.HTTPFound("/other")
         text = f"{asked.method} {asked.headers.get('X-Key', '-')} {asked.headers.get('Content-Type', '-')} {await asked.text()}"
@@ -72,6 +74,18 @@ async def test_get(site: Site, module: Any) -> None:
     assert (body.values, ctype.values, code.values) == (["GET secret - "], ["text/x-told; charset=utf-8"], [0, 200])
     assert await module.rest_get(ctx, site.url + "/none", body, None, code) == 1        # the header was for one request
     assert body.values[-1] == "GET - - " and code.values[-1] == 404
+
+
+@pytest.mark.parametrize(("wanted", "spoken"), [(0, "1.1"), (1, "1.0"), (2, "1.1"), (3, "1.1")])
+async def test_http_version(site: Site, wanted: int, spoken: str, caplog: pytest.LogCaptureFixture) -> None:
+    """There is no HTTP/2: who asks for it is told so at start."""
+    worker, _, _ = make_worker((RestClient,), {"rest_client": {"curl_http_version": wanted}})
+    made: Any = worker.env.modules["rest_client"]
+    await made.child_init(worker.env)
+    body = Box()
+    assert await made.rest_get(ctx_of(made), site.url + "/version", body) == 1 and body.values == [spoken]
+    await made.destroy()
+    assert ("asks for HTTP/2" in caplog.text) is (wanted > 2)
 
 
 async def test_post_and_put(site: Site, module: Any) -> None:

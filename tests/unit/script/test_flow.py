@@ -107,3 +107,32 @@ def test_the_report_of_a_launch_has_no_message(work: str) -> None:
     with Bench(text=text) as bench:
         bench.send("INVITE sip:bob@10.0.0.9", call_id="c1", headers={"X": "y"})
         bench.advance(2).expect_log("~^DUMMY <null> <null> .*of c1$").expect_nothing()
+
+
+@pytest.mark.parametrize(("text", "most"), [
+    ("slow(1); slow(2);", 1), ("async(slow(1), R);", 1), ("at_once(1);", 0),
+    ("async(at_once(1), R);", 0)])
+async def test_each_wait_has_its_end(text: str, most: int) -> None:
+    stage = Stage("route { " + text + " } route[R] { slow(3); }")
+    words: Any = stage.registry.instances["words"]
+    run = stage.program.request(stage.ctx())            # type: ignore[misc]
+    task = asyncio.ensure_future(run) if asyncio.iscoroutine(run) else None
+    await asyncio.sleep(0)
+    assert words.waits == most
+    if task is not None:
+        await task
+    while stage.env._tasks:
+        await asyncio.gather(*stage.env._tasks)
+    assert words.waits == 0
+
+
+async def test_a_wait_that_a_hook_refused_has_no_end() -> None:
+    stage, found = made()
+    words: Any = stage.registry.instances["words"]
+    words.hook_result = 0
+
+    async def work() -> int:
+        await asyncio.sleep(0)
+        return 1
+    assert found.begin(stage.ctx(), work, found.find("A")) == 0
+    assert words.waits == 0 and not stage.env._tasks

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from osip.cli.ctl.root import SPELLINGS, main, osipctl
 CTL = [sys.executable, "-c", "from osip.cli.ctl import main; main()"]
 VERBS = ("start stop restart status trap ps version monitor moni console online ping cisco_restart add passwd rm acl alias "
          "alias_db aliasdb speeddial speed_dial avp domain address dispatcher dialplan ul usrloc db fifo unixsock mi reload "
-         "log get_statistics uptime completion rpid cr dr registrant").split()
+         "log get_statistics uptime completion rpid cr dr registrant tls").split()
 
 
 def test_the_verbs_are_there() -> None:
@@ -51,7 +52,7 @@ def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["osipctl", "ps"])
 
     def interrupt(*args: Any, **named: Any) -> Any:
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)     # another thread might get it by os.kill
     monkeypatch.setattr("osip.cli.ctl.site.call", interrupt)
     with pytest.raises(SystemExit) as ended:
         main()

@@ -1,6 +1,7 @@
 """What is written down of management commands, and that secrets are not."""
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ from osip.api import MIError, Module, mi
 from osip.core.exports.registry import Registry
 from osip.core.exports.spec import Role
 from osip.core.mi.access import Caller
-from osip.core.mi.audit import MOST_REFUSALS, Audit, redacted
+from osip.core.mi.audit import LONGEST_RESULT, MOST_REFUSALS, Audit, concealed, redacted
 from osip.core.mi.commands import Commands
 
 BOB = Caller("bob", Role.OPERATE, via="http", peer="192.0.2.7:5000")
@@ -115,3 +116,15 @@ def test_refusals_do_not_flood(lines: list[tuple[int, str]]) -> None:
     now[0] = 11.0
     audit.refused(BOB, "x", "{}", "-32601")
     assert lines[-1][1].endswith("left_out=90")
+
+
+def test_results_for_others(commands: Commands) -> None:
+    fetch = dataclasses.replace(commands.find("look"), name="fetch", group="cache")
+    assert fetch.canonical == "cache:fetch" and concealed(fetch, {"value": "hot"}) == "***"
+    assert concealed(None, {"a": [1, None, 2.5, True, ("x",)], "api_key": "k"}) == {"a": [1, None, 2.5, True, ["x"]], "api_key": "***"}
+    deep: list[Any] = []
+    for _ in range(100):
+        deep = [deep]
+    assert str(concealed(None, deep)).count("[") < 30
+    cut = concealed(None, {str(number): "x" * 500 for number in range(10_000)})
+    assert len(str(cut)) < LONGEST_RESULT * 1.2 and cut["..."].endswith(" more")

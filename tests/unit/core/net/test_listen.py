@@ -4,11 +4,12 @@ from __future__ import annotations
 import pytest
 
 from osip.core.errors import OsipError
-from osip.core.net.listen import addresses_of, all_addresses, expand, interface_addresses
+from osip.core.net import listen
+from osip.core.net.listen import addresses_of, all_addresses, every, expand, interface_addresses
 
 
 @pytest.mark.parametrize(("host", "addresses"), [
-    ("127.0.0.1", ["127.0.0.1"]), ("0.0.0.0", ["0.0.0.0"]), ("::1", ["::1"]), ("[::1]", ["::1"]), ("[0:0:0:0:0:0:0:1]",
+    ("127.0.0.1", ["127.0.0.1"]), ("::1", ["::1"]), ("[::1]", ["::1"]), ("[0:0:0:0:0:0:0:1]",
         ["::1"]),
     ("192.0.2.1", ["192.0.2.1"])])
 def test_literals(host: str, addresses: list[str]) -> None:
@@ -26,6 +27,23 @@ def test_names_and_interfaces() -> None:
 def test_what_is_no_host_of_this_machine(host: str) -> None:
     with pytest.raises(OsipError, match="not an address, interface or host name"):
         addresses_of(host)
+
+
+@pytest.mark.parametrize(("host", "which", "addresses"), [
+    ("*", "address", ["10.0.0.1", "2001:db8::1", "10.0.0.2"]), ("0.0.0.0", "IPv4 address", ["10.0.0.1", "10.0.0.2"]),
+    ("::", "IPv6 address", ["2001:db8::1"]), ("[::]", "IPv6 address", ["2001:db8::1"]),
+    ("[0:0:0:0:0:0:0:0]", "IPv6 address", ["2001:db8::1"]), ("10.0.0.1", "", ["10.0.0.1"]), ("::1", "", ["::1"])])
+def test_every_address(monkeypatch: pytest.MonkeyPatch, host: str, which: str, addresses: list[str]) -> None:
+    monkeypatch.setattr(listen, "all_addresses", lambda: ["10.0.0.1", "2001:db8::1", "10.0.0.2"])
+    assert (every(host), addresses_of(host)) == (which, addresses)
+
+
+def test_every_address_of_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listen, "all_addresses", lambda: ["10.0.0.1"])
+    with pytest.raises(OsipError, match=r'cannot listen on "\[::\]": this machine has no IPv6 address'):
+        addresses_of("[::]")
+    one, = expand("udp", "0.0.0.0", 5060, "192.0.2.1", 5099, "main")
+    assert (one.text, one.sent_by, one.tag) == ("udp:10.0.0.1:5060", "192.0.2.1:5099", "main")
 
 
 def test_expand() -> None:

@@ -217,15 +217,6 @@ def test_results_are_not_shared() -> None:
     assert one and two and one[0] is not two[0]             # callers put their socket into it
 
 
-@pytest.mark.parametrize("mtu, protos, proto, size, expected", [
-    (1300, "udp tcp", "udp", 1301, "tcp:192.0.2.5:5060"), (1300, "udp tcp", "udp", 1300, None),
-    (0, "udp tcp", "udp", 9000, None), (1300, "udp", "udp", 9000, None), (1300, "udp tcp", "tls", 9000, None),
-])
-def test_long_requests_go_by_tcp(mtu: int, protos: str, proto: str, size: int, expected: str | None) -> None:
-    found = World(protos, udp_mtu=mtu).resolver.for_size(Dest(proto, "192.0.2.5", 5060), size)
-    assert (repr(found) if found else None) == expected
-
-
 def test_hosts_file(tmp_path: Any) -> None:
     path = tmp_path / "hosts"
     path.write_text("# all\n192.0.2.1 One.example uno # first\n2001:db8::1\tone.example\nbad line\n")

@@ -21,6 +21,7 @@ from osip.core.run.group import Group
 from osip.core.run.line import Line
 from osip.core.run.steer import owner
 from osip.core.run.worker import Worker
+from osip.modules.statistics import Profile, Statistics
 
 
 class Table:
@@ -222,8 +223,26 @@ async def test_statistics_of_all() -> None:
         worker.env.stats.register("g", "own", lambda number=number: number + 1, StatKind.COUNTER)
         worker.env.stats.register("g", "same", lambda: 5, shared=True)
     crew.workers[2].env.stats.register("g", "late", lambda: 9)
-    totals = await crew.workers[0].env.gather_stats()
-    assert (totals["g:own"], totals["g:same"], totals["g:late"]) == (6, 5, 9)
+    stats = await crew.workers[0].env.gather_stats()
+    assert [stats.get(f"g:{name}") for name in ("own", "same", "late")] == [6, 5, 9]
+    assert stats.select("own")[0].kind is StatKind.COUNTER and stats.select("late")[0].kind is StatKind.GAUGE
+
+
+@pytest.mark.parametrize(("algorithm", "values", "expected"), [
+    ("accumulate", ([10, 20], [], [30]), 60), ("average", ([10, 20], [], [30]), 20),
+    ("average", ([10] * 6, [10] * 6), 10),
+    ("percentage", ([1, 0], [1, 1, 1, 0]), 66), ("average", ((), ()), None)])
+async def test_series_of_all(algorithm: str, values: Any, expected: int | None) -> None:
+    """A mean over workers is that of all values, however few of them one worker has seen."""
+    crew = Crew()
+    for worker, seen in zip(crew.workers, values, strict=False):
+        series = Statistics()
+        series.env, series.stat_series_profile = worker.env, [Profile(f"p: algorithm={algorithm} group=g")]
+        series.mod_init()
+        for value in seen:
+            series.update_stat_series(None, "p", "acd", value)      # type: ignore[arg-type]
+    stats = await crew.workers[1].env.gather_stats()
+    assert stats.get("g:acd") == expected
 
 
 class Door:

@@ -18,7 +18,7 @@ from osip.core.errors import ParseError
 from osip.core.net.endpoint import Dest, Source, is_ip
 from osip.core.run import forward
 from osip.core.run.ctx import ERROR, Ctx
-from osip.core.run.dispatch import COUNTERS, Dispatch, Quota
+from osip.core.run.dispatch import COUNTERS, Quota
 from osip.core.sip.message import parse
 from osip.modules.maxfwd import Maxfwd
 from osip.modules.options import Options

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import re
 
 import pytest
 
 from osip.core.errors import OsipError
-from osip.core.run.env import Env, FlagTable, Ids
+from osip.core.run.env import BLOCK, Env, FlagTable, Ids
 
 
 def test_flags_take_bits_in_order() -> None:
@@ -33,6 +35,23 @@ def test_ids_do_not_repeat() -> None:
     assert len(set(found)) == 300
     assert ids.branch().startswith("z9hG4bK.w3.")
     assert Ids().next() != Ids().next()
+
+
+def test_tags_and_call_ids_are_random() -> None:
+    ids, made = Ids(), 3 * BLOCK
+    tags = [ids.next() for _ in range(made)]
+    assert len(set(tags)) == made and all(re.fullmatch("[0-9a-f]{16}", tag) for tag in tags)
+    assert all(len({tag[at] for tag in tags}) > 8 for at in range(16)), "a place that hardly changes"
+    calls = [ids.call_id() for _ in range(made)]
+    assert len(set(calls)) == made and all(re.fullmatch("[0-9a-f]{16}-[0-9a-f]{16}", text) for text in calls)
+
+
+def test_the_system_is_asked_for_random_bits_by_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, asked, real = Ids(), [], os.urandom
+    monkeypatch.setattr(os, "urandom", lambda size: asked.append(size) or real(size))
+    for _ in range(3 * BLOCK):
+        ids.next()
+    assert asked == [8 * BLOCK] * 3
 
 
 def test_before_the_start() -> None:

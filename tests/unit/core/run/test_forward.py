@@ -194,6 +194,10 @@ OURS = "SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bKours"
     ("SIP/2.0/TCP 10.0.0.1", "tcp:10.0.0.1:5060"), ("SIP/2.0/TLS 10.0.0.1", "tls:10.0.0.1:5061"),
     ("SIP/2.0/UDP [2001:db8::1]", "udp:[2001:db8::1]:5060"),
     ("SIP/2.0/UDP 10.0.0.1:5070;maddr=10.0.0.8", "udp:10.0.0.8:5070"),
+    ("SIP/2.0/UDP a.example:5070;maddr=10.0.0.8;received=10.0.0.1;rport=5099", "udp:10.0.0.8:5070"),
+    ("SIP/2.0/UDP 10.0.0.1;maddr=224.0.1.75;ttl=1", "udp:10.0.0.1:5060"),
+    ("SIP/2.0/UDP 10.0.0.1;maddr=127.0.0.1", "udp:10.0.0.1:5060"),
+    ("SIP/2.0/TCP a.example;maddr=10.0.0.8;received=10.0.0.1", "tcp:10.0.0.1:5060"),
     ("SIP/2.0/UDP phone.example.com", None), ("SIP/2.0/UDP phone.example.com;received=10.0.0.1", "udp:10.0.0.1:5060"),
     ("SIP/2.0/UDP 10.0.0.1;rport=99999", None), ("SIP/2.0/UDP 10.0.0.1;received=nonsense", None)])
 def test_where_a_response_goes(via: str, expected: str | None) -> None:
@@ -254,7 +258,8 @@ def test_what_the_via_says_of_a_group(host: str, ttl: int, params: str) -> None:
     "SIP/2.0/UDP phone.example:5070;received=10.0.0.3;rport=4000", "SIP/2.0/UDP phone.example;received=10.0.0.3",
     "SIP/2.0/UDP 10.0.0.1;rport=99999", "SIP/2.0/UDP 10.0.0.1:5070;rport", "SIP/2.0/UDP 10.0.0.1;rport=x",
     "SIP/2.0/UDP 10.0.0.1;maddr=10.0.0.4", "SIP/2.0/UDP 10.0.0.1;MADDR=10.0.0.4", "SIP/2.0/UDP 10.0.0.1;maddrx=1",
-    "SIP/2.0/UDP 10.0.0.1;received=;maddr=10.0.0.4", "SIP/2.0/UDP 10.0.0.300", "SIP/2.0/UDP 010.0.0.1",
+    "SIP/2.0/UDP 10.0.0.1;received=;maddr=10.0.0.4", "SIP/2.0/UDP a.b;received=10.0.0.1;maddr=10.0.0.4;rport=9",
+    "SIP/2.0/UDP 10.0.0.300", "SIP/2.0/UDP 010.0.0.1",
     "SIP/2.0/UDP 10.0.0", "SIP/2.0/UDP 10.0.0.1.", "SIP/2.0/UDP phone.example", "SIP/2.0/UDP [2001:db8::1]:5070",
     "SIP/2.0/TCP 10.0.0.1:5070", "SIP/2.0/UDP 10.0.0.1:0", "SIP/2.0/UDP 10.0.0.1;rport=0;received=10.0.0.5"])
 def test_the_short_way_of_a_response_leads_where_the_long_one_does(below: str) -> None:

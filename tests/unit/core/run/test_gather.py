@@ -1,6 +1,7 @@
 """Management commands over several workers: where they run, and how one answer comes of many."""
 from __future__ import annotations
 
+import asyncio
 import inspect
 from typing import Any
 
@@ -96,6 +97,19 @@ async def test_where_commands_run() -> None:
     assert await team.run(0, "counted") == {"n": 6} and await team.run(0, "silent") == "OK"
     assert [shop.runs for shop in team.shops] == [["leader", "leader", "each", "silent"], ["any", "each", "silent"],
                                                   ["each", "silent"]]
+
+
+async def test_a_worker_that_starts_does_what_others_ask_once_it_is_open() -> None:
+    team = Team()
+    team.commands[2].opened = asyncio.Event()
+    asked = asyncio.ensure_future(team.run(0, "each"))
+    while not team.shops[1].runs:
+        await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert team.shops[2].runs == [] and not asked.done()
+    team.commands[2].opened.set()
+    assert (await asked)["workers"] == [0, 1, 2]
 
 
 async def test_the_owner_answers() -> None:

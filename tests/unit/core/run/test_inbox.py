@@ -16,7 +16,16 @@ from osip.core.run.steer import owner
 LOCAL = LocalSocket("udp", "10.0.0.9", 5060)
 OWN = next(raw for count in range(99) if owner(raw := request(call_id=f"c{count}"), 2) == 0)
 OTHER = next(raw for count in range(99) if owner(raw := request(call_id=f"c{count}"), 2) == 1)
-NOTIFY = OTHER.replace(b"INVITE", b"NOTIFY")
+BARE = OTHER.replace(b"INVITE", b"NOTIFY")
+SDP = b"v=0\r\ns=call-id: no\r\n\r\n"
+
+
+def parts(raw: bytes, line: bytes = b"Call-ID: another\r\n") -> bytes:
+    """Return the message with a part of a message as its body (RFC 3420)."""
+    return raw + b"SIP/2.0 200 OK\r\n" + line + b"\r\n"
+
+
+NOTIFY = parts(BARE)
 
 
 class Place:
@@ -42,8 +51,10 @@ class Place:
 
 @pytest.mark.parametrize(("raw", "conn", "unsteered", "is_kept"), [
     (OWN, 0, False, True), (OTHER, 0, False, True), (OWN, 0, True, True), (OTHER, 0, True, False),
-    (OTHER, 7, False, False), (OWN, 7, False, True), (NOTIFY, 0, False, False),
-    (OTHER.replace(b"INVITE", b"MESSAGE"), 0, False, False)])
+    (OTHER, 7, False, False), (OWN, 7, False, True), (NOTIFY, 0, False, False), (BARE, 0, False, True),
+    (OTHER + SDP, 0, False, True), (parts(OTHER), 0, False, False), (parts(OWN), 0, False, True),
+    (parts(response(OTHER, 200)), 0, False, False), (OTHER + b"CALL-id: another\r\n", 0, False, False),
+    (parts(OTHER, b"call-id : x\r\n"), 0, False, False), (parts(OTHER.replace(b"Call-ID:", b"i:")), 0, False, False)])
 def test_whose_is_it(raw: bytes, conn: int, unsteered: bool, is_kept: bool) -> None:
     place = Place({LOCAL} if unsteered else None)
     place.inbox.receive(raw, Source(LOCAL, "10.0.0.1", 5070, conn))

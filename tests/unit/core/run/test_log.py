@@ -12,7 +12,6 @@ from kit.playbook import make_worker
 from kit.script import ScriptBook
 
 from osip.core.net.endpoint import LocalSocket, Source
-from osip.core.run import log
 from osip.core.run.config import Config
 from osip.core.run.ctx import Ctx
 from osip.core.run.log import (

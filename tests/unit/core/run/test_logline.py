@@ -214,8 +214,17 @@ def test_syslog_gets_the_same_both_ways(tmp_path: Path, monkeypatch: pytest.Monk
         mine.log(NOTICE, "x")
         system.settimeout(5)
         one, other = system.recv(9000), system.recv(9000)
+        assert one == other and one.startswith(b"<29>edge: 2023-11-") and one.endswith(b"] x\0")
+        direct = DirectLog(mine)
+        direct.facility = "LOG_LOCAL0"
+        direct.write(NOTICE, "x", "f")
+        mine.log(NOTICE, "x")
+        more = Gathered()
+        logger.addHandler(more)                         # so that records are made
+        direct.write(NOTICE, "x", "f")
+        logger.removeHandler(more)
+        assert [system.recv(9000) for _ in range(3)] == [b"<133>" + one[4:], one, b"<133>" + one[4:]]
         handler.close()
-    assert one == other and one.startswith(b"<29>edge: 2023-11-") and one.endswith(b"] x\0")
     DirectLog(mine).write(NOTICE, "nobody listens", "f")
 
 

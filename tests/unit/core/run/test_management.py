@@ -11,6 +11,7 @@ from kit.playbook import FakeProgram, make_worker
 from osip.api import Diagnostic, MIError, Module, event, stat
 from osip.core.exports.diagnostic import Span
 from osip.core.run.management import CoreCommands, describe
+from osip.core.run.stats import Stats, total
 
 
 class Pot(Module):
@@ -159,6 +160,14 @@ def test_events(env: Any) -> None:
     assert not told
 
 
+@pytest.mark.parametrize("address", ["test:me:%s@host/x", "test:http://me:%s@host/x"])
+def test_passwords_of_subscribers_are_not_shown(address: str, env: Any) -> None:
+    env.events.transports["test"] = lambda address: lambda name, params: None
+    env.mi.run("event_subscribe", ["E_BOILED", address % "secret"])
+    shown = env.mi.run("subscribers_list", ["E_BOILED"])["Event"]["Subscribers"]
+    assert [row["socket"] for row in shown] == [address % "***"]
+
+
 @pytest.mark.parametrize(("command", "params", "code"), [
     ("event_subscribe", ["E_NONE", "test:1"], 404), ("event_subscribe", ["E_BOILED", "none:1"], 400),
     ("subscribers_list", ["E_NONE"], 404)])
@@ -208,7 +217,10 @@ def test_processes() -> None:
 async def test_statistics_of_all_workers() -> None:
     env = make_worker((CoreCommands, Pot))[0].env
 
-    async def gather() -> dict[str, int]:
-        return {"pot:stirs": 40, "core:rcv_requests": 2, "x:y": 1}
+    async def gather() -> Stats:
+        return total([[("pot", "stirs", "counter", 40, False, None), ("series", "there", "gauge", 3, False, (9, 3))]])
     env.workers, env.gather_stats = 2, gather
-    assert await env.mi.run("get_statistics", ["pot:"]) == {"pot:stirs": 40}
+    assert await env.mi.run("get_statistics", ["pot:", "there"]) == {"pot:stirs": 40, "series:there": 3}
+    assert await env.mi.run("list_statistics") == {"pot:stirs": "counter", "series:there": "non-counter"}
+    with pytest.raises(MIError, match="Not Found"):
+        await env.mi.run("get_statistics", ["core:rcv_requests"])

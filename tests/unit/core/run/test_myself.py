@@ -21,3 +21,13 @@ def test_own_names(words: tuple[Any, ...], expected: bool) -> None:
     worker, _, _ = make_worker((), None, SOCKETS)
     worker.env.config.aliases += [(None, "alias.example", 7, False), ("udp", "sub.example", None, True)]
     assert Myself(worker.env).is_myself(*words) is expected
+
+
+def test_names_that_modules_know() -> None:
+    """A local domain is ours on any port and protocol; it is asked for in lower case."""
+    worker, _, _ = make_worker((), None, SOCKETS)
+    own = Myself(worker.env)
+    assert not own.is_myself("mine.example")
+    worker.env.own_names += [lambda host: False, lambda host: host == "mine.example"]
+    assert own.is_myself("Mine.EXAMPLE") and own.is_myself("mine.example", 7, "tls")
+    assert not own.is_myself("other.example") and own.is_myself("10.0.0.9", 5060, "udp")

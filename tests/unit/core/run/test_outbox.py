@@ -8,7 +8,7 @@ import pytest
 
 from osip.core.errors import OsipError
 from osip.core.run.env import Env
-from osip.core.run.outbox import Outbox
+from osip.core.run.outbox import Outbox, Posting
 
 
 async def test_in_order_and_bounded() -> None:
@@ -46,6 +46,26 @@ async def test_a_failure_is_told_once_and_so_is_its_end(caplog: Any) -> None:
         box.put(4)
         await box.drained()
     assert "delivers again, 3 were lost" in caplog.text and not box.failing
+
+
+async def test_items_with_another_way_are_given_back_at_once() -> None:
+    back: list[tuple[int, str]] = []
+
+    async def send(item: Any) -> None:
+        raise ConnectionError("no route")
+    box = Outbox(Env(), "box", send, limit=4, pause=0.01)
+    posting = Posting(box, lambda name, params: name)
+    for number in range(4):
+        if number == 2:
+            posting("E", {})                # has no other way: it waits for its own attempt
+        else:
+            posting.offer("E", {}, lambda why, number=number: back.append((number, why)))
+    with pytest.raises(OsipError, match="4 wait already"):
+        posting.offer("E", {}, lambda why: None)
+    await asyncio.sleep(0)
+    assert back == [(number, "no route") for number in (0, 1, 3)] and len(box._items) == 1
+    await box.drained()
+    assert (box.sent, box.lost) == (0, 1)
 
 
 async def test_close() -> None:

@@ -14,7 +14,7 @@ from osip.core.run.quick import SERVER
 from osip.core.sip.message import parse
 
 UDP, TCP = LocalSocket("udp", "10.0.0.9", 5060), LocalSocket("tcp", "10.0.0.9", 5060)
-SIX = LocalSocket("udp", "2001:db8::9", 5060)
+SIX, GROUP = LocalSocket("udp", "2001:db8::9", 5060), LocalSocket("udp", "224.0.1.75", 5060)
 
 
 def context(raw: bytes | None = None, source: Source | None = None, flags: int = 0, **config: Any) -> Ctx:
@@ -38,6 +38,22 @@ def context(raw: bytes | None = None, source: Source | None = None, flags: int =
     ("10.0.0.1", "", TCP, ("10.0.0.1", 40000), 0, "tcp:10.0.0.1:5060"),
     ("[2001:db8::1]:5070", "", SIX, ("2001:db8::1", 5099), 0, "udp:[2001:db8::1]:5070"),
     ("[2001:db8::5]:5070", "", SIX, ("2001:db8::1", 5099), REPLY_TO_VIA, "udp:[2001:db8::5]:5070"),
+    ("10.0.0.1:5070", ";maddr=10.0.0.8", UDP, ("10.0.0.1", 5099), 0, "udp:10.0.0.8:5070"),
+    ("10.0.0.1", ";maddr=10.0.0.8;rport", UDP, ("10.0.0.1", 5099), 0, "udp:10.0.0.8:5060"),
+    ("phone.example.com", ";received=10.0.0.1;MADDR=10.0.0.8", UDP, ("10.0.0.1", 5099), 0, "udp:10.0.0.8:5060"),
+    ("10.0.0.1:5070", ";maddr=10.0.0.8", UDP, ("10.0.0.1", 5099), REPLY_TO_VIA, "udp:10.0.0.8:5070"),
+    ("10.0.0.1:5070", ";maddr=10.0.0.8", UDP, ("10.0.0.1", 5099), FORCE_RPORT, "udp:10.0.0.1:5099"),
+    ("10.0.0.1:5070", ";maddr=10.0.0.8", TCP, ("10.0.0.1", 40000), 0, "tcp:10.0.0.1:5070"),
+    ("[2001:db8::1]", ";maddr=[2001:db8::8]", SIX, ("2001:db8::1", 5099), 0, "udp:[2001:db8::8]:5060"),
+    ("10.0.0.1:5070", ";maddr=phone.example.com", UDP, ("10.0.0.1", 5099), 0, "udp:10.0.0.1:5070"),
+    ("10.0.0.1:5070", ";maddr", UDP, ("10.0.0.1", 5099), 0, "udp:10.0.0.1:5070"),
+    ("10.0.0.1:5070", ";maddr=0.0.0.0", UDP, ("10.0.0.1", 5099), 0, "udp:10.0.0.1:5070"),
+    ("10.0.0.1:5070", ";maddr=255.255.255.255", UDP, ("10.0.0.1", 5099), 0, "udp:10.0.0.1:5070"),
+    ("10.0.0.1:5070", ";maddr=127.0.0.1", UDP, ("10.0.0.1", 5099), 0, "udp:10.0.0.1:5070"),
+    ("127.0.0.1:5070", ";maddr=127.0.0.2", UDP, ("127.0.0.1", 5099), 0, "udp:127.0.0.2:5070"),
+    ("10.0.0.1:5070", ";maddr=224.0.1.75;ttl=9", UDP, ("10.0.0.1", 5099), 0, "udp:10.0.0.1:5070"),
+    ("10.0.0.1", ";maddr=224.0.1.75;ttl=9", GROUP, ("10.0.0.1", 5099), 0, "udp:224.0.1.75:5060"),
+    ("10.0.0.1", ";maddr=224.0.1.76;ttl=9", GROUP, ("10.0.0.1", 5099), 0, "udp:10.0.0.1:5060"),
 ])
 def test_where_a_reply_goes(via: str, params: str, socket: LocalSocket, source: tuple[str, int], flags: int,
                             expected: str) -> None:
@@ -46,6 +62,15 @@ def test_where_a_reply_goes(via: str, params: str, socket: LocalSocket, source: 
     found = reply.dest(ctx.env, ctx.msg, ctx.source, flags)
     assert repr(found) == expected and found.socket is socket
     assert found.conn == (7 if socket.reliable else 0)
+
+
+def test_a_maddr_of_the_other_family_leaves_by_a_socket_of_that() -> None:
+    ctx = context(request(via_params=";maddr=[2001:db8::8]"))
+    found = reply.dest(ctx.env, ctx.msg, ctx.source)
+    assert (repr(found), found.socket) == ("udp:[2001:db8::8]:5060", SIX)
+    ctx.env.sockets.remove(SIX)
+    found = reply.dest(ctx.env, ctx.msg, ctx.source)
+    assert (repr(found), found.socket) == ("udp:10.0.0.1:5060", UDP)
 
 
 @pytest.mark.parametrize(("via", "flags", "line"), [

@@ -174,3 +174,26 @@ async def test_rows_are_gathered(given: int, expected: list[Any], monkeypatch: p
         assert sql.batches == []
     await asyncio.wait_for(writer.drained(), 5)
     assert sql.batches == expected
+
+
+async def test_waiting_for_ones_own_rows() -> None:
+    """Who asks is told when what was put so far is written, or lost; what comes later does not hold it up."""
+    writer = a_writer(FakeSql())
+    async with asyncio.timeout(5):
+        assert await writer.stored(), "nothing to wait for"
+        for number in range(4):
+            writer.put("a", {"n": number})
+        assert await writer.stored() and writer.written == 4
+        writer.put("a", {"n": 5, "bad": 1})
+        asked = asyncio.create_task(writer.stored())
+        given_up = asyncio.create_task(writer.stored())
+        await asyncio.sleep(0)
+        given_up.cancel()
+        writer.put("b", {"n": 6})
+        assert not await asked and writer.lost == 1
+        writer._env.sql = lambda url: FakeSql(100)
+        writer.put("a", {"n": 7})
+        last = asyncio.create_task(writer.stored())
+        await asyncio.sleep(0)
+        await writer.close()
+        assert not await last

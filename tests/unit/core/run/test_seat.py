@@ -100,12 +100,15 @@ async def test_orders(caplog: pytest.LogCaptureFixture) -> None:
     play.worker.env.dispatch.rcv_requests = 7
     play.line.send("peer", 1, files=[other.fileno()])
     play.line.send("dump")
+    heard: list[int] = []
+    play.worker.env.on_hang_up.append(lambda: heard.append(1))
+    play.line.send("hang_up")
     play.line.send("drain", 3.0)
     os.kill(os.getpid(), signal.SIGTERM)
     async with asyncio.timeout(5):
         while len(play.worker.stops) < 2:
             await asyncio.sleep(0)
-    assert list(play.worker.mesh.links) == [1] and "statistic core:rcv_requests=7" in caplog.text
+    assert heard == [1] and list(play.worker.mesh.links) == [1] and "statistic core:rcv_requests=7" in caplog.text
     assert sorted(play.worker.stops) == [(True, 3.0), (True, 7.0)]
     os.kill(os.getpid(), signal.SIGINT)             # a terminal sends it to all: the master decides
     play.worker.env.shutdown(True)

@@ -169,6 +169,15 @@ def test_signals(stage: Stage, number: int, sent: list[str]) -> None:
     assert [line for line in lines if line.startswith("1")][1:] == [f"1 {word}" for word in sent]
 
 
+def test_a_hang_up_is_told_to_all(stage: Stage) -> None:
+    """Whatever becomes of the reload: a lost pipe is made again by it."""
+    def act() -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGINT)
+    stage.on_ready = act
+    assert {"0 hang_up", "1 hang_up"} <= set(stage.run())
+
+
 def test_a_daemon_lets_go_of_the_terminal(stage: Stage) -> None:
     stage.master._is_daemon = True
     stage.on_ready = lambda: os.kill(os.getpid(), signal.SIGINT)

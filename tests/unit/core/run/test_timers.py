@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 
-from osip.core.run.timers import NEVER, SLOTS, TICK, Timers
+from osip.core.run.timers import NEVER, TICK, Timers
 
 
 class Sleeper:

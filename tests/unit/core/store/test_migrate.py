@@ -15,7 +15,7 @@ from osip.core.store.migrate import drop_tables, migrate, plan
 from osip.core.store.sql import Sql
 from osip.core.store.tables import check_version, create_tables
 
-KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else [pytest.mark.peer(kind), pytest.mark.xdist_group("databases")])
+KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else pytest.mark.peer(kind))
          for kind in SERVERS]
 OLD = table("users", 2, "name char(20)='x', score char(10)='', gone char(9)='', note text?", unique="name").spec()
 NEW = table("users", 3, "name char(40)='x', score i32=0, note text?, at dt, count i32u=7, raw blob?, word text",

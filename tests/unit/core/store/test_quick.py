@@ -233,13 +233,14 @@ async def test_no_more_are_kept_than_wanted() -> None:
         await go.wait()
         return None if value == "none" else (1, value)
     engine = Engine(answer)
-    line = asyncio.Semaphore(2)
+    line = asyncio.Semaphore(3)
     held = Held(engine, line, 2)
-    tasks = [asyncio.ensure_future(held.first(FORM, {"s": value})) for value in ("a", "none", "c")]
+    tasks = [asyncio.ensure_future(held.first(FORM, {"s": value})) for value in ("a", "none", "c", "e")]
     await asyncio.sleep(0.01)
-    assert tasks[2].done() and tasks[2].result() is None, "the third goes to the pool"
+    assert engine.made == 2 and not line.locked(), "what is left of the pool is for those who write"
+    tasks[2].cancel()                               # one that waits is given up
     go.set()
-    assert await tasks[0] == [(1, "a")] and await tasks[1] == [] and line.locked(), "what is kept is not the pool's"
+    assert await tasks[0] == [(1, "a")] and await tasks[1] == [] and await tasks[3] == [(1, "e")] and engine.made == 2
     assert await held.first(FORM, {"s": "d"}) == [(1, "d")] and engine.made == 2
     await held.close()
     assert not engine.open and await held.first(FORM, {"s": "d"}) == [(1, "d")]
@@ -273,7 +274,7 @@ async def test_one_that_is_cut_off_is_given_up() -> None:
     connection = engine.open[0]
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert task.cancelled() and connection.gone == 1 and not engine.open and held._count == 0 and not line.locked()
+    assert task.cancelled() and connection.gone == 1 and not engine.open and not held._turn.locked() and not line.locked()
 
 
 async def test_a_server_that_cannot_be_reached_is_for_the_pool_to_tell() -> None:
@@ -283,4 +284,4 @@ async def test_a_server_that_cannot_be_reached_is_for_the_pool_to_tell() -> None
     engine.connect = refuse         # type: ignore[method-assign]
     line = asyncio.Semaphore(1)
     held = Held(engine, line, 1)
-    assert await held.first(FORM, {"s": "a"}) is None and held._count == 0 and not line.locked()
+    assert await held.first(FORM, {"s": "a"}) is None and not held._turn.locked() and not line.locked()

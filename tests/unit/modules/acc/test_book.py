@@ -20,7 +20,7 @@ from osip.modules.acc import Acc
 from osip.modules.rr import Rr
 from osip.modules.tm import Tm
 
-KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else [pytest.mark.peer(kind), pytest.mark.xdist_group("databases")])
+KINDS = [pytest.param(kind, marks=() if kind == "sqlite" else pytest.mark.peer(kind))
          for kind in SERVERS]
 Arm = Callable[[Any, Ctx], Any]
 

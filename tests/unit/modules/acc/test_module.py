@@ -207,12 +207,25 @@ def test_a_line_now(comment: str, code: str, reason: str, books: Books) -> None:
     assert books.lines == [("request accounted", "INVITE", "a1", "", "call-1", code, reason, "")]
 
 
-@pytest.mark.parametrize("words", [("acc_db_request", "200 OK", "acc"), ("acc_aaa_request", "200 OK"),
-    ("acc_rad_request", "x")])
-def test_what_is_not_there_fails(words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("words", "reason"), [
+    (("acc_db_request", "200 OK", "acc"), 'needs a database: set modparam("acc", "db_url", ...)'),
+    (("do_accounting", "db"), 'needs a database: set modparam("acc", "db_url", ...)'),
+    (("acc_aaa_request", "200 OK"), "fails: there is no module for AAA yet"),
+    (("acc_rad_request", "x"), "fails: there is no module for AAA yet"),
+    (("do_accounting", "log|aaa"), "fails: there is no module for AAA yet"),
+    (("acc_load_ctx_from_dlg",), "fails: there is no module dialog yet"),
+    (("acc_unload_ctx_from_dlg",), "fails: there is no module dialog yet")])
+def test_what_is_not_there_fails_and_says_so(words: tuple[str, ...], reason: str,
+                                             caplog: pytest.LogCaptureFixture) -> None:
     results = []
     playbook(lambda acc, ctx: results.append(call(acc, ctx, *words))).recv()
-    assert results == [-1]
+    assert results == [-1] and f"{reason}\n" in caplog.text
+
+
+@pytest.mark.parametrize(("params", "facility"), [({}, "LOG_DAEMON"), ({"log_facility": "LOG_LOCAL0"}, "LOG_LOCAL0")])
+def test_lines_have_a_facility_of_their_own_in_syslog(params: dict[str, str], facility: str, books: Books) -> None:
+    playbook(lambda acc, ctx: call(acc, ctx, "acc_log_request", "200 OK"), **params).recv()
+    assert [vars(record)["osip_facility"] for record in books.records] == [facility]
 
 
 # --- extra fields ---------------------------------------------------------------------------------------

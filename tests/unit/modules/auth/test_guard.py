@@ -74,10 +74,11 @@ def test_what_others_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     given = desk.auth.begin(ctx, "", H_AUTHORIZATION)
     assert desk.auth.finish(ctx, given, "") == desk.auth.finish(ctx, given, "0" * 32) == WRONG and not told
     assert desk.auth.finish(ctx, given, f" {HA1.upper()} ") == OK
-    [(topic, (nonce, mark))] = told
-    assert (topic, nonce) == (TOPIC, one.get("nonce")) and desk.auth.nonces.used() == [(nonce, mark)]
+    [(topic, (nonce, mark, count))] = told
+    assert (topic, nonce, count) == (TOPIC, one.get("nonce"), 0)
+    assert desk.auth.nonces.used() == [(nonce, mark, count)]
     worker = Nonces(b"x", 30)
-    worker.mark(nonce, mark)                # as a worker does that is told
+    worker.mark(nonce, mark, count)         # as a worker does that is told
     assert not worker.is_used(nonce, mark) and worker.is_used(nonce, mark + 1)
     other = desk.answer(one, cseq=9)
     assert desk.auth.finish(other, desk.auth.begin(other, "", H_AUTHORIZATION), HA1) == STALE

@@ -8,7 +8,7 @@ from kit.desk import Desk
 from kit.message import request
 from kit.registration import register
 
-from osip.api import digest_ha1, parse, splice
+from osip.api import Auth, answer_challenge, digest_ha1, parse, splice
 from osip.modules.auth.module import parse_algorithms, parse_qop
 
 SPECS = {"username_spec": "$u", "password_spec": "$p", "calculate_ha1": 1}
@@ -157,6 +157,42 @@ def test_reuse_may_be_allowed() -> None:
     assert [check(found, found.answer(one, cseq=n)) for n in (2, 3)] == [1, 1]
     found.seconds += 31
     assert check(found, found.answer(one)) == -3
+
+
+def again(found: Desk, one: Any, count: int, password: str = "secret", cseq: int = 0) -> int:
+    """Answer a challenge with a nonce count."""
+    challenge = Auth("Digest", {name: value for name, value in one.params.items() if count or name != "qop"})
+    ha1 = digest_ha1("bob", "example.com", password)
+    auth = answer_challenge(challenge, "bob", ha1, "REGISTER", "sip:example.com", "cafe", count)
+    return check(found, found.ctx(register(cseq=cseq or count, headers=f"Authorization: {auth}\r\n")))
+
+
+def test_a_nonce_count_must_grow_where_it_is_checked() -> None:
+    found = desk(disable_nonce_check=1, check_nonce_count=1)
+    [one] = found.challenge("", ("auth",))
+    assert again(found, one, 9, password="x") == -2, "who has no password drives no count on"
+    assert [again(found, one, count) for count in (1, 2, 5)] == [1, 1, 1]
+    assert again(found, one, 5) == 1, "a retransmission"
+    assert [again(found, one, 5, cseq=9), again(found, one, 2), again(found, one, 4)] == [-3, -3, -3]
+    assert [again(found, one, 0), again(found, one, 6)] == [-3, 1]
+    found.seconds += 31
+    assert again(found, one, 7) == -3
+    found.auth.sweep()
+    assert len(found.auth.nonces) == 0
+
+
+def test_without_qop_a_checked_nonce_serves_once() -> None:
+    found = desk(disable_nonce_check=1, check_nonce_count=1)
+    [one] = found.challenge("")
+    assert [again(found, one, 0, cseq=n) for n in (2, 2, 3)] == [1, 1, -3]
+
+
+@pytest.mark.parametrize(("params", "results"), [({}, [1, -3, -3]), ({"check_nonce_count": 1}, [1, -3, -3]),
+                                                 ({"disable_nonce_check": 1}, [1, 1, 1])])
+def test_otherwise_it_is_not_compared(params: dict[str, int], results: list[int]) -> None:
+    found = desk(**params)
+    [one] = found.challenge("", ("auth",))
+    assert [again(found, one, 1), again(found, one, 2), again(found, one, 1, cseq=3)] == results
 
 
 def test_secret_keeps_nonces_over_a_restart() -> None:

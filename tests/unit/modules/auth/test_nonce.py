@@ -57,6 +57,30 @@ def test_use() -> None:
     assert len(nonces) == 1 and nonces.is_used(two, nonces.fingerprint(b"x"))
 
 
+def test_the_count_must_grow() -> None:
+    nonces = Nonces(b"key", 30)
+    nonce = nonces.make(NOW, Offer())
+    assert not nonces.is_used(nonce, 1, 5)
+    nonces.mark(nonce, 1, 5)
+    nonces.mark(nonce, 2, 3)                            # another worker tells late of an earlier one
+    assert nonces.used() == [(nonce, 1, 5)]
+    assert not nonces.is_used(nonce, 1, 5), "a retransmission"
+    assert [nonces.is_used(nonce, 2, count) for count in (0, 4, 5, 6)] == [True, True, True, False]
+
+
+def test_what_is_remembered_is_bounded_and_nothing_comes_back() -> None:
+    nonces = Nonces(b"key", 30, limit=10)
+    made = [nonces.make(NOW + second, Offer()) for second in range(12)]
+    for nonce in made:
+        nonces.mark(nonce, 1)
+        assert len(nonces) <= 10
+    remembered = {nonce for nonce, _, _ in nonces.used()}
+    assert len(remembered) == 6 and remembered == set(made[6:])
+    for nonce in made:
+        assert nonces.is_used(nonce, 2) or not nonces.is_fresh(nonce, NOW + 12), "each is used or stale"
+    assert nonces.is_fresh(nonces.make(NOW + 12, Offer()), NOW + 12)
+
+
 def test_no_two_are_the_same() -> None:
     nonces = Nonces(b"key", 30)
     made = [nonces.make(NOW, Offer()) for _ in range(200)]

@@ -16,7 +16,7 @@ from osip.api import ModuleError, StoreError, parse_cache_url
 from osip.modules.cachedb_memcached import CachedbMemcached
 from osip.modules.cachedb_memcached.module import key_of
 
-pytestmark = [pytest.mark.peer("memcached"), pytest.mark.xdist_group("databases")]
+pytestmark = pytest.mark.peer("memcached")
 
 
 @asynccontextmanager

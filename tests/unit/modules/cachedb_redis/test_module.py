@@ -15,7 +15,7 @@ from kit.redis import ask, cluster, redis_server, sentinel
 from osip.api import MIError, ModuleError, StoreError, parse_cache_url
 from osip.modules.cachedb_redis import CachedbRedis
 
-pytestmark = [pytest.mark.peer("redis"), pytest.mark.timeout(120), pytest.mark.xdist_group("databases")]
+pytestmark = [pytest.mark.peer("redis"), pytest.mark.timeout(120)]
 
 
 @pytest.fixture

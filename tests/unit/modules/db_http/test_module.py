@@ -20,12 +20,12 @@ T = sa.table("users", sa.column("name"), sa.column("age"))
 
 @asynccontextmanager
 async def served(seen: list[Any], reply: Any, **params: Any) -> AsyncIterator[Any]:
-    async def on_request(request: web.Request) -> web.Response:
+    async def on_request(request: web.Request) -> web.StreamResponse:
         seen.append((request.method, request.raw_path, await request.text(), request.headers.get("Authorization")))
         found = reply(request) if callable(reply) else reply
         if asyncio.iscoroutine(found):
             found = await found
-        return found if isinstance(found, web.Response) else web.Response(text=found)
+        return found if isinstance(found, web.StreamResponse) else web.Response(text=found)
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", on_request)
     runner = web.AppRunner(app)
@@ -54,6 +54,30 @@ async def test_questions_and_answers() -> None:
         ("POST", "/some/base/users/", "k=name,age&v=x,1&query_type=insert"),
         ("POST", "/some/base/users/", "k=name,age&v=y,2&query_type=insert"),
         ("POST", "/some/base/users/", "k=name&op=%3D&v=x&uk=age&uv=3&query_type=update")]
+
+
+async def test_an_answer_that_comes_in_pieces() -> None:
+    async def reply(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for part in (b"string;int\nal", b"ice;30\n", b"bob;4\n"):
+            await response.write(part)
+            await asyncio.sleep(0.05)
+        return response
+    async with served([], reply) as sql:
+        assert await sql.fetch(sa.select(T)) == [{"name": "alice", "age": 30}, {"name": "bob", "age": 4}]
+
+
+async def test_replacing() -> None:
+    """Optional for servers: asked for with cap_replace only, by sql_replace of sqlops."""
+    seen: list[Any] = []
+    async with served(seen, "", cap_replace=1, value_delimiter=";") as sql:
+        await sql.replace("users", {"name": "a;b", "age": None})
+    assert seen[0][:3] == ("POST", "/some/base/users/", "k=name;age&v=a%3Bb;%00&query_type=replace")
+    async with served(seen, "") as sql:
+        with pytest.raises(StoreError, match="cap_replace"):
+            await sql.replace("users", {"name": "x"})
+    assert len(seen) == 1
 
 
 async def test_raw_queries() -> None:

@@ -78,7 +78,6 @@ async def test_one_that_is_lost(tmp_path: Path, mode: str) -> None:
 
 
 @pytest.mark.peer("postgresql")
-@pytest.mark.xdist_group("databases")
 async def test_a_server_that_stops(tmp_path: Path) -> None:
     port = free_port()
     spare = f"sqlite:///{tmp_path}/spare.db"

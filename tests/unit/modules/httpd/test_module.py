@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import ssl
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -150,7 +151,7 @@ async def test_ipv6() -> None:
         assert (await ask(httpd.url + "/x"))[0] == 200
 
 
-async def test_tls(tmp_path: Path) -> None:
+async def test_tls(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     made = subprocess.run(
         [
             "openssl",
@@ -177,6 +178,22 @@ async def test_tls(tmp_path: Path) -> None:
     async with serving(hello, **files) as httpd:
         assert httpd.url.startswith("https://")
         assert (await ask(httpd.url + "/x", ssl=False))[0] == 200
+    async with serving(hello, tls_ciphers="ECDHE-RSA-AES256-GCM-SHA384", **files) as httpd:
+        for offered, is_taken in (("ECDHE-RSA-AES256-GCM-SHA384", True), ("ECDHE-RSA-AES128-GCM-SHA256", False)):
+            client = ssl.create_default_context()
+            client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+            client.maximum_version = ssl.TLSVersion.TLSv1_2
+            client.set_ciphers(offered)
+            if is_taken:
+                assert (await ask(httpd.url + "/x", ssl=client))[0] == 200
+            else:
+                with pytest.raises(aiohttp.ClientError):
+                    await ask(httpd.url + "/x", ssl=client)
+    async with serving(hello, tls_ciphers="SECURE256:+SECURE192:-VERS-ALL:+VERS-TLS1.2", **files) as httpd:
+        assert (await ask(httpd.url + "/x", ssl=False))[0] == 200 and "written for GnuTLS" in caplog.text
+    with pytest.raises(ModuleError, match="knows no cipher"):
+        async with serving(hello, tls_ciphers="NO-SUCH-THING", **files):
+            pass
     with pytest.raises(ModuleError, match="cannot use"):
         async with serving(hello, tls_cert_file=str(tmp_path / "none.pem"), tls_key_file=str(tmp_path / "k.pem")):
             pass

@@ -12,7 +12,6 @@ MODULES = ("tm", "sl", "signaling", "usrloc", "mid_registrar")
 @pytest.mark.parametrize(("params", "words"), [
     ('modparam("mid_registrar", "max_expires", 5)', "below min_expires"),
     ('modparam("mid_registrar", "contact_id_param", "a b")', "cannot be a URI parameter"),
-    ('modparam("usrloc", "working_mode_preset", "sql-only")', "keeps no contacts in memory"),
     ('modparam("mid_registrar", "pn_enable", 1)', "needs pn_providers")])
 def test_refused_parameters(params, words):
     with pytest.raises(ModuleError, match=words):

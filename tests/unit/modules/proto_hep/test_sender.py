@@ -4,11 +4,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from osip.api import Complaint
+from kit.certificates import Authority
+from osip.api import Complaint, Dest, TlsDomain
 from osip.modules.proto_hep.sender import Patience, Sender, Server, parse_server
 
 
@@ -81,3 +84,51 @@ async def test_a_server_that_is_not_there_gets_a_rest() -> None:
             assert sender.send(b"waits") and sender.dropped == 1
         finally:
             await sender.close()
+
+
+class Clients:
+    """A client domain for all, in place of tls_mgm."""
+
+    def __init__(self, domain: TlsDomain | None) -> None:
+        self.domain = domain
+
+    def server(self, local: Any, name: str) -> None:
+        return None
+
+    def client(self, dest: Dest) -> TlsDomain | None:
+        assert (dest.name, dest.host) == ("127.0.0.1", "127.0.0.1")
+        return self.domain
+
+
+@pytest.mark.parametrize(("host", "kind", "words"), [
+    ("127.0.0.1", "checked", ""), ("homer.example", "checked", 'not for "127.0.0.1"'), ("homer.example", "unchecked", ""),
+    ("127.0.0.1", "none", "certificate verify failed")])
+async def test_tls(tmp_path: Path, caplog: Any, host: str, kind: str, words: str) -> None:
+    authority = Authority(tmp_path)
+    files = authority.issue("server", hosts=(host,))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.cert, files.key)
+    got: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.put_nowait(await reader.read(99))
+        writer.close()
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    trust = ssl.create_default_context(cafile=str(authority.files.cert))
+    trust.check_hostname = False
+    domains = Clients(None if kind == "none" else TlsDomain("d", trust, kind == "checked"))
+    port = server.sockets[0].getsockname()[1]
+    sender = Sender(Server("s", "127.0.0.1", port, "tls"), Patience(connect=2.0, tries=1), Complaint(logging.getLogger("osip")),
+                    domains)
+    sender.start()
+    try:
+        sender.send(b"packet")
+        async with asyncio.timeout(5):
+            if not words:
+                assert await got.get() == b"packet"
+            while words not in caplog.text:
+                await asyncio.sleep(0.01)
+        assert bool(sender.dropped) == bool(words) and (not words or b"packet" not in [got.get_nowait() for _ in range(got.qsize())])
+    finally:
+        await sender.close()
+        server.close()

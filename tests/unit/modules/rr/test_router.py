@@ -51,3 +51,13 @@ def test_a_reload_forgets_addresses() -> None:
     for called in router.env.on_reload:
         called()
     assert not router.own and not router.shown
+
+
+def test_a_new_name_of_ours_is_seen_in_routes() -> None:
+    """What a module adds to `myself` counts for Routes, although answers are remembered."""
+    router, _ = parts()
+    assert not router.is_own(b"mine.example")
+    router.env.own_names.append(lambda host: host == "mine.example")
+    for called in router.env.on_own_names:
+        called()
+    assert router.is_own(b"mine.example")

@@ -36,8 +36,8 @@ class Captured:
     def __init__(self, script: str, folder: Path, settings: str = "", **config: Any) -> None:
         text = f'modparam("sipcapture", "capture_on", 1) {settings} {script}'
         hep = LocalSocket("hep_udp", "10.0.0.9", 9060)
-        self.book = ScriptBook(text, "proto_hep", "sipcapture", "sl", sockets=[LocalSocket("udp", "10.0.0.9", 5060), hep],
-                               **{"db_default_url": "", **config})
+        self.book = ScriptBook(text, "proto_hep", "sipcapture", "sl", "tm",
+                               sockets=[LocalSocket("udp", "10.0.0.9", 5060), hep], **{"db_default_url": "", **config})
         self.env, self.folder, self.hep = self.book.env, folder, hep
         self.stores = Stores(self.env.config)
         self.env.sql = lambda url: self.stores.sql(url or f"sqlite:///{folder}/c.db")
@@ -195,3 +195,32 @@ route {{ sl_send_reply(200, "OK"); }}
             except sqlite3.OperationalError:
                 return False
         eventually(stored, "the two messages in the table")
+
+
+async def test_async_goes_on_when_the_row_is_there(tmp_path: Path) -> None:
+    """Both words are for async() as well (modules.md, sipcapture)."""
+    script = """route { xlog("never"); }
+route[hep] { $var(kind) = 0; hep_get("proto_type", "uint8", $var(kind));
+    if ($var(kind) == 5) async(report_capture("id-1"), stored);
+    async(sip_capture("other", "one"), stored); xlog("never"); }
+route[stored] { xlog("stored $rc"); }
+"""
+    async with Captured(script, tmp_path, 'modparam("sipcapture", "hep_route", "hep")') as captured:
+        captured.packet()
+        captured.packet(b'{"rtcp": 1}', kind=HEP_RTCP, correlation="call-1")
+        assert not captured.book.said, "the rows are on their way"
+        async with asyncio.timeout(5):
+            while len(captured.book.said) < 2:
+                await asyncio.sleep(0.01)
+        assert captured.book.said == ["stored 1"] * 2
+        assert await captured.rows("other", "method, custom_field1") == [("OPTIONS", "one")]
+        assert await captured.rows("rtcp_capture", "correlation_id") == [("id-1",)]
+        assert not captured.book.modules["tm"].table.servers, "a captured request is not ours to answer"
+        assert not captured.book.net.log
+        captured.env.mi.run("sipcapture:capture", ["off"])
+        captured.module.hep_capture_on = 0
+        captured.packet()
+        async with asyncio.timeout(5):
+            while len(captured.book.said) < 3:
+                await asyncio.sleep(0.01)
+        assert captured.book.said[2] == "stored -1" and await captured.rows("other", "count(*)") == [(1,)]

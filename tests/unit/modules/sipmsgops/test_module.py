@@ -10,6 +10,7 @@ import pytest
 from kit.message import request
 from kit.passage import Box, Passed, call, pass_through, reply_on_way
 from kit.playbook import Playbook
+from kit.script import faults_of
 from osip.modules.sipmsgops import Sipmsgops
 
 SDP = ("v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n"
@@ -294,6 +295,12 @@ def test_what_a_local_reply_carries() -> None:
     assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", book.got.get("Date"))
     assert book.got.get_all("Content-Type") == ["text/plain"]
     book.recv("OPTIONS", call_id="other").sent(200).check(lambda msg: len(msg.get_all("X-A")) == 1)
+
+
+@pytest.mark.parametrize("kind", ["route", "failure_route[F]", "branch_route[B]", "local_route", "error_route"])
+def test_where_append_time_may_stand(kind: str) -> None:
+    faults = faults_of(f"{kind} {{ append_time(); }}", "sipmsgops")
+    assert not any(one.code == "E203" for one in faults)
 
 
 @pytest.mark.parametrize(("status", "code", "reason", "result"), [

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from kit.flows import flow, tm
+from kit.message import request
 from osip.core.net.endpoint import Dest, LocalSocket
 from osip.core.run.ctx import Ctx
-from osip.core.run.env import Env
+from osip.core.sip.message import parse
 from osip.modules.tm.launch import Fallback, by_stream, with_headers
 
 BIG = "x" * 1400
@@ -55,11 +56,9 @@ def test_the_end_to_end_ack_goes_by_stream_too() -> None:
 
 
 def test_by_stream_puts_the_connection_first() -> None:
-    socket = LocalSocket("tcp", "10.0.0.9", 5060)
-    env = Env()
-    env.pick_socket = lambda *_: socket
+    ctx = Ctx(flow().env, parse(request()), None)
     one, two = Dest("udp", "10.0.0.2", 5060), Dest("udp", "10.0.0.3", 5060)
-    found = by_stream(env, [one, two], 1)
+    found = by_stream(ctx, [one, two], 1)
     assert found == [one, Dest("tcp", "10.0.0.3", 5060), two] and isinstance(found[2], Fallback)
 
 

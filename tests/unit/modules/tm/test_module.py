@@ -11,6 +11,7 @@ from kit.flows import flow, ringing, tm
 from kit.script import ScriptBook
 from osip.core.errors import MIError
 from osip.core.run.ctx import Ctx, Target
+from osip.core.run.steer import owner_of
 from osip.core.sip.message import parse
 from osip.modules.tm import Tm
 from osip.modules.tm.module import inject_flags
@@ -169,6 +170,46 @@ def test_waiting_for_branches_ends() -> None:
         tm(ctx).t_newtran(ctx)
         return tm(ctx).t_wait_for_new_branches(ctx)
     flow(route=route, params={"tm": {"fr_inv_timeout": 10}}).recv("INVITE").sent(100).advance(10.2).sent(408)
+
+
+INJECT = """route { t_newtran(); t_wait_for_new_branches(%s); t_on_reply("R"); t_relay(); }
+onreply_route[R] { if ($rs == 180) { %s; t_inject_branches("msg"); xlog("rc=$rc"); } }"""
+
+
+@pytest.mark.parametrize("adding", ['append_branch("sip:carol@10.0.0.3")', '$branch = "sip:carol@10.0.0.3"',
+                                    '$msg.branch = "sip:carol@10.0.0.3"', 'append_msg_branch("sip:carol@10.0.0.3")'])
+@pytest.mark.parametrize("ruri", ["", '$ru = "sip:bob@10.0.0.2"; '])
+def test_branches_out_of_an_onreply_route(adding: str, ruri: str) -> None:
+    script = (INJECT % (1, adding)).replace("t_relay();", ruri + "t_relay();")
+    play = ScriptBook(script).recv("INVITE").sent(100).sent("INVITE", "bob").answer("bob", 180).sent("INVITE", "carol")
+    assert play.said[-1] == "rc=1"
+    play.check(lambda m: m.ruri == "sip:carol@10.0.0.3").answer("carol", 200).sent(180).sent(200).sent("CANCEL", "bob")
+
+
+def test_no_branch_is_injected_after_a_6xx() -> None:
+    play = ScriptBook("""route { append_branch("sip:dave@10.0.0.4"); t_newtran(); t_wait_for_new_branches(); t_on_reply("R");
+        t_relay(); } onreply_route[R] { if ($rs == 487) { append_branch("sip:carol@10.0.0.3");
+        t_inject_branches("msg"); xlog("rc=$rc"); } }""").recv("INVITE").sent(100).answer("dave", 180).sent(180)
+    play.answer("bob", 603).answer("dave", 487).sent(603).quiet("carol")
+    assert play.said[-1] == "rc=-1"
+
+
+def test_reply_by_callid_goes_to_the_worker_that_has_the_call() -> None:
+    script = 'route { if (is_method("INVITE")) { t_newtran(); t_reply(180, "Ringing"); exit; } ' \
+             't_reply_by_callid(480, "By", "call-1", "1"); xlog("rc=$rc"); }'
+    owner, other = ScriptBook(script), ScriptBook(script)
+    owner.recv("INVITE").sent(100).sent(180)
+    passed: list[Any] = []
+    other.env.ids._workers = 2
+    other.env.ids._worker = 1 - owner_of("call-1", 2)
+    other.env.bus.others = lambda topic, value: passed.append((topic, value))
+    other.recv("MESSAGE", call_id="x")
+    assert other.said[-1] == "rc=1" and len(passed) == 1
+    owner.env.bus.publish(*passed[0])
+    owner.sent(480)
+    other.env.ids._worker = owner_of("call-1", 2)
+    other.recv("MESSAGE", call_id="y", branch="z9hG4bK-y")
+    assert other.said[-1] == "rc=-1" and len(passed) == 1
 
 
 def test_management() -> None:

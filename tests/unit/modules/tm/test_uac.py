@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kit import message
 from kit.flows import flow
 from kit.playbook import Playbook
 from osip.core.errors import MIError
@@ -63,6 +64,26 @@ def test_invite_of_our_own() -> None:
     play.sent("INVITE", "bob").answer("bob", 180).answer("bob", 486).sent("ACK", "bob")
     assert told == [(180, 180), (486, 486)]
     play.advance(6).gone()
+
+
+def test_a_phone_that_rings_too_long_is_cancelled() -> None:
+    play = flow(params={"tm": {"fr_inv_timeout": 5}})
+    told = ask(play, method="INVITE")
+    play.sent("INVITE", "bob").answer("bob", 180).advance(5.2).sent("CANCEL", "bob").answer("bob", 200, "CANCEL")
+    assert told == [(408, None)]
+    play.answer("bob", 487).sent("ACK", "bob").advance(70).quiet().gone()
+    assert told == [(408, None)]
+
+
+def test_a_phone_that_first_rings_when_all_is_over_is_cancelled() -> None:
+    play = flow(params={"tm": {"fr_timeout": 5}})
+    ask(play, method="INVITE")
+    play.advance(6)
+    play.received.clear()
+    play.net.log.clear()
+    first = play.net.boxes["10.0.0.2:5060"][0]
+    play.feed(message.response(first, 180, to_tag="b"), "bob")
+    assert play.net.log[-1][1].startswith(b"CANCEL ")
 
 
 def test_next_hop_and_local_route() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 from kit.builtin import RINGING, Words
 
-from osip.api import Ctx, Target
+from osip.api import Ctx, Route, Target
 
 
 def uris(ctx: Ctx) -> list[str | None]:
@@ -52,7 +52,15 @@ def test_limits() -> None:
     ctx = words.ctx()
     assert [words.call(ctx, "append_branch", f"sip:{n}@h") for n in range(12)] == [1] * 11 + [-1]
     assert words.call(words.ctx(), "append_branch", "sip:a@b", "7") == -1
-    assert words.call(words.ctx(RINGING), "append_branch", "sip:a@b") == -1
+
+
+def test_a_reply_has_no_branch_0_to_start_from() -> None:
+    words = Words()
+    ctx = words.ctx(RINGING)
+    ctx.kind, ctx.target.du = Route.ONREPLY, "sip:there"
+    assert words.call(ctx, "append_branch") == -1
+    assert words.call(ctx, "append_branch", "sip:a@b") == 1 and words.call(ctx, "append_msg_branch", "sip:c@d") == 1
+    assert uris(ctx) == ["sip:a@b", "sip:c@d"] and [branch.du for branch in ctx.targets] == [None, None]
 
 
 def test_remove() -> None:
