@@ -17,6 +17,7 @@ from osip.script.check.reference import format_faults, references
 from osip.script.check.stock import loadmodule_hint
 from osip.script.check.unit import Unit, lines_of
 from osip.script.check.word import did_you_mean, suggest
+from osip.script.complaint import STATEMENTS
 from osip.script.roster import owners
 
 _CONTEXTS = ("request", "reply")
@@ -31,7 +32,7 @@ def check_functions(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
     lines = _load_lines(unit)
     for name, spans in unknown.items():
         modules = unit.stock.with_function(name)
-        near = suggest(name, registry.function_names())
+        near = suggest(name, [*registry.function_names(), *STATEMENTS])
         if unit.failed and (modules or not _close(name, near)):
             continue                            # it may well be a function of the module that failed to load
         if modules:
