@@ -91,6 +91,8 @@ CATALOGUE: dict[str, Entry] = {
     "E204": Entry("break outside a loop", "break leaves the innermost while, for or switch; elsewhere it means "
                   "nothing. To leave the route, write return."),
     "E205": Entry("async without tm", "While async() waits, the request is kept by the transaction module: load tm."),
+    "E206": Entry("call that cannot be awaited", "async() and launch() take a function that waits for something outside, "
+                  "such as a database or a web server, and the name of a route that goes on afterwards."),
     # --- E3xx: modules and parameters
     "E301": Entry("unknown module", "No folder of mpath and no installed package has a module of this name."),
     "E302": Entry("broken module", "The module was found and could not be loaded. Its own error follows."),
@@ -120,6 +122,9 @@ CATALOGUE: dict[str, Entry] = {
                   "letter decides."),
     "E407": Entry("too many flags", "Message flags, branch flags and script flags have 32 places each. Every name "
                   "takes one."),
+    "E408": Entry("argument that can never work", "The literal has the right kind and a value that the function always "
+                  "refuses: a status outside 100 to 699, a port over 65535, a q value over 1, a text that is no URI, a store "
+                  "of the cache or a socket that the script does not have."),
     # --- E5xx: settings and sockets
     "E501": Entry("bad socket or alias", "The port, protocol or address of a socket or alias is not valid, or a "
                   "socket "
@@ -190,6 +195,9 @@ CATALOGUE: dict[str, Entry] = {
     "W644": Entry("event that nobody raises", "No loaded module and no raise_event() of the script has an event of this "
                   "name; a module that is not loaded has it, or there is one of nearly the same name. An event of any "
                   "other name may come over MI."),
+    "W645": Entry("argument that is hardly meant", "The function takes the literal and does something else with it than its "
+                  "look says: a header without a colon, an empty method, a misspelt flag that reads as a host, a blacklist "
+                  "that nothing defines."),
     # --- N7xx: compatibility
     "N701": Entry("text from a web page repaired", "Typographic quotes, HTML entities and <br> outside strings were "
                   "turned into what they stand for."),
