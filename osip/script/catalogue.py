@@ -164,7 +164,8 @@ CATALOGUE: dict[str, Entry] = {
                   "the old one."),
     "W620": Entry("import_file without a file", "import_file forgives a missing file; include_file does not."),
     "W630": Entry("variable read but never set", "Nothing in the script sets the variable: it is a slip of the pen, or "
-                  "always NULL. An AVP is named only when one of nearly the same name is set, since modules set AVPs too."),
+                  "always NULL. An AVP is named when no module that is loaded can set it, or one of nearly the same name "
+                  "is set."),
     "W631": Entry("relayed after a final reply", "On some way through the routes a final reply was sent before. The "
                   "caller then gets two answers, or none of the second. Most often an exit is missing."),
     "W632": Entry("relayed without record_route", "Without a Record-Route header of this server, ACK, BYE and further "
@@ -198,6 +199,7 @@ CATALOGUE: dict[str, Entry] = {
     "W645": Entry("argument that is hardly meant", "The function takes the literal and does something else with it than its "
                   "look says: a header without a colon, an empty method, a misspelt flag that reads as a host, a blacklist "
                   "that nothing defines."),
+    "W646": Entry("no main route", "Requests that arrive run route { }. Without it each of them is dropped in silence."),
     # --- N7xx: compatibility
     "N701": Entry("text from a web page repaired", "Typographic quotes, HTML entities and <br> outside strings were "
                   "turned into what they stand for."),

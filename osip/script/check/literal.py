@@ -107,9 +107,13 @@ def _literals(unit: Unit, registry: Registry) -> Iterator[tuple[str, int, nodes.
     """Yield every literal argument: the function by its present name, place, node and text."""
     for call in unit.all(nodes.Call):
         spec = registry.function(call.name)
-        for place, given in enumerate(call.args if spec is not None else ()):
+        if spec is None or len(call.args) > len(spec.args):         # the count is told already
+            continue
+        for place, given in enumerate(call.args):
             text = _constant(given, unit)
-            if spec is not None and given is not None and text is not None:
+            if given is None or text is None:
+                continue
+            if spec.args[place].kind != "int" or _NUMBER.fullmatch(text):       # else the kind is told already
                 yield spec.name, place, given, text
 
 
