@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import pytest
 from kit.findings import HEAD
+from kit.message import request
+from kit.script import MODULES, ScriptBook, with_modules
 
 from osip.core.exports.registry import Registry
 from osip.core.run.config import Config
@@ -44,3 +46,26 @@ def test_old_spellings(text: str, new: str | None, count: int) -> None:
         again = Registry(BUILTINS)
         mended = compile_script(files[0], again, Config())
         assert mended.ok and not mend(mended.script, again)
+
+
+SAME = [
+    'route { if (src_ip==myself) xlog("a"); if (dst_ip==myself) xlog("b"); if (dst_ip!=myself) xlog("c"); '
+    'if (!(src_ip==myself) && msg:len<max_len) xlog("d"); }',
+    'route { xlog("$Ri $Rp $(Rp{s.len}) $pr $af $fs"); $avp(i:10) = 1; $avp(s:x) = "y"; '
+    'xlog("$avp(10) $(avp(s:x)[0]) $avp(x)"); }',
+    'route { setflag(1); setflag(NAT); if (isflagset(1)) xlog("$mf"); strip("1"); xlog("$ru"); revert_uri; xlog("$ru"); '
+    'sl_send_reply("404", "No"); }',
+]
+
+
+@pytest.mark.parametrize("text", SAME, ids=[text[:30] for text in SAME])
+def test_what_is_mended_behaves_the_same(text: str) -> None:
+    registry = Registry(BUILTINS)
+    script = compile_script(with_modules(text, MODULES) + "\n", registry, Config(), need_socket=False).script
+    new, = mend(script, registry).values()
+    seen = []
+    for each in (text, new):
+        book = ScriptBook(each)
+        book.feed(request("INVITE", "sip:bob@10.0.0.8:5070"))
+        seen.append((book.said, [data.split(b"\r\n")[0] for _, data in book.net.log]))
+    assert seen[0] == seen[1] and seen[0][0]
