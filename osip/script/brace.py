@@ -23,7 +23,8 @@ def blamed(lexer: Lexer, braces: list[Token], end: int) -> Token:
             opened.append(token)
         elif token.type == "RBRACE" and opened:
             brace = opened.pop()
-            if begins_line(lexer.text, token.start) and indent(lexer.text, token.start) < indent(lexer.text, brace.start):
+            text = lexer.text
+            if begins_line(text, token.start) and indent(text, token.start) < indent(text, brace.start):
                 return brace
         at = token.end
     return braces[-1]

@@ -17,8 +17,8 @@ from osip.script.report import suggest
 
 KAMAILIO_ROUTES = {"request_route": "route", "reply_route": "onreply_route"}
 _VALUE = re.compile(r"[ \t]+[\w\"']")
-STATEMENTS = ("if", "while", "switch", "for", "route", "exit", "drop", "return", "break", "xlog", "xdbg", "log", "assert",
-              "async", "launch")
+STATEMENTS = ("if", "while", "switch", "for", "route", "exit", "drop", "return", "break", "xlog", "xdbg", "log",
+              "assert", "async", "launch")
 """The words that begin a statement."""
 _ALONE = ("exit", "drop", "return", "break")
 _BLOCKS = {"if": "IF", "while": "WHILE", "switch": "SWITCH", "for": "FOR"}

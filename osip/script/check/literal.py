@@ -138,7 +138,7 @@ def _relay_flag(given: nodes.Node, text: str, unit: Unit) -> Iterator[Diagnostic
                          did_you_mean(near))
 
 
-# --- names that another line has to define ----------------------------------------------------------------------------
+# --- names that another line has to define ---------------------------------------------------------------------------
 
 _CACHES = frozenset(("cache_store", "cache_fetch", "cache_remove", "cache_add", "cache_sub", "cache_counter_fetch",
                      "cache_raw_query"))

@@ -63,7 +63,7 @@ def _expression(item: nodes.Transform, text: str) -> Iterator[Diagnostic]:
                          hint="write {re.subst,/match/replacement/flags}")
 
 
-# --- the kinds of the arguments ---------------------------------------------------------------------------------------
+# --- the kinds of the arguments --------------------------------------------------------------------------------------
 
 def _integer(text: str) -> str:
     return "" if re.fullmatch(r"\s*[-+]?(?:0[xX][0-9A-Fa-f]+|\d+)\s*", text) else "wants a number"
