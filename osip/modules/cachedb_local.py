@@ -151,7 +151,7 @@ class CachedbLocal(Module):
 
     # --- words -------------------------------------------------------------------------------------------------------
 
-    @function("QRFBLES")
+    @function("QRFBLS")
     def cache_remove_chunk(self, ctx: Ctx, collection: str | None, glob: str | None = None) -> int:
         """Remove all keys that match a glob from a collection (by default from the first one)."""
         if glob is None:                        # one argument alone is the glob

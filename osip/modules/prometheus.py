@@ -116,7 +116,7 @@ class Prometheus(Module):
         finally:
             self._own = None
 
-    @function("QR")
+    @function("Q")
     def prometheus_declare_stat(self, ctx: Ctx, name: str, type: str | None = None, help: str | None = None) -> int:
         """Declare a statistic of the running scrape: type `counter` (the default) or `gauge`."""
         if self._own is None:
@@ -130,7 +130,7 @@ class Prometheus(Module):
         self._last = name
         return 1
 
-    @function("QR")
+    @function("Q")
     def prometheus_push_stat(self, ctx: Ctx, value: int, label: str | None = None, lvalue: str | None = None) -> int:
         """Add a sample to the statistic that was declared last: with `label="value"`, or a whole `{…}` as label."""
         own = self._own.get(self._last) if self._own else None

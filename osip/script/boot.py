@@ -127,7 +127,7 @@ def compile_script(path_or_text: str | os.PathLike[str] | Source, registry: Regi
     found += check_needs(script, registry)
     listens, more = apply_settings(script, config, registry, need_socket=need_socket, broken=broken)
     found += [one for one in more if one.span not in gaps]
-    found += check(script, registry, broken=broken)
+    found += check(script, registry, broken=broken, closed=need_socket)
     if any(one.code == SNIPPET for one in found):
         found = [_forgiven(one) for one in found]
     return CheckResult(script, in_order(found, script), listens)

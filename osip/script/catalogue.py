@@ -91,6 +91,8 @@ CATALOGUE: dict[str, Entry] = {
     "E204": Entry("break outside a loop", "break leaves the innermost while, for or switch; elsewhere it means "
                   "nothing. To leave the route, write return."),
     "E205": Entry("async without tm", "While async() waits, the request is kept by the transaction module: load tm."),
+    "E206": Entry("call that cannot be awaited", "async() and launch() take a function that waits for something outside, "
+                  "such as a database or a web server, and the name of a route that goes on afterwards."),
     # --- E3xx: modules and parameters
     "E301": Entry("unknown module", "No folder of mpath and no installed package has a module of this name."),
     "E302": Entry("broken module", "The module was found and could not be loaded. Its own error follows."),
@@ -120,6 +122,9 @@ CATALOGUE: dict[str, Entry] = {
                   "letter decides."),
     "E407": Entry("too many flags", "Message flags, branch flags and script flags have 32 places each. Every name "
                   "takes one."),
+    "E408": Entry("argument that can never work", "The literal has the right kind and a value that the function always "
+                  "refuses: a status outside 100 to 699, a port over 65535, a q value over 1, a text that is no URI, a store "
+                  "of the cache or a socket that the script does not have."),
     # --- E5xx: settings and sockets
     "E501": Entry("bad socket or alias", "The port, protocol or address of a socket or alias is not valid, or a "
                   "socket "
@@ -159,7 +164,8 @@ CATALOGUE: dict[str, Entry] = {
                   "the old one."),
     "W620": Entry("import_file without a file", "import_file forgives a missing file; include_file does not."),
     "W630": Entry("variable read but never set", "Nothing in the script sets the variable: it is a slip of the pen, or "
-                  "always NULL. An AVP is named only when one of nearly the same name is set, since modules set AVPs too."),
+                  "always NULL. An AVP is named when no module that is loaded can set it, or one of nearly the same name "
+                  "is set."),
     "W631": Entry("relayed after a final reply", "On some way through the routes a final reply was sent before. The "
                   "caller then gets two answers, or none of the second. Most often an exit is missing."),
     "W632": Entry("relayed without record_route", "Without a Record-Route header of this server, ACK, BYE and further "
@@ -190,6 +196,10 @@ CATALOGUE: dict[str, Entry] = {
     "W644": Entry("event that nobody raises", "No loaded module and no raise_event() of the script has an event of this "
                   "name; a module that is not loaded has it, or there is one of nearly the same name. An event of any "
                   "other name may come over MI."),
+    "W645": Entry("argument that is hardly meant", "The function takes the literal and does something else with it than its "
+                  "look says: a header without a colon, an empty method, a misspelt flag that reads as a host, a blacklist "
+                  "that nothing defines."),
+    "W646": Entry("no main route", "Requests that arrive run route { }. Without it each of them is dropped in silence."),
     # --- N7xx: compatibility
     "N701": Entry("text from a web page repaired", "Typographic quotes, HTML entities and <br> outside strings were "
                   "turned into what they stand for."),

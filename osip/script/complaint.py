@@ -17,6 +17,11 @@ from osip.script.report import suggest
 
 KAMAILIO_ROUTES = {"request_route": "route", "reply_route": "onreply_route"}
 _VALUE = re.compile(r"[ \t]+[\w\"']")
+STATEMENTS = ("if", "while", "switch", "for", "route", "exit", "drop", "return", "break", "xlog", "xdbg", "log",
+              "assert", "async", "launch")
+"""The words that begin a statement."""
+_ALONE = ("exit", "drop", "return", "break")
+_BLOCKS = {"if": "IF", "while": "WHILE", "switch": "SWITCH", "for": "FOR"}
 ELSE_IFS = frozenset(("elseif", "elif", "elsif", "elsef"))
 _ARITHMETIC = frozenset("+-*/%&|^~") | {"<<", ">>"}
 _NAMES = {"LPAR": '"("', "RPAR": '")"', "LBRACE": '"{"', "RBRACE": '"}"', "LSQB": '"["', "RSQB": '"]"',
@@ -257,8 +262,28 @@ def _keyword_for(name: str) -> str:
     """Return a hint when a function's name looks like a misspelt keyword."""
     if name.lower() in ELSE_IFS:
         return 'write "else if"'
-    near = suggest(name, ("if", "while", "switch", "for"))
-    return _did_you_mean(near) if near else ""
+    near = suggest(name, (*_BLOCKS, "async", "launch", "assert"))
+    return _did_you_mean(near[:1]) if near else ""
+
+
+def statement_near(name: str) -> str:
+    """Return the word of the language that a misspelt statement without brackets means, "" for none."""
+    return next(iter(suggest(name, _ALONE)), "")
+
+
+def meant_block(scene: Scene) -> tuple[str, int] | None:
+    """Return which of if, while, switch and for a misspelt one means, and its place on the stack; None for none."""
+    inside = scene.opener == "LPAR" and scene.head == "F_NAME"
+    ahead = scene.token.type == "LBRACE" and scene.previous is not None and scene.previous.type == "RPAR"
+    if not inside and not ahead:
+        return None
+    for index in range(len(scene.values) - 1, -1, -1):
+        item = scene.values[index]
+        if isinstance(item, Call) or (type(item) is Token and item.type == "F_NAME"):
+            name = item.name if isinstance(item, Call) else item.value
+            word = "if" if name.lower() in ELSE_IFS else next(iter(suggest(name, _BLOCKS)), "")
+            return (_BLOCKS[word], index) if word else None
+    return None
 
 
 def _misspelt_word(scene: Scene) -> bool:
@@ -321,6 +346,10 @@ def _call_brackets(scene: Scene) -> bool:
     previous = scene.previous
     if previous is None or previous.type != "ID" or scene.opener != "LBRACE" or "SEMICOLON" not in scene.accepts:
         return False
+    meant = statement_near(previous.value)
+    if meant:
+        return scene.report("E001", f'"{previous.value}" is no word of the language', _did_you_mean([meant]),
+                            previous.span)
     return scene.report("E001", f'expected "(" after "{previous.value}"', "a call needs its brackets",
                         scene.after_previous())
 

@@ -8,12 +8,15 @@ from osip.script.boot import CheckResult, in_order
 from osip.script.check import Rule
 from osip.script.check.course import check_course
 from osip.script.check.deprecated import apply_edits, check_deprecated, old_spellings
+from osip.script.check.flow import check_main
+from osip.script.check.literal import check_blacklists, check_doubts
 from osip.script.check.style import (check_constant, check_hops, check_never_set, check_order, check_relaying,
                                      check_secrets)
 from osip.script.check.unit import Unit
 
 STYLE_RULES: tuple[Rule, ...] = (check_never_set, check_course, check_relaying, check_hops, check_secrets,
-                                 check_deprecated, check_constant, check_order)
+                                 check_deprecated, check_constant, check_order, check_doubts,
+                                 check_blacklists, check_main)
 
 WHOLE = (check_never_set, check_course)
 """The rules that would take what could not be read for missing."""

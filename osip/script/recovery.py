@@ -11,7 +11,8 @@ from collections.abc import Container
 
 from osip.core.exports.diagnostic import Severity
 from osip.script.automaton import Automaton
-from osip.script.complaint import Scene, complain, describe, open_brackets
+from osip.script.brace import blamed, indent
+from osip.script.complaint import Scene, complain, describe, meant_block, open_brackets
 from osip.script.lexer import OPEN_COMMENT, Lexer, Token, begins_line
 from osip.script.tree import BARE_CALLS
 
@@ -21,7 +22,8 @@ REPAIRS = (("SEMICOLON",), ("RPAR",), ("RPAR", "RPAR"), ("RPAR", "SEMICOLON"), (
 MARKS = {"SEMICOLON": ";", "RPAR": ")", "RSQB": "]", "COMMA": ",", "LPAR": "(", "RBRACE": "}"}
 # What stands in for a broken condition, so that the statement itself survives.
 _DUMMY = ("VAR", "$var(error)")
-DUMMIES = {"IF": (("NUM", "1"),), "WHILE": (("NUM", "1"),), "SWITCH": (_DUMMY,), "FOR": (_DUMMY, ("IN", "in"), _DUMMY)}
+DUMMIES = {"IF": (("NUM", "1"),), "WHILE": (("NUM", "1"),), "SWITCH": (_DUMMY,),
+           "FOR": (_DUMMY, ("IN", "in"), ("VAR", "$(avp(error)[*])"))}
 _RESUMING = frozenset(("IF", "WHILE", "FOR", "SWITCH", "ROUTE", "RETURN", "EXIT", "DROP", "XLOG", "F_NAME", "VAR",
                        "CASE", "DEFAULT", "BREAK", "LOADMODULE", "MODPARAM",
                        "ROUTE_KIND"))
@@ -83,7 +85,11 @@ class Recovery:
     def _drop(self, state: Automaton, token: Token, stuck: bool) -> int:
         """Report a construct that cannot be mended and drop it."""
         if not stuck or token.type != "$END":
-            complain(Scene(self.reading, state, token, self.previous))
+            scene = Scene(self.reading, state, token, self.previous)
+            complain(scene)
+            at = self._as_meant(state, scene)
+            if at is not None:
+                return at
         if token.type == "$END":
             while state.values and not (state.fits("$END") if stuck else self._is_statement(state)):
                 state.cut(len(state.values) - 1)
@@ -114,10 +120,10 @@ class Recovery:
         if token.type in ("LSQB", "LBRACE") and self.previous is not None and self.previous.type == "ROUTE":
             start = self.previous
         is_item = (self._begins_line(start) and _ITEM_WORD.match(self.text, start.start) is not None
-                   and self._indent(start.start) <= self._indent(braces[0].start))
+                   and indent(self.text, start.start) <= indent(self.text, braces[0].start))
         if token.type != "$END" and not is_item:
             return None
-        blame = self._blame(braces, start.start)
+        blame = blamed(self.lexer, braces, start.start)
         source = self.reading.source
         if not any(found.message == OPEN_COMMENT for found in self.reading.diagnostics):
             self.reading.fault("E003", f'"}}" missing: block opened at line {blame.span.line}',
@@ -264,6 +270,25 @@ class Recovery:
             self._feed(state, "SEMICOLON", at)
         return token.end if token.type == "SEMICOLON" else at
 
+    def _as_meant(self, state: Automaton, scene: Scene) -> int | None:
+        """Read `whlie (...) {` as the statement it means, so that its block stays one; return the block's offset."""
+        found = meant_block(scene)
+        if found is None:
+            return None
+        head, place = found
+        at: int | None = scene.token.start
+        if scene.token.type != "LBRACE":
+            self.lexer.is_quiet = True
+            at = self._skip_condition(scene.token.start, sum(1 for index in open_brackets(state.values) if index > place) - 1)
+            self.lexer.is_quiet = False
+        if at is None or not self._opens_block(at):
+            return None
+        state.cut(place)
+        self._to_statement(state)
+        self._feed(state, head, at)
+        self._feed(state, "LPAR", at)
+        return self._replace_condition(state, len(state.values) - 1, at)
+
     def _condition(self, state: Automaton) -> int | None:
         """Return the stack index of the bracket that opened a broken condition, or None outside of one."""
         values = state.values
@@ -372,25 +397,3 @@ class Recovery:
         if self.previous is not None and self.previous is not token and self.previous.end <= token.start:
             return self.previous.end
         return len(self.text[:token.start].rstrip())
-
-    def _indent(self, at: int) -> int:
-        start = self.text.rfind("\n", 0, at) + 1
-        line = self.text[start:at].expandtabs(8)
-        return len(line) - len(line.lstrip()) if line.strip() else len(line)
-
-    def _blame(self, braces: list[Token], end: int) -> Token:
-        """Return the `{` that most likely lost its `}`: the first whose `}` is indented less than its line."""
-        at = braces[0].start
-        opened: list[Token] = []
-        while at < end:
-            token = self.lexer.next(at, NOTHING)
-            if token.type == "$END":
-                break
-            if token.type == "LBRACE":
-                opened.append(token)
-            elif token.type == "RBRACE" and opened:
-                brace = opened.pop()
-                if self._begins_line(token) and self._indent(token.start) < self._indent(brace.start):
-                    return brace
-            at = token.end
-        return braces[-1]

@@ -25,8 +25,33 @@ def suggest(name: str, candidates: Iterable[str], n: int = 3) -> list[str]:
     lowered: dict[str, str] = {}
     for candidate in known:
         lowered.setdefault(candidate.lower(), candidate)
-    near = difflib.get_close_matches(name.lower(), lowered, n=n, cutoff=0.7)
-    return [lowered[item] for item in near if lowered[item] != name]
+    short = name.lower()
+    near = _slips(short, list(lowered)) or difflib.get_close_matches(short, lowered, n=n, cutoff=0.7)
+    return [lowered[item] for item in near if lowered[item] != name][:n]
+
+
+def _slips(name: str, known: list[str]) -> list[str]:
+    """Return the names that the fewest slips of the pen make of `name`: one for each four letters at most."""
+    most = min(max(len(name) // 4, 1), 3)
+    slips = {one: distance(name, one) for one in known if abs(len(one) - len(name)) <= most and one != name}
+    if len(name) < 3:                               # of so short a name only the order may be wrong
+        slips = {one: count for one, count in slips.items() if sorted(one) == sorted(name)}
+    least = min(slips.values(), default=most + 1)
+    return [one for one, count in slips.items() if count == least <= most]
+
+
+def distance(first: str, second: str) -> int:
+    """Count the letters to add, drop, change or swap with their neighbour until one text is the other."""
+    before: list[int] = []
+    row = list(range(len(second) + 1))
+    for i, letter in enumerate(first):
+        older, before, row = before, row, [i + 1]
+        for j, other in enumerate(second):
+            least = min(before[j] + (letter != other), before[j + 1] + 1, row[j] + 1)
+            if i and j and letter == second[j - 1] and other == first[i - 1]:
+                least = min(least, older[j - 1] + 1)
+            row.append(least)
+    return row[-1]
 
 
 LONGEST = 400

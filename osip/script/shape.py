@@ -65,6 +65,11 @@ def _check_head(route: n.RouteDef, reading: Reading) -> None:
         reading.fault("E014", f"{kind} needs a name", span, f"write {form.get(kind, kind + '[name]')} {{ ... }}")
     if kind != "timer_route" and route.interval is not None:
         reading.fault("E014", f"{kind} takes no interval", span, "only timer_route does")
+    if kind == "timer_route" and route.name is not None and route.mode is None:
+        if route.interval is None:
+            reading.fault("E014", f"{kind} needs an interval in seconds", span, f"write {kind}[{route.name}, 30]")
+        elif route.interval < 1:
+            reading.fault("E014", f"{kind} needs an interval of one second or more", span)
     if kind == "event_route":
         if route.mode is not None and route.mode not in EVENT_MODES:
             reading.fault("E014", f'"{route.mode}" is no way to run an event route', span, 'it is "sync" or "async"')

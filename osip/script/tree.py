@@ -9,6 +9,7 @@ from typing import Any
 
 from osip.core.exports.diagnostic import Severity
 from osip.script import nodes as n
+from osip.script.complaint import statement_near
 from osip.script.leaf import (
     Leaves,
     Part,
@@ -75,12 +76,18 @@ class Statements(Expressions):
     def done(self, c: list[Any]) -> n.Stmt:
         return c[0]
 
-    def bare_call(self, c: list[Token]) -> n.Call:
+    def bare_call(self, c: list[Token]) -> n.Stmt:
         name = c[0]
-        if name.value not in BARE_CALLS:
+        if name.value in BARE_CALLS:
+            return n.Call(name.span, name.value, (), name.span)
+        meant = statement_near(name.value)
+        if meant:
+            name.reading.fault("E001", f'"{name.value}" is no word of the language', name.span,
+                               f'did you mean "{meant}"?')
+        else:
             name.reading.fault("E001", f'expected "(" after "{name.value}"', name.reading.source.after(name.end),
                                "a call needs its brackets, also without arguments")
-        return n.Call(name.span, name.value, (), name.span)
+        return n.Empty(name.span)               # said once: what it would have called is not looked for
 
     def if_stmt(self, c: list[Any]) -> n.If:
         return n.If(stretch(c), c[2], c[4], c[6] if len(c) > 5 else None)

@@ -8,7 +8,7 @@ from osip.api import (H_CONTACT, Ctx, Env, MIError, Module, ModuleError, ParseEr
 from osip.modules.permissions.address import Addresses, read_row
 from osip.modules.permissions.rule import Rules
 
-ANY_ROUTE = "QFLBSTVR"
+ANY_ROUTE = "QFLBSTV"
 
 
 class Permissions(Module):
@@ -101,7 +101,7 @@ class Permissions(Module):
         """Say whether an address is in the table: 1, -1 no, -2 it cannot be asked. 0 and `any` stand for everything."""
         return self._check(ctx, (group_id, ip, port, proto), context_info, pattern, partition)
 
-    @function("QFLBR")
+    @function("QFLB")
     def check_source_address(self, ctx: Ctx, group_id: int, context_info: Var | None = None, pattern: str | None = None,
                              partition: str | None = None) -> int:
         """Say whether the source of the message is in the table."""
@@ -111,7 +111,7 @@ class Permissions(Module):
         place = (group_id, source.host, source.port, source.socket.proto)
         return self._check(ctx, place, context_info, pattern, partition)
 
-    @function("QFLBR")
+    @function("QFLB")
     def get_source_group(self, ctx: Ctx, var: Var, partition: str | None = None) -> int:
         """Find the first group that the source is in; -1 when there is none."""
         source, found = ctx.source, self._addresses(partition)
@@ -127,7 +127,7 @@ class Permissions(Module):
         """Say whether the source is in the table (the word of 1.x)."""
         return self.check_source_address(ctx, group_id)
 
-    @function("QFLBR")
+    @function("QFLB")
     def allow_address(self, ctx: Ctx, group_id: int, ip: str, port: int) -> int:
         """Say whether an address is in the table, by any protocol (the word of 1.x)."""
         return self._check(ctx, (group_id, ip, port, "any"), None, None, None)

@@ -37,7 +37,7 @@ class Sl(Module):
         """Start with nothing to acknowledge."""
         self.replies.begin(self)
 
-    @function(routes=Route.ANY)
+    @function(routes="QE")
     def sl_send_reply(self, ctx: Ctx, code: int, reason: str) -> int:
         """Send a reply without keeping state; -1 for an ACK, outside requests, or when it cannot be sent."""
         return self.replies.send_reply(ctx, code, reason)

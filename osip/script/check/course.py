@@ -20,7 +20,9 @@ from osip.script.check.unit import Unit
 
 REPLIES = frozenset(("sl_send_reply", "send_reply", "t_reply", "t_reply_with_body", "sl_reply_error"))
 RELAYS = frozenset(("t_relay", "forward"))
-_ANSWERS = frozenset(("www_challenge", "proxy_challenge", "options_reply", "save"))
+_ANSWERS = frozenset(("options_reply", "save"))
+_CHALLENGES = frozenset(("www_challenge", "proxy_challenge", "aka_www_challenge", "aka_proxy_challenge"))
+"""What answers and ends the script: code 0 (dsl.md section 8). It goes on only where nothing could be sent."""
 _ADDS = frozenset(("append_hf", "insert_hf"))
 _REMOVES = frozenset(("remove_hf",))
 _READS = frozenset(("is_present_hf",))
@@ -117,6 +119,7 @@ class Walk:
         self.found: dict[tuple[str, Span], Diagnostic] = {}
         self._known: dict[tuple[int, State], Both] = {}
         self._results: dict[int, list[Both]] = {}
+        self._told: dict[Span, Span] = {}               # the reply or relay that lacks its exit -> where that shows
         self._depth = 0
 
     # --- routes and blocks ------------------------------------------------------------------------------------------
@@ -251,6 +254,8 @@ class Walk:
             if isinstance(inner, nodes.Call):
                 after = self._call(inner, after)
         if isinstance(node, nodes.Call):                # what failed has neither answered nor relayed
+            if node.name in _CHALLENGES:
+                return Both(None, state)
             return Both(after, after._replace(answered=state.answered, relayed=state.relayed))
         return Both(after, after)
 
@@ -273,28 +278,34 @@ class Walk:
         name = call.name
         act = Act(call.name_span)
         if name in RELAYS:
-            if state.replied is not None:
+            if state.replied is not None and self._is_news(state.replied, call):
                 self._warn("W631", f"{name}() after a final reply", call.name_span,
                            f'the reply at line {state.replied.span.line} is not followed by "exit" on every way')
-            return state._replace(relayed=state.relayed or act)
+            return state._replace(relayed=act)
         if name in REPLIES and (name == "sl_reply_error" or self._status(call) >= 200):
             self._twice(call, state)
-            return state._replace(replied=state.replied or act, answered=state.answered or act)
-        if name in _ANSWERS and not (name == "save" and "r" in self._flags(call)):
+            return state._replace(replied=act, answered=act)
+        if name in _CHALLENGES:
             self._twice(call, state)
-            return state._replace(answered=state.answered or act)
-        if name in _ADDS or name in _REMOVES:
+        elif name in _ANSWERS and not (name == "save" and "r" in self._flags(call)):
+            self._twice(call, state)
+            return state._replace(answered=act)
+        elif name in _ADDS or name in _REMOVES:
             header = self._header(call, name in _ADDS)
             if header:
                 return state._replace(edited=state.edited | {(header, call.name_span)})
         return state
 
+    def _is_news(self, act: Act, call: nodes.Call) -> bool:
+        """Say whether the missing exit behind an act is not told yet, but for this very call."""
+        return self._told.setdefault(act.span, call.name_span) == call.name_span
+
     def _twice(self, call: nodes.Call, state: State) -> None:
         """Warn of an answer to a request that is answered or relayed."""
-        if state.answered is not None:
+        if state.answered is not None and self._is_news(state.answered, call):
             self._warn("W643", f"{call.name}() after a final reply", call.name_span,
                        f'the one at line {state.answered.span.line} is not followed by "exit" on every way')
-        elif state.relayed is not None:
+        elif state.relayed is not None and self._is_news(state.relayed, call):
             self._warn("W642", f"{call.name}() after the request was relayed", call.name_span,
                        f"the relay at line {state.relayed.span.line} is not followed by \"exit\"; "
                        f"if (!...) asks whether it failed")

@@ -2,12 +2,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
-from osip.core.exports.diagnostic import Diagnostic, Severity, Span
+from osip.core.exports.diagnostic import Diagnostic, Span
 from osip.core.exports.registry import Registry
 from osip.core.run.config import BY_NAME
 from osip.script import nodes
+from osip.script.check.spelling import Edit, Old, arguments, comparisons, old, variables
 from osip.script.check.unit import Unit, inside
 
 _NEWER = frozenset(("append_branch_old", "remove_msg_branch", "move_msg_branch", "swap_msg_branches"))
@@ -16,42 +16,29 @@ _OPERANDS = {"uri": "$ru", "from_uri": "$fu", "to_uri": "$tu", "method": "$rm", 
              "af": "$socket_in(af)", "msg:len": "$ml"}
 
 
-class Edit(NamedTuple):
-    """One replacement in the operator's file."""
-    span: Span
-    text: str
-
-
-class Old(NamedTuple):
-    """One old spelling: the finding (None when `osip check` reports it already) and how to mend it."""
-    finding: Diagnostic | None
-    edits: tuple[Edit, ...]
-
-
 def check_deprecated(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
     """Name the old spellings of functions, operands and sockets."""
-    for old in old_spellings(unit, registry):
-        if old.finding is not None:
-            yield old.finding
+    for one in old_spellings(unit, registry):
+        if one.finding is not None:
+            yield one.finding
 
 
 def old_spellings(unit: Unit, registry: Registry) -> Iterator[Old]:
     """Yield every old spelling that has a new one of the same meaning."""
     yield from _functions(unit, registry)
     yield from _operands(unit)
+    yield from comparisons(unit)
+    yield from variables(unit)
+    yield from arguments(unit, registry)
     yield from _settings(unit)
     yield from _params(unit, registry)
-
-
-def _old(was: str, now: str, span: Span, *edits: Edit) -> Old:
-    return Old(Diagnostic("W637", f'"{was}" is an old spelling', span, Severity.INFO, f"now {now}"), edits)
 
 
 def _functions(unit: Unit, registry: Registry) -> Iterator[Old]:
     for call in unit.all(nodes.Call):
         spec = registry.function(call.name)
         if spec is not None and spec.name != call.name and call.name not in _NEWER:
-            yield _old(call.name, spec.name, call.name_span, Edit(call.name_span, spec.name))
+            yield old(call.name, spec.name, call.name_span, Edit(call.name_span, spec.name))
 
 
 def _operands(unit: Unit) -> Iterator[Old]:
@@ -61,7 +48,7 @@ def _operands(unit: Unit) -> Iterator[Old]:
         now = _OPERANDS.get(node.left.name)
         right = _right(node)
         if now is not None and right is not None:
-            yield _old(node.left.name, now, node.left.span, Edit(node.left.span, now), *right)
+            yield old(node.left.name, now, node.left.span, Edit(node.left.span, now), *right)
 
 
 def _right(node: nodes.Compare) -> tuple[Edit, ...] | None:
@@ -83,7 +70,7 @@ def _settings(unit: Unit) -> Iterator[Old]:
         if isinstance(item, nodes.SocketDef) and item.keyword == "listen":
             start = item.span
             span = Span(start.file, start.line, start.col, start.line, start.col + len("listen"))
-            yield _old("listen", "socket", span, Edit(span, "socket"))
+            yield old("listen", "socket", span, Edit(span, "socket"))
         elif isinstance(item, nodes.Setting):
             spec = BY_NAME.get(item.name)
             if spec is not None and spec.name != item.name and not spec.inert:

@@ -21,6 +21,8 @@ _OWN = ("var", "avp")
 
 def check_loops(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
     """Warn of a `while` that nothing in it can end."""
+    if unit.broken:                                 # what would have ended it may be what could not be read
+        return
     for node in unit.all(nodes.While):
         inside = list(unit.walk(node))
         if any(isinstance(part, (*_LEAVES, *_ACTS)) for part in inside):

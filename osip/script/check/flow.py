@@ -101,6 +101,14 @@ def check_cases(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
             seen.setdefault(value, case.span.line)
 
 
+def check_main(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
+    """Warn of a script that has routes and none for the requests that arrive."""
+    if unit.broken or not unit.routes or unit.defined("route").get("0") is not None:
+        return
+    yield Diagnostic("W646", "there is no main route", unit.routes[0].name_span, Severity.WARNING,
+                     "every request is dropped: write route { ... }")
+
+
 def check_empty(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
     """Warn of a route without a statement."""
     if unit.broken:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator
 
 from osip.core.errors import OsipError
@@ -12,11 +11,12 @@ from osip.core.exports.loader import module_name
 from osip.core.exports.registry import Registry
 from osip.core.exports.spec import PvarSpec
 from osip.script import nodes
-from osip.script.builtins.text_trans import parse_expression
 from osip.script.check.reference import format_faults, references
 from osip.script.check.stock import loadmodule_hint
+from osip.script.check.transform import check_transforms, transform_name
 from osip.script.check.unit import Unit, lines_of
 from osip.script.check.word import did_you_mean, suggest
+from osip.script.complaint import STATEMENTS
 from osip.script.roster import owners
 
 _CONTEXTS = ("request", "reply")
@@ -25,13 +25,16 @@ _CONTEXTS = ("request", "reply")
 def check_functions(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
     """Find calls of functions that no loaded module has; one finding for each name."""
     unknown: dict[str, list[Span]] = {}
+    awaited = {id(node.call) for kind in (nodes.Async, nodes.Launch) for node in unit.all(kind)}    # type: ignore
     for call in unit.all(nodes.Call):
+        if id(call) in awaited and call.name in STATEMENTS:
+            continue                            # told by routes.check_async
         if registry.function(call.name) is None:
             unknown.setdefault(call.name, []).append(call.name_span)
     lines = _load_lines(unit)
     for name, spans in unknown.items():
         modules = unit.stock.with_function(name)
-        near = suggest(name, registry.function_names())
+        near = suggest(name, [*registry.function_names(), *STATEMENTS])
         if unit.failed and (modules or not _close(name, near)):
             continue                            # it may well be a function of the module that failed to load
         if modules:
@@ -93,7 +96,7 @@ def check_variables(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
         if ref.var.context is not None and ref.var.context not in _CONTEXTS:
             yield Diagnostic("E107", f'unknown context "<{ref.var.context}>"', ref.var.span,
                              hint=did_you_mean(suggest(ref.var.context, _CONTEXTS)) or "known: <request>, <reply>")
-        yield from _transforms(ref.var, unit, registry)
+        yield from check_transforms(ref.var, unit, registry)
     for name, spans in unknown.items():
         found = _unknown_variable(name, spans, unit, registry)
         if found is not None:
@@ -172,40 +175,3 @@ def _below(node: object) -> Iterator[object]:
         yield node
         for name in node.__dataclass_fields__:
             yield from _below(getattr(node, name))
-
-
-def transform_name(name: str) -> str:
-    """Return the declared name of a transformation: without the number in `nameaddr.0.uri`."""
-    return re.sub(r"\.-?\d+(?=\.|$)", "", name)
-
-
-def _transforms(var: nodes.VarRef, unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
-    for item in var.transforms:
-        spec = registry.transform(item.name) or registry.transform(transform_name(item.name))
-        if spec is None:
-            modules = unit.stock.with_transform(item.name)
-            if not modules and unit.failed:
-                continue
-            hint = loadmodule_hint(modules) if modules else did_you_mean(
-                suggest(item.name, registry.transform_names()))
-            yield Diagnostic("E103", f'unknown transformation "{item.name}"', item.span, hint=hint)
-            continue
-        given = len(item.args)
-        if given < spec.min_args:
-            yield Diagnostic("E108", f'transformation "{item.name}" needs {spec.min_args} '
-                             f'argument{"s" if spec.min_args != 1 else ""}, {given} given', item.span)
-        elif given > spec.max_args and all(arg != "" for arg in item.args):
-            yield Diagnostic("E108", f'transformation "{item.name}" takes at most {spec.max_args} '
-                             f'argument{"s" if spec.max_args != 1 else ""}, {given} given', item.span)
-        elif item.name == "re.subst" and isinstance(item.args[0], str) and "$" not in item.args[0]:
-            yield from _expression(item, item.args[0])
-
-
-def _expression(item: nodes.Transform, text: str) -> Iterator[Diagnostic]:
-    try:
-        parse_expression(text.strip())
-    except re.error as error:
-        yield Diagnostic("E403", f"bad regular expression: {error.msg}", item.span)
-    except ValueError as error:
-        yield Diagnostic("E403", f"bad regular expression: {error}", item.span,
-                         hint="write {re.subst,/match/replacement/flags}")

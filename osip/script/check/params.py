@@ -16,6 +16,17 @@ from osip.script.check.word import did_you_mean, suggest
 from osip.script.secret import is_filled
 
 
+SUCCESSORS = {
+    ("tm", "fr_timer_avp"): "since 3.x the script sets the variable $T_fr_timeout",
+    ("tm", "fr_inv_timer_avp"): "since 3.x the script sets the variable $T_fr_inv_timeout",
+    ("uac", "auth_realm_avp"): 'now of module "uac_auth"',
+    ("uac", "auth_username_avp"): 'now of module "uac_auth"',
+    ("uac", "auth_password_avp"): 'now of module "uac_auth"',
+    ("auth_db", "service_type"): 'now of module "auth_aaa"',
+}
+"""What took the place of a parameter of old versions (modules.md part C, variables.md)."""
+
+
 class Setting(NamedTuple):
     """One checked value for one parameter of one module."""
     spec: ParamSpec
@@ -75,7 +86,7 @@ def _check_param(item: nodes.ModParam, specs: list[Spec]) -> Iterator[Diagnostic
     if not found:
         known = [param.name for spec in specs for param in spec.params]
         yield Diagnostic("E303", f'module "{specs[0].name}" has no parameter "{name}"', item.param.span,
-                         hint=did_you_mean(suggest(name, known)))
+                         hint=SUCCESSORS.get((specs[0].name, name)) or did_you_mean(suggest(name, known)))
         return
     reported = False
     for spec, param in found:

@@ -12,9 +12,12 @@ from osip.script import nodes
 from osip.script.check.reference import arg_of
 from osip.script.check.unit import Unit, label, lines_of
 from osip.script.check.word import did_you_mean, suggest
+from osip.script.complaint import STATEMENTS
 from osip.script.roster import owners
 
-_REPEATED = ("timer_route", "event_route")      # several of one name are allowed
+_REPEATED = ("timer_route",)        # several of one name are allowed (dsl.md section 13)
+_NEVER_SLOW = frozenset(("sip_capture", "report_capture"))
+"""What upstream calls with async() and is done at once here."""
 _ALWAYS = ("error_route", "local_route", "startup_route", "timer_route", "event_route")
 
 
@@ -180,10 +183,25 @@ def _forbidden(name: str, span: Span, routes: Route, reached: list[Reach]) -> Di
 
 
 def check_async(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
-    """Refuse `async()` without tm, which keeps the request alive while it waits (dsl.md section 6)."""
+    """Refuse `async()` without tm, and functions that cannot be awaited (dsl.md section 6)."""
     waits = unit.all(nodes.Async)
     if waits and registry.spec("tm") is None and "tm" not in unit.failed:
         yield Diagnostic("E205", 'async() needs module "tm"', waits[0].span, hint='add loadmodule "tm.so"')
+    for node in (*waits, *unit.all(nodes.Launch)):
+        word = "async()" if isinstance(node, nodes.Async) else "launch()"
+        yield from _not_awaited(node.call, word, registry)
+        later = node.resume if isinstance(node, nodes.Async) else node.report
+        if isinstance(later, nodes.VarRef) or isinstance(later, nodes.Str) and unit.constant(later) is None:
+            yield Diagnostic("E206", f"{word} needs the name of a route, not a variable", later.span)
+
+
+def _not_awaited(call: nodes.Call, word: str, registry: Registry) -> Iterator[Diagnostic]:
+    spec = registry.function(call.name)
+    if call.name in STATEMENTS and spec is None:
+        yield Diagnostic("E206", f'"{call.name}" is a statement, {word} wants a function', call.name_span)
+    elif spec is not None and not (spec.is_async or spec.deferred or spec.waits or spec.name in _NEVER_SLOW):
+        yield Diagnostic("E206", f'"{call.name}" has nothing to wait for, {word} cannot take it', call.name_span,
+                         hint=f"write {call.name}(...) alone")
 
 
 def check_unused(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:

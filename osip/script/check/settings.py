@@ -12,6 +12,8 @@ from osip.script.check.params import span_words
 from osip.script.check.unit import Unit
 from osip.script.check.word import did_you_mean, suggest
 
+WORKERS_STAY = "the number of workers is fixed"
+_PROFILE = "use_auto_scaling_profile"
 _OWN = ("socket", "listen", "alias", "mpath", "dst_blacklist", "auto_scaling_profile")
 
 
@@ -26,6 +28,7 @@ def check_settings(script: nodes.Script) -> Iterator[Diagnostic | Value]:
     """Yield a `Value` for every good global parameter, and findings for the others."""
     profiles = {item.name for item in script.items if isinstance(item, nodes.ScalingProfile)}
     for item in script.items:
+        yield from _idle(item, profiles)
         if not isinstance(item, nodes.Setting):
             continue
         spec = BY_NAME.get(item.name)
@@ -38,6 +41,20 @@ def check_settings(script: nodes.Script) -> Iterator[Diagnostic | Value]:
                              hint=did_you_mean(suggest(item.profile, profiles)))
         yield from _notices(item, spec)
         yield _value(item, spec)
+
+
+def _idle(item: nodes.Item, profiles: set[str]) -> Iterator[Diagnostic]:
+    """Tell of what is no setting of its own and has nothing to act on here."""
+    if isinstance(item, nodes.MemGroup):
+        what, why = "mem-group", "memory is managed by Python"
+    elif isinstance(item, nodes.ScalingProfile):
+        what, why = "auto_scaling_profile", WORKERS_STAY
+    elif isinstance(item, nodes.Setting) and item.profile in profiles or isinstance(
+            item, nodes.SocketDef) and _PROFILE in dict(item.options):
+        what, why = _PROFILE, WORKERS_STAY
+    else:
+        return
+    yield Diagnostic("N705", f'"{what}" has no effect here: {why}', item.span, Severity.INFO)
 
 
 def _notices(item: nodes.Setting, spec: SettingSpec) -> Iterator[Diagnostic]:

@@ -17,6 +17,9 @@ from osip.script.check.word import did_you_mean, suggest
 from osip.script.secret import is_filled
 
 _NAMED = re.compile(r"\$\(?(var|avp)\(([^()$]*)\)")
+_READ = re.compile(r"\$\(?avp\([^()]*\)")
+_FREE = frozenset(("avpops", "sqlops", "exec", "event_routing", "sql_cacher", "auth_jwt", "mi_script"))
+"""Modules that set AVPs whose names come from a database, an event or another program."""
 _STAYS = frozenset({"has_totag", "do_accounting", "acc_log_request", "create_dialog", "t_on_failure"})
 _RECORD = frozenset(("record_route", "record_route_preset", "topology_hiding"))
 _FOLLOW = frozenset(("loose_route", "topology_hiding_match", "match_dialog"))
@@ -29,7 +32,7 @@ _SECRET = re.compile(r"(?:^|_)(?:password|passwd|secret|credential|credentials)$
 # --- variables --------------------------------------------------------------------------------------------------------
 
 def check_never_set(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
-    """Warn of `$var` that is read and set nowhere, and of `$avp` when one of nearly that name is set."""
+    """Warn of `$var` that is read and set nowhere, and of `$avp` when no module can set it or a near name is set."""
     written, by_call, computed = _written(unit)
     reads: dict[tuple[str, str], list[Span]] = {}
     for ref in references(unit):
@@ -38,13 +41,25 @@ def check_never_set(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
             continue
         if var.key and var.key_var is None and "$" not in var.key:
             reads.setdefault((var.name, _plain(var.key)), []).append(var.span)
+    others = _set_elsewhere(unit, registry)
     for (kind, key), spans in reads.items():
         if (kind, key) in written or kind in computed:
             continue
         near = suggest(key, [name for other, name in sorted(written) if other == kind])
-        if kind == "var" or near:
+        if kind == "var" or near or others is not None and key not in others:
             yield Diagnostic("W630", f"${kind}({key}) is read but never set", spans[0], Severity.WARNING,
                              did_you_mean(f"${kind}({name})" for name in near), lines_of(spans[1:]))
+
+
+def _set_elsewhere(unit: Unit, registry: Registry) -> set[str] | None:
+    """Return the words that may name an AVP which a module sets; None when a module may set any."""
+    loaded = {spec.name: spec for spec in registry.specs}
+    foreign = any(not cls.__module__.startswith("osip.") for cls in registry.classes.values())
+    if foreign or unit.failed or _FREE & set(loaded):
+        return None
+    texts = [_READ.sub(" ", text.value) for text in unit.all(nodes.Str)]
+    texts += [str(param.default) for spec in loaded.values() for param in spec.params]
+    return {word for text in texts for word in re.findall(r"[^\s,;:=()$]+", text)} | {"serial_branch"}
 
 
 def _plain(key: str) -> str:
@@ -62,7 +77,7 @@ def _written(unit: Unit) -> tuple[set[tuple[str, str]], set[int], set[str]]:
         spec = unit.registry.function(call.name)
         for place, given in enumerate(call.args):
             arg = arg_of(spec, place) if spec is not None else None
-            if arg is None or arg.kind in ("var", "raw", "any"):
+            if arg is None or arg.kind in ("var", "raw", "any", "parsed", "static"):
                 if isinstance(given, nodes.VarRef):
                     targets.append(given)
                     by_call.add(id(given))

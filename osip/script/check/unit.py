@@ -15,12 +15,14 @@ N = TypeVar("N", bound=nodes.Node)
 
 
 class Unit:
-    """One script as the rules read it. `broken` says that parsing found faults, so that parts may be missing."""
-    __slots__ = ("script", "registry", "broken", "failed", "stock", "routes", "_nodes", "_owner", "_formats",
+    """One script as the rules read it. `broken` says that parsing found faults, so that parts may be missing,
+    `closed` that all its sockets are in it and none comes from the command line."""
+    __slots__ = ("script", "registry", "broken", "closed", "failed", "stock", "routes", "_nodes", "_owner", "_formats",
                  "_fields", "_defined")
 
-    def __init__(self, script: nodes.Script, registry: Registry, broken: bool = False) -> None:
-        self.script, self.registry, self.broken = script, registry, broken
+    def __init__(self, script: nodes.Script, registry: Registry, broken: bool = False,
+                 closed: bool = True) -> None:
+        self.script, self.registry, self.broken, self.closed = script, registry, broken, closed
         self.failed = failed_modules(script, registry)
         self.stock = Stock(registry)
         self.routes = script.routes()

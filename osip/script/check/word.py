@@ -20,7 +20,9 @@ def suggest(name: str, candidates: Iterable[str], n: int = 3) -> list[str]:
 
 def _abbreviates(short: str, long: str) -> bool:
     letters = iter(long)
-    return len(short) < len(long) and short[:2] == long[:2] and all(letter in letters for letter in short)
+    if not len(short) < len(long) <= 2.5 * len(short):
+        return False
+    return short[:2] == long[:2] and all(letter in letters for letter in short)
 
 
 def did_you_mean(names: Iterable[str]) -> str:

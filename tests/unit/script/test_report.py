@@ -8,6 +8,7 @@ import pytest
 from osip.core.exports.diagnostic import Diagnostic, Severity, Span
 from osip.script.report import (
     CATALOGUE,
+    distance,
     explain,
     render,
     render_json,
@@ -69,6 +70,13 @@ def test_json():
 ])
 def test_suggest(name, known, near):
     assert set(suggest(name, known)) == near
+
+
+@pytest.mark.parametrize(("first", "second", "slips"), [
+    ("", "", 0), ("exit", "exit", 0), ("exi", "exit", 1), ("drpo", "drop", 1), ("brake", "break", 2), ("ab", "cd", 2),
+])
+def test_distance(first, second, slips):
+    assert distance(first, second) == distance(second, first) == slips
 
 
 def test_suggest_is_bounded():

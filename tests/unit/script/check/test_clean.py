@@ -94,7 +94,7 @@ modparam("tm", "both", "7")
 route { k_static("name=called"); }
 route[called] { exit; }''',
     "statements after a waiting call": '''
-route { async(k_raw("x"), done, 5); xlog("never, but upstream scripts do that\\n"); }
+route { async(k_slow("x"), done, 5); xlog("never, but upstream scripts do that\\n"); }
 route[done] { t_relay(); }''',
 }
 

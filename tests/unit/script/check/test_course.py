@@ -2,7 +2,13 @@
 from __future__ import annotations
 
 import pytest
-from kit.findings import RELAY, in_route
+from kit.findings import HEAD, RELAY, in_route
+
+from osip.core.exports.registry import Registry
+from osip.core.run.config import Config
+from osip.script.boot import compile_script
+from osip.script.builtins import BUILTINS
+from osip.script.lint import lint
 
 NAMED = [
     ("W631", RELAY + "\nif ($rU == null)\nsl_send_reply(484, \"x\");\nt_relay();", 4),
@@ -20,7 +26,7 @@ TWICE = [
     ("W643", 'if ($rU == null)\nsl_send_reply(484, "x");\nsl_send_reply(404, "x");', 3),
     ("W643", 'if (is_method("INVITE")) {\nt_reply(404, "x"); }\nif ($rU == null) { sl_send_reply(484, "x"); exit; }', 3),
     ("W643", 'save("location");\nsl_send_reply(200, "OK");', 2),
-    ("W643", 'if (!www_authorize("", "subscriber")) www_challenge("", "auth");\nsl_send_reply(403, "x");', 2),
+    ("W643", 'if ($rU == null) sl_send_reply(484, "x");\nwww_challenge("", "auth");', 2),
     ("W643", 'route(a);\nsl_send_reply(404, "x"); }\nroute[a] { sl_send_reply(484, "x");', 2),
     ("W643", 'switch ($rU) { case "a": sl_send_reply(404, "x"); break; default: exit; }\nsl_send_reply(484, "x");', 2),
     ("W643", 'sl_reply_error();\noptions_reply();', 2),
@@ -30,6 +36,10 @@ TWICE = [
 ]
 
 ONCE = [
+    'if (!www_authorize("", "subscriber")) www_challenge("", "auth"); sl_send_reply(403, "x");',
+    'if (!is_method("ACK")) { proxy_challenge("dom", "auth"); } sl_send_reply(404, "x");',
+    'if (!proxy_challenge("dom", "auth")) sl_send_reply(500, "x");',
+    RELAY + ' if (!is_method("ACK")) { proxy_challenge("dom", "auth"); } t_relay();',
     'if ($rU == null) { sl_send_reply(484, "x"); exit; } sl_send_reply(404, "x");',
     'if ($rU == null) sl_send_reply(484, "x"); else sl_send_reply(404, "x");',
     'if (is_method("INVITE")) sl_send_reply(404, "x"); if (is_method("BYE")) sl_send_reply(481, "x");',
@@ -78,7 +88,23 @@ def test_a_second_answer_is_named(code: str, body: str, line: int) -> None:
 
 @pytest.mark.parametrize("body", ONCE)
 def test_one_answer_on_every_way(body: str) -> None:
-    assert in_route(body, ignore=("W637",)) == []
+    assert in_route(body, ignore=("W637",), load=("auth", "auth_db")) == []
+
+
+def test_one_missing_exit_is_one_finding() -> None:
+    body = ('if (!lookup("location")) {\nsl_send_reply(404, "x"); }\nif ($rU == "a") t_relay();\n'
+            'if ($rU == "b") sl_send_reply(484, "x");\nt_relay();')
+    assert in_route(RELAY + body, ignore=("W637",)) == [("W631", 3), ("W631", 5)]      # the 404, and the 484
+
+
+def test_the_nearest_cause_is_named() -> None:
+    registry = Registry(BUILTINS)
+    text = HEAD + ('route {\nif ($rU == null) sl_send_reply(484, "x");\nif (is_method("REGISTER")) {\n'
+                   'save("location");\nsl_send_reply(200, "OK"); exit; } }\n')
+    found = lint(compile_script(text, registry, Config()), registry)
+    line = HEAD.count("\n") + 4
+    assert [one.hint for one in found if one.code == "W643" and one.span.line == line + 1] == [
+        f'the one at line {line} is not followed by "exit" on every way']
 
 
 @pytest.mark.parametrize("body", QUIET)

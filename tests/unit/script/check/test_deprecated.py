@@ -13,12 +13,12 @@ from osip.script.check.deprecated import Edit, apply_edits
 from osip.script.lint import mend
 
 FIXED = [
-    ("route {\n\trewriteuri(\"sip:a@b\"); setflag(1);\n}\n", "route {\n\tseturi(\"sip:a@b\"); setflag(1);\n}\n"),
+    ("route {\n\trewriteuri(\"sip:a@b\"); setflag(1);\n}\n", "route {\n\tseturi(\"sip:a@b\"); setflag(\"1\");\n}\n"),
     ("route {\n\tif (method==INVITE && from_uri=~\"x\") exit;\n}\n",
      "route {\n\tif ($rm==\"INVITE\" && $fu=~\"x\") exit;\n}\n"),
     ("route {\n\tif (src_ip == 10.0.0.0/8 || dst_port == 5060 || msg:len > 10) exit;\n}\n",
      "route {\n\tif ($si == 10.0.0.0/8 || $socket_in(port) == 5060 || $ml > 10) exit;\n}\n"),
-    ("route {\n\tif (src_ip == gw.example.com || uri == myself || msg:len > max_len) exit;\n}\n", None),
+    ("route {\n\tif (src_ip == gw.example.com || uri == myself) exit;\n}\n", None),
     ("debug = 3\nlisten = udp:127.0.0.1:5070\nmodparam(\"tm\", \"fr_timer\", 5)\nroute {\n\texit;\n}\n",
      "log_level = 3\nsocket = udp:127.0.0.1:5070\nmodparam(\"tm\", \"fr_timeout\", 5)\nroute {\n\texit;\n}\n"),
     ("route {\n\tappend_branch(); exit;\n}\n", None),

@@ -11,7 +11,7 @@ route {
 	if ($ru =~ "^sip:[0-9]+@" && !t_relay("x $rm")) { t_reply(404, "no $(avp(a)[1])"); exit; }
 	switch ($rm) { case "A": route(X); break; default: $var(x) = $(ru{s.select,1,@}) + 1; }
 	for ($var(i) in $(avp(x)[*])) xlog("L_INFO", "one $var(i)\\n");
-	async(k_raw("x"), X, 5); launch(k_str("a"), X, "t");
+	async(k_slow("x"), X, 5); launch(k_slow("a"), X, "t");
 }
 route[X] { k_many(1, , 3); k_var($var(x)); return(1); }
 failure_route[F] { while ($var(n) < 3) { $var(n) += 1; } }

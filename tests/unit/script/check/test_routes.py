@@ -18,17 +18,17 @@ CASES = [
     ('route { t_on_failure(""); }', []),
     ('route { t_on_failure("$var(x)"); } failure_route[F] { exit; }', []),
     ('route { k_route("R"); k_route(); }', ['2:17 E201']),
-    ('route { async(k_raw("x"), R); } route[R] { exit; }', []),
-    ('route { async(k_raw("x"), R); }', ['2:27 E201']),
-    ('route { launch(k_raw("x"), R); }', ['2:28 E201']),
+    ('route { async(k_slow("x"), R); } route[R] { exit; }', []),
+    ('route { async(k_slow("x"), R); }', ['2:28 E201']),
+    ('route { launch(k_slow("x"), R); }', ['2:29 E201']),
     ('route { exit; } route { exit; }', ['2:17 E202']),
     ('route { exit; } route[0] { exit; }', ['2:23 E202']),
     ('route { route(1); } route[1] { exit; } route["1"] { exit; }', ['2:46 E202']),
     ('route { exit; } timer_route[a, 5] { exit; } timer_route[a, 5] { exit; }', []),
-    ('route { exit; } onreply_route { t_reply(1, "a"); }', ['2:33 E203']),
+    ('route { exit; } onreply_route { t_reply(404, "a"); }', ['2:33 E203']),
     ('route { route(A); } route[A] { t_on_reply("R"); } onreply_route[R] { route(A); }', ['2:32 E203']),
     ('route { route($var(x)); } route[A] { t_on_reply(""); } onreply_route { route($var(x)); }', []),
-    ('route { exit; } startup_route { async(k_raw("x"), R); } route[R] { exit; }', ['2:33 E203']),
+    ('route { exit; } startup_route { async(k_slow("x"), R); } route[R] { exit; }', ['2:33 E203']),
     ('route { exit; } route[A] { exit; }', ['2:23 W603']),
     ('route { exit; } route[A] { route(A); }', ['2:23 W603']),
     ('route { k_static("uses A"); } route[A] { exit; }', []),
@@ -59,4 +59,4 @@ def test_suggests_the_near_name_and_its_line(compiled):
 
 def test_async_needs_tm(findings):
     head = 'loadmodule "proto_udp" loadmodule "kinds" socket=udp:127.0.0.1\n'
-    assert findings('route { async(k_raw("x"), R); } route[R] { exit; }', head=head) == ["2:9 E205"]
+    assert findings('route { async(k_slow("x"), R); } route[R] { exit; }', head=head) == ["2:9 E205"]

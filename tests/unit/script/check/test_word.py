@@ -12,6 +12,8 @@ from osip.script.check.word import did_you_mean, suggest
     ("to_vm", ["to_voicemail", "tv"], ["to_voicemail"]),
     ("nothing_like_it", ["t_relay", "t_reply"], []),
     ("x", ["xlog"], []),
+    ("drpo", ["drop", "drop_accounting"], ["drop"]), ("drpo", ["drop_accounting"], []),
+    ("nofn", ["notify_on_event"], []), ("fi", ["if", "for"], ["if"]), ("xy", ["xz"], []),
 ])
 def test_suggest(name, known, expected):
     assert suggest(name, known) == expected
