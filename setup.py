@@ -14,7 +14,8 @@ FOLDER = Path("osip/core/_accel")
 LEAVES = [Extension(f"osip.core._accel.{name}", [str(FOLDER / f"{name}.pyx")],
                     depends=[str(FOLDER / depended) for depended in depends],
                     include_dirs=[str(FOLDER)], extra_compile_args=["-O2", "-fno-strict-aliasing"])
-          for name, depends in (("leaf", ("digest.h", "scan.h", "slot.h", "scan.pxd")), ("datagram", ()))]
+          for name, depends in (("leaf", ("digest.h", "scan.h", "slot.h", "scan.pxd")), ("datagram", ()),
+                              ("memory", ("arena.h",)))]
 COMPILED = runpy.run_path("osip/_compiled.py")
 GROUP = "osip.core._accel.hot"
 """What mypyc makes of the modules of osip/_compiled.py: one library, `hot__mypyc`, and a stub for each module."""

@@ -9,6 +9,7 @@ import click
 
 from osip.cli.check import run_check, show
 from osip.cli.output import FAILED, LINT_ERRORS, fail
+from osip.core.accel import MEMORY
 from osip.core.errors import OsipError, ScriptError
 
 DEFAULT_CFG = "/etc/osip/osip.cfg"
@@ -27,6 +28,8 @@ def pairs(words: tuple[str, ...], flag: str) -> dict[str, str]:
 
 def serve(options: Any, announce: Any = None) -> None:
     """Start a server and run it to its end; complaints go to stderr, the exit code says what happened."""
+    if MEMORY is not None:
+        MEMORY.use_huge_pages()
     from osip.main import build          # imports the whole server: not needed by the other commands
 
     try:

@@ -1,7 +1,7 @@
 """Choose between the compiled leaf and its pure-Python twin; the only place where that is decided.
 
-`LEAF` reads and builds messages, `DATAGRAM` moves UDP in batches; each is an extension module, or None when it was not
-built or the environment says OSIP_PURE=1. A file that has a compiled twin asks once, while it is imported:
+`LEAF` reads and builds messages, `DATAGRAM` moves UDP in batches, `MEMORY` keeps objects in huge pages; each is an
+extension module, or None when it was not built or the environment says OSIP_PURE=1. A file that has a compiled twin asks once, while it is imported:
 `parse_uri = _parse_uri if LEAF is None else ...`.
 """
 from __future__ import annotations
@@ -25,6 +25,7 @@ def _load(name: str) -> Any:
 
 LEAF: Final = _load("leaf")
 DATAGRAM: Final = _load("datagram")
+MEMORY: Final = _load("memory")
 
 
 def active() -> str:

@@ -54,37 +54,54 @@ cdef extern from "netinet/in.h" nogil:
 
 cdef enum:
     MOST = 64
-    ROOM = 65536
+    NEAR = 2112             # nearly all messages fit; an odd number of cache lines, so that all sets of the cache are used
+    FAR = 65536 - NEAR
 
 
 cdef class Batch:
     """Hold the buffers; one serves all sockets of a worker, since none keeps them beyond a call."""
-    cdef char *room
+    cdef char *near
+    cdef char *far
     cdef mmsghdr header[MOST]
     cdef iovec part[MOST]
     cdef sockaddr_storage name[MOST]
     # Those of received datagrams stay as they are: only what a call has used is made ready again.
     cdef mmsghdr arrived[MOST]
-    cdef iovec arrived_part[MOST]
+    cdef iovec arrived_part[2 * MOST]
     cdef sockaddr_storage sender[MOST]
 
     def __cinit__(self):
-        # Calloc of this size is an anonymous mapping: a page is taken only when a datagram is written to it.
-        self.room = <char *>PyMem_RawCalloc(MOST, ROOM)
-        if self.room == NULL:
+        # What is long goes on in `far`: what is written and read again and again stays together, in the cache.
+        # Calloc of that size is an anonymous mapping: a page is taken only when a datagram is written to it.
+        self.near = <char *>PyMem_RawCalloc(MOST, NEAR)
+        self.far = <char *>PyMem_RawCalloc(MOST, FAR)
+        if self.near == NULL or self.far == NULL:
             raise MemoryError
         cdef int i
         memset(self.arrived, 0, sizeof(self.arrived))
         for i in range(MOST):
-            self.arrived_part[i].iov_base = self.room + i * ROOM
-            self.arrived_part[i].iov_len = ROOM
+            self.arrived_part[2 * i].iov_base = self.near + i * NEAR
+            self.arrived_part[2 * i].iov_len = NEAR
+            self.arrived_part[2 * i + 1].iov_base = self.far + i * FAR
+            self.arrived_part[2 * i + 1].iov_len = FAR
             self.arrived[i].msg_hdr.msg_name = &self.sender[i]
             self.arrived[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage)
-            self.arrived[i].msg_hdr.msg_iov = &self.arrived_part[i]
-            self.arrived[i].msg_hdr.msg_iovlen = 1
+            self.arrived[i].msg_hdr.msg_iov = &self.arrived_part[2 * i]
+            self.arrived[i].msg_hdr.msg_iovlen = 2
 
     def __dealloc__(self):
-        PyMem_RawFree(self.room)
+        PyMem_RawFree(self.near)
+        PyMem_RawFree(self.far)
+
+    cdef bytes data(self, int i, size_t length):
+        """Return the datagram that arrived as number `i`."""
+        cdef bytes data
+        if length <= NEAR:
+            return PyBytes_FromStringAndSize(self.near + i * NEAR, length)
+        data = PyBytes_FromStringAndSize(NULL, length)
+        memcpy(PyBytes_AS_STRING(data), self.near + i * NEAR, NEAR)
+        memcpy(PyBytes_AS_STRING(data) + NEAR, self.far + i * FAR, length - NEAR)
+        return data
 
     cdef void prepare(self, int i, void *base, size_t size, socklen_t name) noexcept:
         self.part[i].iov_base = base
@@ -115,7 +132,7 @@ cdef class Batch:
                 address = (<uint64_t>ntohl((<uint32_t *>&v4.sin_addr)[0])) << 16 | ntohs(v4.sin_port)
             else:
                 address = PyBytes_FromStringAndSize(<char *>&self.sender[i], self.arrived[i].msg_hdr.msg_namelen)
-            found.append((PyBytes_FromStringAndSize(self.room + i * ROOM, self.arrived[i].msg_len), address))
+            found.append((self.data(i, self.arrived[i].msg_len), address))
             self.arrived[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage)
         return found
 

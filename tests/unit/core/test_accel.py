@@ -32,6 +32,31 @@ def test_otherwise_it_is_what_was_built(value: str) -> None:
     assert accel.active().startswith("cython")
 
 
+HUGE = """
+import gc
+from osip.core._accel import memory
+early = [str(number) for number in range(100_000)]
+memory.use_huge_pages()
+memory.use_huge_pages()
+assert memory.held() == 0
+late = [str(number) for number in range(1_000_000)]
+assert memory.held() > 15, memory.held()
+kept = late[::100_000]
+assert len(set(map(id, late))) == len(late) and late[123_456] == "123456" and early[99_999] == "99999"
+del early, late
+gc.collect()
+assert memory.held() < 14, memory.held()
+assert kept == [str(number) for number in range(0, 1_000_000, 100_000)]
+again = [str(number) for number in range(1_000_000)]
+assert sum(map(len, again)) == 5_888_890
+"""
+
+
+@pytest.mark.skipif(accel.MEMORY is None, reason="the accelerator was not built, or OSIP_PURE=1")
+def test_objects_live_in_huge_pages_which_go_back() -> None:
+    subprocess.run([sys.executable, "-c", HUGE], check=True)
+
+
 def test_the_version_says_which_is_active() -> None:
     from osip.cli.main import version_text
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import random
 import socket
 from typing import Any
 
@@ -207,10 +208,11 @@ def test_the_compiled_batch_moves_what_real_sockets_hold(family: int, host: str)
         got = [two.recvfrom(65535) for _ in items[1:]]
         assert [data for data, _ in got] == [item[0] for item in items[1:]]
         assert {peer[1] for _, peer in got} == {one.getsockname()[1]}
-        for size in (9, 30000):
-            two.sendto(b"y" * size, one.getsockname())
+        texts = [random.Random(size).randbytes(size) for size in (9, 2111, 2112, 2113, 4225, 30000, 0, 1000)]
+        for text in texts:
+            two.sendto(text, one.getsockname())
         found = compiled.receive(one.fileno())
-        assert [data for data, _ in found] == [b"y" * 9, b"y" * 30000]
+        assert [data for data, _ in found] == texts
         ports = {where & 0xffff if isinstance(where, int) else int.from_bytes(where[2:4], "big") for _, where in found}
         assert ports == {port}
         assert all((where >> 16).to_bytes(4, "big") == packed if isinstance(where, int) else where[8:24] == packed
