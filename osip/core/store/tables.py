@@ -76,7 +76,7 @@ async def create_tables(sql: Sql, specs: Iterable[TableSpec], version_table: str
         for made_table, spec in tables:
             if made_table.name in present:
                 continue
-            if sql.keeps_versions:
+            if not getattr(sql, "makes_tables", False):
                 connection.execute(versions.delete().where(versions.c.table_name == made_table.name))
                 connection.execute(versions.insert(), {"table_name": made_table.name, "table_version": spec.version})
             made.append(made_table.name)

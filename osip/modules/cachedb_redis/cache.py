@@ -16,7 +16,7 @@ from redis.exceptions import ConnectionError as Lost
 from redis.exceptions import TimeoutError as Late
 
 from osip.api import CacheUrl, Remote, StoreError, Tally, hide_password
-from osip.modules.cachedb_redis.link import CountingCluster, Settings, connect
+from osip.modules.cachedb_redis.link import CONNECTIONS, CountingCluster, Settings, connect
 
 WAITING = 10_000
 """Questions that may wait for one server: what peers cause must not grow without bound."""
@@ -111,12 +111,20 @@ class RedisCache:
             future.cancel()                 # a retransmission is given up before it was asked: it must not be
 
     def _flush(self) -> None:
+        """Send what waits, each batch over a connection of its own; while all are busy it waits, and goes out together."""
         self._scheduled = False
-        queue, self._queue = [one for one in self._queue if not one[1].done()], []
-        for at in range(0, len(queue), BATCH):
-            task = asyncio.get_running_loop().create_task(self._send(queue[at:at + BATCH]))
+        queue = [one for one in self._queue if not one[1].done()]
+        while queue and len(self._tasks) < CONNECTIONS:
+            task = asyncio.get_running_loop().create_task(self._send(queue[:BATCH]))
+            queue = queue[BATCH:]
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._on_sent)
+        self._queue = queue
+
+    def _on_sent(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._queue:
+            self._flush()
 
     async def _send(self, batch: list[Question]) -> None:
         words = [command for several, _ in batch for command in several]
@@ -203,6 +211,10 @@ class RedisCache:
 
     async def close(self) -> None:
         """Close all connections."""
+        queue, self._queue = self._queue, []
+        for _, future in queue:
+            if not future.done():
+                future.set_exception(StoreError(f"{self.name}: closed"))
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

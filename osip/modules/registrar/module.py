@@ -118,7 +118,7 @@ class Registrar(PushParams, Module):
             tell_inert(self, "global")
         return lookup(self, ctx, domain, flags, aor)
 
-    @function(routes="QR", waits="waits")
+    @function(routes="QRF", waits="waits")
     def remove(self, ctx: Ctx, domain: Static, aor: str, contact: str | None = None, next_hop: str | None = None,
                sip_instance: str | None = None, bflag: str | None = None) -> int:
         """Remove the contacts of an AoR that match everything given; -1 when there was none."""

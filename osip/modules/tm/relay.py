@@ -75,7 +75,7 @@ def relay(tm: Layer, ctx: Ctx, flags: int, proxy: Endpoint | None) -> int:
         _set_flags(tx, ctx, flags)
     code = send_targets(tm, tx, ctx, proxy)
     if code < 0 and made and not flags & NO_AUTO:
-        _answer(tm, tx, ctx, code)
+        answer_fault(tm, tx, ctx, code)
         return 1
     return code
 
@@ -100,7 +100,7 @@ def _set_flags(tx: Transaction, ctx: Ctx, flags: int) -> None:
         tx.no_cancel = tx.many_2xx = "no-cancel" in wish
 
 
-def _answer(tm: Layer, tx: Transaction, ctx: Ctx, code: int) -> None:
+def answer_fault(tm: Layer, tx: Transaction, ctx: Ctx, code: int) -> None:
     """Answer a request that could not be relayed (dsl.md section 11)."""
     if tx.is_answered:
         return
@@ -133,8 +133,8 @@ def _relay_cancel(tm: Layer, ctx: Ctx, proxy: Endpoint | None) -> int:
 
 
 def _send_stateless(tm: Layer, ctx: Ctx, proxy: Endpoint | None) -> int:
-    _follow_route(tm, ctx, proxy)
-    target = _via_proxy(ctx.target, proxy) if proxy is not None else ctx.target
+    follow_route(tm, ctx, proxy)
+    target = via_proxy(ctx.target, proxy) if proxy is not None else ctx.target
     if not refusal.count_hop(ctx):
         return BAD
     try:
@@ -212,11 +212,11 @@ def _refuse(tm: Layer, tx: Transaction, ctx: Ctx, proxy: Endpoint | None) -> int
             return 482
     if refusal.unsupported(ctx):
         return 420
-    _follow_route(tm, ctx, proxy)
+    follow_route(tm, ctx, proxy)
     return 0 if refusal.count_hop(ctx) else 483
 
 
-def _follow_route(tm: Layer, ctx: Ctx, proxy: Endpoint | None) -> None:
+def follow_route(tm: Layer, ctx: Ctx, proxy: Endpoint | None) -> None:
     """Do what loose_route does, for a script that left the whole decision to us (16.4, 16.6 step 6)."""
     target = ctx.target
     if tm.rr is None or proxy is not None or target.uri is not None or target.du is not None or ctx.targets:
@@ -297,7 +297,7 @@ def _resolve_and_send(tm: Layer, branch: Branch, work: Ctx, proxy: Endpoint | No
         hop = target
         if proxy is not None:
             forward.clean(work, target)
-            hop = _via_proxy(target, proxy)
+            hop = via_proxy(target, proxy)
         dests = forward.next_hops(work, hop)
         if dests is None:
             return 0
@@ -331,7 +331,7 @@ async def _start_later(tm: Layer, branch: Branch, work: Ctx, proxy: Endpoint | N
             hop = target
             if proxy is not None:
                 forward.clean(work, target)
-                hop = _via_proxy(target, proxy)
+                hop = via_proxy(target, proxy)
             dests = forward.next_hops(work, hop) or await forward.next_hops_wait(work, hop)
             if branch.state != TERMINATED and tx.tm.table.servers.get(tx.key) is tx:
                 code = _launch_checked(tm, branch, work, dests)
@@ -357,7 +357,7 @@ def give_up(tm: Layer, branch: Branch, code: int) -> None:
     tm.collect(tx)
 
 
-def _via_proxy(target: Target, proxy: Endpoint) -> Target:
+def via_proxy(target: Target, proxy: Endpoint) -> Target:
     """Return a copy of a target that is sent to a proxy, unless it has a destination URI."""
     hop = target.copy()
     if not hop.du:

@@ -54,10 +54,10 @@ def t_relay(tm: Layer, ctx: Ctx, flags: Any, proxy: Any) -> int | Coroutine[Any,
 def _unknown(tm: Layer, ctx: Ctx, proxy: Endpoint | None) -> list[Target]:
     """Return the targets whose names must be asked for."""
     if ctx.kind != relay.FAILURE:
-        relay._follow_route(tm, ctx, proxy)
+        relay.follow_route(tm, ctx, proxy)
     hops = []
     for target in [ctx.target, *(ctx.targets or ())]:
-        hop = relay._via_proxy(target, proxy) if proxy is not None else target
+        hop = relay.via_proxy(target, proxy) if proxy is not None else target
         with suppress(OsipError):           # relay() says what is wrong with it
             if forward.next_hops(ctx, hop) is None:
                 hops.append(hop)
@@ -103,7 +103,7 @@ async def _connected(tm: Layer, tx: Transaction, ctx: Ctx, mask: int, made: bool
 def _result(tm: Layer, tx: Any, ctx: Ctx, code: int, mask: int, made: bool) -> int:
     """Answer what is not left to the script: the transaction was made for t_relay, though before it waited."""
     if code < 0 and made and tx is not None and not mask & relay.NO_AUTO:
-        relay._answer(tm, tx, ctx, code)
+        relay.answer_fault(tm, tx, ctx, code)
         return 1
     return code
 

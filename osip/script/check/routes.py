@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from osip.core.exports.diagnostic import Diagnostic, Severity, Span
 from osip.core.exports.registry import Registry
+from osip.core.exports.spec import FunctionSpec
 from osip.core.exports.types import ROUTE_KINDS, Route
 from osip.script import nodes
 from osip.script.check.reference import arg_of
@@ -16,8 +17,6 @@ from osip.script.complaint import STATEMENTS
 from osip.script.roster import owners
 
 _REPEATED = ("timer_route",)        # several of one name are allowed (dsl.md section 13)
-_NEVER_SLOW = frozenset(("sip_capture", "report_capture"))
-"""What upstream calls with async() and is done at once here."""
 _ALWAYS = ("error_route", "local_route", "startup_route", "timer_route", "event_route")
 
 
@@ -195,11 +194,16 @@ def check_async(unit: Unit, registry: Registry) -> Iterator[Diagnostic]:
             yield Diagnostic("E206", f"{word} needs the name of a route, not a variable", later.span)
 
 
+def _may_wait(spec: FunctionSpec, registry: Registry) -> bool:
+    """Say whether a function waits by what its module is told; one that decides for each call is no async function."""
+    return bool(spec.waits) and not callable(getattr(registry.classes.get(spec.module), spec.waits, None))
+
+
 def _not_awaited(call: nodes.Call, word: str, registry: Registry) -> Iterator[Diagnostic]:
     spec = registry.function(call.name)
     if call.name in STATEMENTS and spec is None:
         yield Diagnostic("E206", f'"{call.name}" is a statement, {word} wants a function', call.name_span)
-    elif spec is not None and not (spec.is_async or spec.deferred or spec.waits or spec.name in _NEVER_SLOW):
+    elif spec is not None and not (spec.is_async or spec.deferred or _may_wait(spec, registry)):
         yield Diagnostic("E206", f'"{call.name}" has nothing to wait for, {word} cannot take it', call.name_span,
                          hint=f"write {call.name}(...) alone")
 

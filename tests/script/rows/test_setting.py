@@ -162,6 +162,7 @@ SHOWN = {
     "unit/core/net/test_connections.py": "tcp_accept_aliases tcp_connection_lifetime tcp_max_connections tcp_max_msg_time",
     "modules/test_proto_tcp.py": "tcp_connect_timeout tcp_keepidle", "e2e/test_tls.py": "tcp_socket_backlog",
     "unit/test_main.py": "wdir", "unit/script/emit/test_stmt.py": "xlog_buf_size",
+    "unit/script/test_avp_alias.py": "avp_aliases",
     "unit/script/builtins/test_log.py": "xlog_force_color xlog_level", "unit/script/check/test_sockets.py": "port",
 }
 SAME = {"disable_core_dump": "limit_dumps", "dns_servers_no": "read_servers", "user": "drop_privileges", "group": "drop_privileges"}

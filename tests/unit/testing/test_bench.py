@@ -56,7 +56,7 @@ def test_time_is_virtual_and_exact() -> None:
     tick = 'timer_route[tick, 10] {\nxlog("L_WARN", "tick");\n}'
     with bench("t_relay();", f'modparam("tm", "fr_timeout", 5)\n{tick}', now="2026-05-06T07:08:09") as made:
         assert made.env.wall() == wall_clock("2026-05-06T07:08:09+00:00") == 1778051289
-        call = made.send("OPTIONS sip:bob@10.0.0.2").expect_relay()
+        call = made.send("INVITE sip:bob@10.0.0.2").expect_relay()
         made.advance(4.5)
         with pytest.raises(Mismatch):
             call.expect_reply(408)
@@ -79,7 +79,8 @@ def test_names_are_asked_for() -> None:
 
 def test_caches_and_waiting_routes() -> None:
     route = 'cache_fetch("redis:x", "k", $avp(v)); $var(v) = $avp(v); cache_store("local", "seen", "$rU");'
-    with bench(route) as made:
+    redis = 'loadmodule "cachedb_redis.so"\nmodparam("cachedb_redis", "cachedb_url", "redis:x://127.0.0.1/")'
+    with bench(route, redis) as made:
         made.cache.set("redis:x", "k", "value")
         made.send("OPTIONS sip:bob@10.0.0.2")
         assert (made.var("v"), made.cache.get("local", "seen")) == ("value", "bob")

@@ -67,6 +67,29 @@ async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     await cache.close()
 
 
+async def test_while_all_connections_are_busy_questions_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, most, go = 0, 0, asyncio.Event()
+
+    class Slow(Client):
+        async def execute_command(self, *words: Any) -> Any:
+            nonlocal busy, most
+            busy += 1
+            most = max(most, busy)
+            await go.wait()
+            busy -= 1
+            return words[1]
+    cache = a_cache(Slow(), monkeypatch)
+    monkeypatch.setattr(module, "BATCH", 1)
+    asked = []
+    for number in range(50):
+        asked.append(asyncio.ensure_future(cache.command("ECHO", str(number))))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    go.set()
+    assert await asyncio.gather(*asked) == [str(number) for number in range(50)] and most == module.CONNECTIONS
+    await cache.close()
+
+
 async def test_what_is_given_up_at_once_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     client = Client()
     cache = a_cache(client, monkeypatch)

@@ -1,9 +1,8 @@
-"""Reply with or without state, whichever fits: through tm when a transaction exists, else through sl."""
+"""Declare signaling: one word for replying."""
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from osip.api import Ctx, Module, function, needs, pvar, reply
+from osip.modules.signaling.choice import Choice
 
 
 class Signaling(Module):
@@ -14,16 +13,14 @@ class Signaling(Module):
     any_of = needs("tm|sl")
 
     def mod_init(self) -> None:
-        """Find what replies without state: to look it up for each reply would cost more than the call."""
-        self._reply: Callable[[Ctx, int, str], int] | None = self.sl.sl_send_reply if self.sl is not None else None
+        """Let scripts and other modules call what chooses without a step in between."""
+        self.send_reply = Choice(self.tm.t_reply if self.tm is not None else None,
+                                 self.sl.sl_send_reply if self.sl is not None else None).send_reply
 
     @function(routes="QEF")
     def send_reply(self, ctx: Ctx, code: int, reason: str) -> int:
         """Reply statefully when a transaction exists, else statelessly; 1 when sent."""
-        stateless = self._reply
-        if stateless is None or (ctx.tx is not None and self.tm is not None):
-            return int(self.tm.t_reply(ctx, code, reason))
-        return stateless(ctx, code, reason)
+        raise NotImplementedError                       # mod_init puts the choice in its place
 
     @pvar("sig_local_totag")
     def local_totag(self, ctx: Ctx) -> str | None:
