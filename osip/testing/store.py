@@ -172,6 +172,13 @@ def readable(statement: Any, values: Any) -> str:
     return " ".join(text.split())
 
 
+class Shelf(LocalCache):
+    """A cache of a test; a module may connect to it as to a server."""
+
+    async def open(self) -> None:
+        """Do nothing: it is there."""
+
+
 class CacheBox:
     """The caches of a test, one for each id; every scheme is there."""
 
@@ -182,7 +189,7 @@ class CacheBox:
     def store(self, id: str) -> LocalCache:
         """Return a cache by its id."""
         if id not in self._caches:
-            self._caches[id] = LocalCache(self._clock)
+            self._caches[id] = Shelf(self._clock)
         return self._caches[id]
 
     def set(self, id: str, key: str, value: str | int, ttl: int = 0) -> None:

@@ -17,7 +17,7 @@ from kit.twin import PLAIN, Side, load, load_pure, mutate
 
 TORTURE = tuple(path.read_bytes() for path in sorted((Path(__file__).parents[1] / "torture").glob("*/*.sip")))
 ROUNDS = 4
-MANY = int(os.environ.get("OSIP_FUZZ", "120000"))
+MANY = int(os.environ.get("OSIP_FUZZ", "60000"))
 DEEP = 100  # one message in so many is read and rebuilt in every way
 
 pytestmark = pytest.mark.timeout(0 if "OSIP_FUZZ" in os.environ else 120)

@@ -81,7 +81,7 @@ def tokens_of_statement(draw: st.DrawFn, depth: int = 3) -> list[str]:
     return ["{", *body, *draw(tokens_of_statement(depth - 1)), "}"]
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, database=None,
+@settings(max_examples=80, deadline=None, derandomize=True, database=None,
           suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(tokens_of_statement(), min_size=1, max_size=5), st.data())
 def test_formatting_keeps_the_meaning(statements: list[list[str]], data: st.DataObject) -> None:
@@ -93,7 +93,7 @@ def test_formatting_keeps_the_meaning(statements: list[list[str]], data: st.Data
     assert bare(before) == bare(after)
 
 
-@settings(max_examples=80, deadline=None, derandomize=True, database=None,
+@settings(max_examples=50, deadline=None, derandomize=True, database=None,
           suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(SOUND), st.data())
 def test_no_edit_brings_the_checker_down(text: str, data: st.DataObject) -> None:
