@@ -44,6 +44,7 @@ def collection_of(text: str) -> str:
 class CachedbLocal(Module):
     """A key-value cache in memory: `cache_store("local", ...)`, or `"local:group"` for a collection of its own."""
 
+    cache_table_size = param(9, removed="the table grows by itself")
     cache_clean_period = param(600, ge=1, doc="Seconds between two looks for what has ended.")
     exec_threshold = param(0, ge=0, removed="nothing here takes long", doc="No effect.")
     cache_collections = param(multiple=True, kind=str, doc='Collections, "c1=9;c2/r". Sizes and /r have no effect: '

@@ -138,6 +138,7 @@ class CachedbSql(Module):
 
     cachedb_url = param(multiple=True, kind=str, doc="Database, sql:group-mysql://user:password@host/db; sql:group:// "
                         "for db_default_url. Without any, `sql` is db_default_url.")
+    db_url = param("", removed='set cachedb_url to "sql:NAME-" and this URL')
     db_table = param("cachedb", doc="Table.")
     cache_clean_period = param(60, ge=0, doc="Seconds between two deletions of what has ended; 0 never.")
     key_column = param("keyname", doc="Column of the key.")

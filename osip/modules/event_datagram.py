@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from osip.api import Env, Module, is_ip, parse_endpoint, rpc
+from osip.api import Env, Module, is_ip, param, parse_endpoint, rpc
 
 Deliver = Callable[[str, dict[str, Any]], None]
 MOST_CONNECTED = 64
@@ -81,6 +81,8 @@ class Udp:
 
 class EventDatagram(Module):
     """Events by UDP and Unix datagrams."""
+
+    sync_mode = param(0, kind=(int, str), removed="telling an event never holds a message up")
 
     def mod_init(self) -> None:
         """Take the two kinds of address."""

@@ -37,6 +37,7 @@ class File:
 class EventFlatstore(Module):
     """Events in files."""
 
+    sync_mode = param(0, kind=(int, str), removed="telling an event never holds a message up")
     max_open_sockets = param(100, ge=1, doc="Most files at the same time.")
     delimiter = param(",", live=True, doc="What stands between values.")
     escape_delimiter = param("", live=True, doc="What a delimiter inside a value becomes; empty: it stays.")

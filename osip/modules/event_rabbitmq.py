@@ -53,6 +53,7 @@ def hide(text: str) -> str:
 class EventRabbitmq(Module):
     """Events and messages over AMQP."""
 
+    sync_mode = param(0, kind=(int, str), removed="telling an event never holds a message up")
     heartbeat = param(0, ge=0, doc="Seconds between heartbeats; 0: those of the broker.")
     connect_timeout = param(500, ge=1, live=True, doc="Milliseconds for connecting.")
     timeout = param(0, ge=0, live=True, doc="Milliseconds until the broker must have confirmed; 0 = 5000.")

@@ -35,6 +35,7 @@ class Group:
 class EventVirtual(Module):
     """Several destinations behind one address."""
 
+    sync_mode = param(0, kind=(int, str), removed="telling an event never holds a message up")
     failover_timeout = param(30, ge=0, live=True, doc="Seconds for which one that failed is left out.")
 
     def mod_init(self) -> None:

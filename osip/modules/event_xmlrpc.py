@@ -15,6 +15,7 @@ MAX_ANSWER = 65536
 class EventXmlrpc(Module):
     """Events by XML-RPC calls."""
 
+    sync_mode = param(0, kind=(int, str), removed="telling an event never holds a message up")
     use_struct_param = param(0, ge=0, le=1, live=True, doc="1: the parameters go in one struct, not one by one.")
 
     def mod_init(self) -> None:

@@ -28,6 +28,7 @@ class MiDatagram(TracedCommands, Module):
     unix_socket_mode = param(0o660, doc="Mode of the Unix socket.")
     unix_socket_group = param(None, kind=(int, str), doc="Its group.")
     unix_socket_user = param(None, kind=(int, str), doc="Its owner.")
+    reply_indent = param("", removed="answers are JSON")
     pretty_printing = param(0, doc="Indent the answers.")
     core = needs("core")
 

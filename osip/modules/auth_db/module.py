@@ -33,6 +33,7 @@ class AuthDb(Module):
     """Digest authentication against a table."""
 
     db_url = param("", doc="Database of the users; without it db_default_url, else an SQLite file.")
+    service_type = param(-1, kind=(int, str), removed="it belonged to RADIUS: use_auth_aaa of later versions")
     calculate_ha1 = param(0, ge=0, le=1, doc="1: password_column holds passwords; 0: it holds the HA1 of MD5.")
     password_column = param("ha1", doc="Column of the HA1, or of the password (calculate_ha1).")
     hash_column_sha256 = param("ha1_sha256", doc="Column of the HA1 of SHA-256.")

@@ -40,6 +40,8 @@ class TlsMgm(TlsVariables, Module):
     """TLS domains."""
 
     tls_library = param("auto", choices=("auto", "openssl", "wolfssl"), doc="Accepted; Python's library (OpenSSL) is used.")
+    client_domain_avp = param("", removed="set client_tls_domain_avp to the AVP with the name of a TLS domain, or "
+                              "client_sip_domain_avp")
     client_tls_domain_avp = param("", parse=lambda text: avp_name(text) if "$" in text else text,
                                   doc="AVP that names the client domain to use.")
     client_sip_domain_avp = param("", parse=lambda text: avp_name(text) if "$" in text else text,
@@ -68,6 +70,7 @@ class TlsMgm(TlsVariables, Module):
     db_table = param("tls_mgm", doc="Table of domains.")
     domain_col = param("domain", doc="Column of the name.")
     type_col = param("type", doc="Column of the type: 1 client, 2 server.")
+    address_col = param("", removed="set match_ip_address_col")
     match_ip_address_col = param("match_ip_address", doc="Column.")
     match_sip_domain_col = param("match_sip_domain", doc="Column.")
     tls_method_col = param("method", doc="Column.")

@@ -42,6 +42,7 @@ class Tm(Variables, Management, Dumps, Module):
                                  "fr_inv_timeout and restart_fr_on_each_reply; 0 = those decide.")
     wt_timer = param(5, ge=0, doc="Seconds that a finished transaction lingers whole; what answers late copies stays "
                                   "for 64*T1.")
+    own_timer_proc = param(0, removed="each worker has one timer wheel")
     delete_timer = param(2, ge=0, removed="memory is freed at once")
     t1_timer = param(500, ge=1, name="T1_timer", doc="Milliseconds to the first retransmission.")
     t2_timer = param(4000, ge=1, name="T2_timer", doc="Cap of the retransmission interval, milliseconds.")

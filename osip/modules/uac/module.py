@@ -4,12 +4,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from osip.api import (H_FROM, H_TO, M_ACK, Complaint, Ctx, Module, ModuleError, Parse, ParseError, Request, Response,
-                      find_param, function, needs, param, parse, parse_auth, parse_params)
+                      avp_name, find_param, function, needs, param, parse, parse_auth, parse_params)
 from osip.modules.uac.cover import cover, uncover
 from osip.modules.uac.identity import MAX_CSEQ, Counted, Origin, changes, count_up, rename
 
 ON_REPLY = 1
 """The mask of tm.watch for responses that have arrived."""
+_AVPS = ("auth_realm_avp", "auth_username_avp", "auth_password_avp")
 CSEQ_PARAM = "vsc"
 """The Record-Route parameter that says by how much the caller's CSeq was raised."""
 
@@ -36,6 +37,9 @@ class Uac(Module):
     force_dialog = param(0, ge=0, le=1, removed="the module dialog is not there; the Record-Route keeps the original "
                                                 "From and To")
     credential = param(None, kind=str, multiple=True, doc="Old place of the parameter of uac_auth.")
+    auth_realm_avp = param("", doc="Old place of the parameter of uac_auth.")
+    auth_username_avp = param("", doc="Old place of the parameter of uac_auth.")
+    auth_password_avp = param("", doc="Old place of the parameter of uac_auth.")
     tm = needs("tm")
     rr = needs("rr")
     auth = needs("uac_auth", optional=True)
@@ -44,17 +48,26 @@ class Uac(Module):
         """Listen to rr; hand credentials of older scripts over."""
         if not self.rr_from_store_param or self.rr_from_store_param == self.rr_to_store_param:
             raise ModuleError("uac: rr_from_store_param and rr_to_store_param must be two different names")
-        if self.credential:
-            if self.auth is None:
-                raise ModuleError('uac: credential is a parameter of uac_auth now: add loadmodule "uac_auth.so"')
-            read = self.auth.spec.param("credential").parse
-            try:
-                self.auth.credential.extend([read(text) for text in self.credential])
-            except ValueError as error:
-                raise ModuleError(f"uac: {error}") from None
+        self._hand_over()
         self.complain = Complaint(self.env.log, clock=lambda: self.env.now)
         self.rr.watchers.append(self.on_route)
         self.rr.tails.append(self.record)
+
+    def _hand_over(self) -> None:
+        """Give uac_auth what older scripts set here; it comes first, as it is needed."""
+        avps = {name: getattr(self, name) for name in _AVPS if getattr(self, name)}
+        given = ["credential"] * bool(self.credential) + list(avps)
+        if not given:
+            return
+        if self.auth is None:
+            raise ModuleError(f'uac: {given[0]} is a parameter of uac_auth now: add loadmodule "uac_auth.so"')
+        read = self.auth.spec.param("credential").parse
+        try:
+            self.auth.credential.extend([read(text) for text in self.credential or ()])
+            for name, text in avps.items():
+                setattr(self.auth, name, avp_name(text))
+        except ValueError as error:
+            raise ModuleError(f"uac: {error}") from None
 
     # --- names ---------------------------------------------------------------------------------------------------
 

@@ -126,6 +126,14 @@ def test_algorithms() -> None:
         read_algorithms("MD5,SHA-1")
 
 
+def test_avps_of_older_scripts() -> None:
+    play, _ = make(auth_realm_avp="$avp(r)", auth_username_avp="$avp(u)", auth_password_avp="$avp(i:3)")
+    auth = play.modules["uac_auth"]
+    assert (auth.auth_realm_avp, auth.auth_username_avp, auth.auth_password_avp) == ("r", "u", "3")    # type: ignore[attr-defined]
+    with pytest.raises(ModuleError, match="is not an AVP"):
+        make(auth_realm_avp="r")
+
+
 def test_credentials_of_older_scripts() -> None:
     play, _ = make(credential=["alice:one:secret"])
     assert play.modules["uac_auth"].get_credentials("one").user == "alice"      # type: ignore[attr-defined]
