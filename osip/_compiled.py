@@ -24,12 +24,12 @@ MODULES = (
     "osip.modules.dispatcher.state", "osip.modules.maxfwd.hops", "osip.modules.registrar.address",
     "osip.modules.registrar.flag", "osip.modules.registrar.flow", "osip.modules.registrar.lookup",
     "osip.modules.registrar.read", "osip.modules.registrar.rule", "osip.modules.registrar.save",
-    "osip.modules.rr.follow", "osip.modules.rr.record", "osip.modules.rr.router", "osip.modules.signaling.choice", "osip.modules.sl.replies",
-    "osip.modules.tm.answer", "osip.modules.tm.arrival", "osip.modules.tm.branch", "osip.modules.tm.cancel",
-    "osip.modules.tm.echo", "osip.modules.tm.launch", "osip.modules.tm.layer", "osip.modules.tm.machine",
-    "osip.modules.tm.match", "osip.modules.tm.relay", "osip.modules.tm.response", "osip.modules.tm.transaction",
-    "osip.modules.usrloc.audience", "osip.modules.usrloc.state", "osip.script.builtins.reader",
-    "osip.script.reference", "osip.script.runtime",
+    "osip.modules.rr.follow", "osip.modules.rr.record", "osip.modules.rr.router", "osip.modules.signaling.choice",
+    "osip.modules.sl.replies", "osip.modules.tm.answer", "osip.modules.tm.arrival", "osip.modules.tm.branch",
+    "osip.modules.tm.cancel", "osip.modules.tm.echo", "osip.modules.tm.launch", "osip.modules.tm.layer",
+    "osip.modules.tm.machine", "osip.modules.tm.match", "osip.modules.tm.relay", "osip.modules.tm.response",
+    "osip.modules.tm.transaction", "osip.modules.usrloc.audience", "osip.modules.usrloc.state",
+    "osip.script.builtins.reader", "osip.script.reference", "osip.script.runtime",
 )
 DIGEST = "_compiled.sum"
 """The file beside this one that tells from which sources the compiled forms were made."""

@@ -35,8 +35,8 @@ replace_option = click.option("--replace", is_flag=True, help="Rows that are the
 def backup(db_url: str, output: str, file: Path, modules: tuple[str, ...]) -> None:
     """Write the rows of the tables of MODULES (or groups, or single tables) or all into FILE.
 
-    They are those of one moment. The file has passwords as the database has them: it is readable by you only. Tables that no module declares are not
-    in it.
+    They are those of one moment. The file has passwords as the database has them: it is readable by you only. Tables
+    that no module declares are not in it.
     """
     known = _known(modules)
     counts = _write(db_url, known, file)

@@ -1,8 +1,8 @@
 """Choose between the compiled leaf and its pure-Python twin; the only place where that is decided.
 
 `LEAF` reads and builds messages, `DATAGRAM` moves UDP in batches, `MEMORY` keeps objects in huge pages; each is an
-extension module, or None when it was not built or the environment says OSIP_PURE=1. A file that has a compiled twin asks once, while it is imported:
-`parse_uri = _parse_uri if LEAF is None else ...`.
+extension module, or None when it was not built or the environment says OSIP_PURE=1. A file that has a compiled twin
+asks once, while it is imported: `parse_uri = _parse_uri if LEAF is None else ...`.
 """
 from __future__ import annotations
 

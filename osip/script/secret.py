@@ -1,6 +1,7 @@
 """Fill environment variables and files into parameter values: `${X}`, `${X:-default}`, `file:/path`.
 
-Values of `modparam`, of global parameters (numbers and booleans too) and of sockets are filled, where they are quoted; what is secret among them is kept out of the logs.
+Values of `modparam`, of global parameters (numbers and booleans too) and of sockets are filled, where they are
+quoted; what is secret among them is kept out of the logs.
 """
 from __future__ import annotations
 
