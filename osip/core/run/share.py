@@ -114,7 +114,7 @@ class SharedCounts:
         self._fresh: dict[Any, int] = {}                            # not told to the others yet
         self._is_planned = False
         env.bus.subscribe(topic, self._apply)
-        env.bus.share(topic, lambda: list(self._totals.items()), self._load)
+        env.bus.share(topic, self._told, self._load)
 
     def add(self, key: Any, amount: int = 1) -> int:
         """Add to a counter; return its total as it is known here (`amount` alone when there are too many keys)."""
@@ -158,6 +158,11 @@ class SharedCounts:
         if self._fresh:
             self._env.bus.others(self._topic, (True, list(self._fresh.items())))
             self._fresh.clear()
+
+    def _told(self) -> list[tuple[Any, int]]:
+        """Return the totals for a worker that starts; what the next `_flush` will tell it is not in them."""
+        fresh = self._fresh
+        return [(key, total - fresh.get(key, 0)) for key, total in self._totals.items()]
 
     def _put(self, key: Any, value: int) -> None:
         if not value:
