@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from osip.api import Ctx, Env, Module, ModuleError, OsipError, Outbox, Posting, Var, avp_name, function, param, rpc
+from osip.api import (Ctx, Env, Module, ModuleError, OsipError, Outbox, Posting, Var, avp_name, function,
+                      hide_password, param, rpc)
 
 Deliver = Callable[[str, dict[str, Any]], None]
 _ADDRESS = re.compile(r"(?:([^:@/]*):([^@/]*)@)?(\[[^\]]+\]|[^:/]+)(?::(\d+))?/(?:([^/?]*)\?)?(.*)")
@@ -30,7 +31,7 @@ def parse_server(text: str) -> tuple[str, Server]:
     """Read `[id] uri = amqp://…; exchange=…; frames=…; retries=…; heartbeat=…`."""
     found = re.match(r"\s*\[\s*([\w-]+)\s*\](.*)", text, re.DOTALL)
     if found is None:
-        raise ValueError(f'"{hide(text)}" is no server: write "[id] uri = amqp://user:password@host; exchange=name"')
+        raise ValueError(f'"{hide_password(text)}" is no server: write "[id] uri = amqp://user:password@host; exchange=name"')
     values = {}
     for part in filter(None, (part.strip() for part in found[2].split(";"))):
         key, equals, value = part.partition("=")
@@ -43,11 +44,6 @@ def parse_server(text: str) -> tuple[str, Server]:
     if "heartbeat" in values:
         uri += ("&" if "?" in uri else "?") + f"heartbeat={int(values['heartbeat'])}"
     return found[1], Server(uri, values.get("exchange", ""), int(values.get("retries", "0")))
-
-
-def hide(text: str) -> str:
-    """Blank the password out."""
-    return re.sub(r"(//[^:@/]*:)[^@/]*@", r"\1***@", text)
 
 
 class EventRabbitmq(Module):
@@ -111,17 +107,17 @@ class EventRabbitmq(Module):
                 body, content_type=ctype, headers=headers), key, mandatory=False), limit)
         except TimeoutError:
             await self._close(server)
-            raise OsipError(f"{hide(server.uri)}: no answer in time") from None
+            raise OsipError(f"{hide_password(server.uri)}: no answer in time") from None
         except (OSError, self._amqp.exceptions.AMQPError, RuntimeError) as error:
             await self._close(server)
-            raise OsipError(f"{hide(server.uri)}: {hide(str(error)) or type(error).__name__}") from None
+            raise OsipError(f"{hide_password(server.uri)}: {hide_password(str(error)) or type(error).__name__}") from None
 
     # --- events --------------------------------------------------------------------------------------------------
 
     def _connect_address(self, address: str) -> Deliver:
         found = _ADDRESS.fullmatch(address.partition(":")[2])
         if found is None or not found[6]:
-            raise ValueError(f'"{hide(address)}" is no address: write rabbitmq:[user:password@]host[:port]/routing_key')
+            raise ValueError(f'"{hide_password(address)}" is no address: write rabbitmq:[user:password@]host[:port]/routing_key')
         login = f"{found[1]}:{found[2]}@" if found[1] is not None else ""
         uri = f"amqp{'s' if self.use_tls else ''}://{login}{found[3]}{':' + found[4] if found[4] else ''}/"
         if self.heartbeat:
@@ -132,7 +128,7 @@ class EventRabbitmq(Module):
         kept = self._by_uri.get((uri, exchange))
         if kept is None:
             server = Server(uri, exchange)
-            kept = self._by_uri[uri, exchange] = (Outbox(self.env, f"event_rabbitmq {hide(uri)}", lambda item: self._publish(
+            kept = self._by_uri[uri, exchange] = (Outbox(self.env, f"event_rabbitmq {hide_password(uri)}", lambda item: self._publish(
                 server, item[0], item[1], CONTENT, {})), server)
         return Posting(kept[0], lambda name, params: (key, rpc.notification(name, params)))
 

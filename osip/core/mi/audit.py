@@ -24,7 +24,7 @@ _HIDDEN = frozenset((("cache:store", "value"), ("config:push", "value"), ("confi
 _SECRET_RESULTS = frozenset(("cache:fetch", "cachedb_local:fetch_chunk", "config:list"))
 _INSIDE = re.compile(r'(?i)\b((?:proxy-)?authorization\s*:)[^\r\n]*'
                      r'|\b(response|password|passwd|ha1|nonce|token|secret)(\s*=\s*|"\s*:\s*)("[^"]*"|[^\s,;&]+)'
-                     r"|(://[^/\s:@]*):[^@\s]+@")
+                     r"|((?:^|\s)\w+:[^/\s:@]+|://[^/\s:@]*):[^@\s]+@")
 _log = logging.getLogger("osip.audit")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from osip.core.errors import OsipError
 from osip.core.run.ctx import EVENT, Ctx
+from osip.core.store.sql import hide
 
 if TYPE_CHECKING:
     from osip.core.run.env import Env
@@ -82,7 +83,7 @@ class Events:
         try:
             self.subscribe(name, address, self.connect(address), None if seconds is None else self._env.now + seconds)
         except (ValueError, OsipError) as error:
-            self._env.log.error("event %s not subscribed to=%s error=%s", name, address, error)
+            self._env.log.error("event %s not subscribed to=%s error=%s", name, hide(address), error)
 
     def _snapshot(self) -> Iterator[tuple[str, str, float | None]]:
         now = self._env.now
@@ -116,7 +117,7 @@ class Events:
                 try:
                     subscriber.deliver(name, params)
                 except Exception as error:
-                    env.log.error("event not delivered event=%s to=%s error=%s", name, subscriber.address, error)
+                    env.log.error("event not delivered event=%s to=%s error=%s", name, hide(subscriber.address), error)
         routes = env.program.events.get(name) if env.program else None
         for route in routes or ():
             msg, source = (ctx.msg, ctx.source) if ctx is not None else env.make_dummy()

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -17,10 +16,10 @@ from osip.core.mi.access import role_of
 from osip.core.mi.commands import BAD_PARAMS
 from osip.core.run import log
 from osip.core.run.log import python_level
+from osip.core.store.sql import hide
 from osip.core.run.stats import Stat, Stats
 
 LEVELS = range(-3, 5)
-_PASSWORD = re.compile(r"([:/][^:@/ ]+):[^@/ ]*@")          # of rabbitmq:user:password@host and URLs
 INTERFACE = "4.1.0"         # the OpenSIPS whose commands, shapes and names these are
 
 
@@ -236,7 +235,7 @@ class CoreCommands(Module):
     def _subscribers(self, record: Any, socket: str | None) -> dict[str, Any]:
         now = self.env.now
         return {"name": record.name, "id": record.id, "Subscribers": [
-            {"socket": _PASSWORD.sub(r"\1:***@", s.address), "expire": "never" if s.asked is None else int(s.asked),
+            {"socket": hide(s.address), "expire": "never" if s.asked is None else int(s.asked),
              "ttl": "never" if s.until is None else max(0, int(s.until - now))}
             for s in record.subscribers if socket in (None, s.address)]}
 

@@ -61,8 +61,8 @@ def translate(url: str) -> str:
 
 
 def hide(url: str) -> str:
-    """Return a URL without its password, for logs."""
-    return re.sub(r"(://[^/:@]*):.*@", r"\1:***@", url, flags=re.DOTALL)
+    """Return a URL, or an address like `rabbitmq:user:password@host`, without its password, for logs."""
+    return re.sub(r"(:(?://)?[^/:@]*):(?!//).*@", r"\1:***@", url, flags=re.DOTALL)
 
 
 class Sql:

@@ -9,7 +9,8 @@ from kit.message import request
 from kit.peer import free_port
 from kit.playbook import make_worker
 from osip.api import Ctx, parse
-from osip.modules.event_rabbitmq import EventRabbitmq, hide, parse_server
+from osip.api import hide_password as hide
+from osip.modules.event_rabbitmq import EventRabbitmq, parse_server
 
 
 def make(**params: Any) -> Any:

@@ -89,6 +89,7 @@ async def test_what_is_written(commands: Commands, lines: list[tuple[int, str]])
      '{"password": "***", "auth_token": "***", "HA1": "***", "confidentiality-key": "***"}'),
     ({"headers": "Authorization: Digest response=abc\r\nX: 1"}, '{"headers": "Authorization: ***\\r\\nX: 1"}'),
     ({"url": "mysql://u:pw@h/d"}, '{"url": "mysql://u:***@h/d"}'),
+    ({"socket": "rabbitmq:u:pw@h/key"}, '{"socket": "rabbitmq:u:***@h/key"}'),
     ({"text": "a password=hunter2 b"}, '{"text": "a password=*** b"}'),
     ({"many": ["a", {"password": "x1"}]}, '{"many": "[\\"a\\", {\\"password\\": ***}]"}'),
     ({"one": {"secret": "x", "b": 1}}, '{"one": "{\\"secret\\": ***, \\"b\\": 1}"}'),

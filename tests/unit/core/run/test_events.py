@@ -58,6 +58,10 @@ def test_one_that_fails_stops_nobody(env: Any, caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.ERROR, "osip"):
         env.events.raise_event("E_X", {})
     assert told == ["b"] and "event=E_X to=a:1 error=gone" in caplog.text
+    env.events.subscribe("E_X", "a:me:secret@host/x", broken)
+    with caplog.at_level(logging.ERROR, "osip"):
+        env.events.raise_event("E_X", {})
+    assert "to=a:me:***@host/x error=gone" in caplog.text and "secret" not in caplog.text
 
 
 def test_routes_of_an_event(env: Any) -> None:

@@ -30,7 +30,10 @@ def test_no_url(url: str) -> None:
 
 @pytest.mark.parametrize(("url", "shown"), [
     ("mysql://u:secret@h/db", "mysql://u:***@h/db"), ("mysql://u@h/db", "mysql://u@h/db"),
-    ("mysql://u:se@cr/et@h/db", "mysql://u:***@h/db"), ("sqlite:///a.db", "sqlite:///a.db")])
+    ("mysql://u:se@cr/et@h/db", "mysql://u:***@h/db"), ("sqlite:///a.db", "sqlite:///a.db"),
+    ("rabbitmq:u:secret@h/key", "rabbitmq:u:***@h/key"), ("udp:192.0.2.1:5060", "udp:192.0.2.1:5060"),
+    ("virtual:FAILOVER udp:h:1 rabbitmq:u:secret@h/", "virtual:FAILOVER udp:***@h/"),
+    ("redis:g://:secret@h:1/", "redis:g://:***@h:1/"), ("test:http://u:secret@h/", "test:http://u:***@h/")])
 def test_passwords_are_hidden(url: str, shown: str) -> None:
     assert hide(url) == shown
 
