@@ -21,7 +21,8 @@ GROUP = "osip.core._accel.hot"
 """What mypyc makes of the modules of osip/_compiled.py: one library, `hot__mypyc`, and a stub for each module."""
 MYPY = ["--follow-imports=silent", "--ignore-missing-imports", "--disable-error-code=arg-type",
         "--disable-error-code=attr-defined", "--disable-error-code=unused-ignore"]
-
+HIDDEN = ["-fvisibility=hidden", "-fno-plt"]
+"""Nothing outside calls what is compiled by its name: calls within the library then need no table of addresses."""
 
 SOURCES: list[str] = []
 """The digest of what mypyc was given; empty when it was given nothing or could not do it."""
@@ -41,7 +42,10 @@ def modules() -> list[Extension]:
 
     files = [name.replace(".", "/") + ".py" for name in COMPILED["MODULES"]]
     now = COMPILED["digest"](Path("osip"))              # they may change while they are compiled
-    found: list[Extension] = mypycify([*MYPY, *files], opt_level=os.environ.get("OSIP_OPTIMIZE", "2"), debug_level="0", group_name=GROUP)
+    found: list[Extension] = mypycify([*MYPY, *files], opt_level=os.environ.get("OSIP_OPTIMIZE", "2"), debug_level="0",
+                                      group_name=GROUP)
+    for extension in found:
+        extension.extra_compile_args = [*extension.extra_compile_args, *HIDDEN]    # mypyc gives them all one list
     SOURCES.append(now)
     return found
 

@@ -1,4 +1,5 @@
 """The only import a module author needs. Re-exports names; holds no logic."""
+from osip.core.accel import mypyc_attr
 from osip.core.errors import MIError, ModuleError, OsipError, ParseError, StoreError, StoreLost
 from osip.core.exports.declare import (event, function, gauge, hook, mi, needs, param, pvar, slot, stat, table, timer,
                                        transform)
@@ -31,7 +32,8 @@ from osip.core.run.ctx import Ctx, Target
 from osip.core.run.env import Env
 from osip.core.run.log import origin_of as log_origin
 from osip.core.run.log import python_level
-from osip.core.run.logline import DirectLog, is_plain
+from osip.core.run.logline import is_harmless, is_plain, joined
+from osip.core.run.outlet import DirectLog
 from osip.core.run.outbox import Outbox, Posting
 from osip.core.run.preference import Preferences, parse_scheme, parse_urls, script_value
 from osip.core.run.recurrence import parse_recurrence
@@ -45,11 +47,12 @@ from osip.core.run.words import HeaderWords, UriWords, body_parts, set_body_part
 from osip.core.sip.address import NameAddr, parse_name_addr, split_commas
 from osip.core.sip.auth import Auth, find_credentials, parse_auth
 from osip.core.sip.binding import contact_line, plain_binding
-from osip.core.sip.build import build_ack, build_cancel, build_reply, build_request
+from osip.core.sip.build import build_ack, build_cancel, build_reply, build_request, enclosed
 from osip.core.sip.digest import answer_challenge, digest_ha1, is_known_algorithm, verify_digest
-from osip.core.sip.edits import Edits, merge, splice, value_place
+from osip.core.sip.edits import Edits, merge, splice, value_start
 from osip.core.sip.fields import value_of
 from osip.core.sip.identity import has_plain_user, only_route, request_key
+from osip.core.sip.mark import seal
 from osip.core.sip.message import Message, Request, Response, check, parse
 from osip.core.sip.multipart import Part, bare_type, parts_of
 from osip.core.sip.multipart import Part as BodyPart
@@ -76,7 +79,7 @@ __all__ = [
     "CacheUrl", "hide_password", "LocalCache", "parse_cache_url", "read_snapshot", "Remote", "Sql", "StoreLost", "Tuning",
     "write_snapshot",
     "Alarm", "answer_challenge", "Auth", "avp_name", "avp_or_none", "bare_type", "body_parts", "BodyPart", "bracket", "BranchRoute",
-    "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "Caller", "check", "check_version", "CapturedSource", "Complaint", "decode_hep", "encode_hep", "HepFramer", "HepPacket", "HepTcp", "HepTls", "is_for", "TlsDomains", "HepUdp",
+    "build_ack", "build_cancel", "build_reply", "build_request", "canonical_name", "Caller", "check", "check_version", "CapturedSource", "Complaint", "decode_hep", "enclosed", "encode_hep", "HepFramer", "HepPacket", "HepTcp", "HepTls", "is_for", "TlsDomains", "HepUdp",
     "HEP_LOG", "HEP_PROTOCOLS", "HEP_RTCP", "HEP_SIP", "log_origin", "RowWriter", "Traced", "TracedCommands",
     "contact_line", "create_tables", "Ctx", "DEFAULT_PORTS", "Dest", "Diagnostic", "digest_ha1", "DirectLog",
     "Edits", "Endpoint", "Env", "escape_user", "event",
@@ -86,15 +89,15 @@ __all__ = [
     "H_EXPIRES", "H_FROM", "H_MAX_FORWARDS", "H_MIN_EXPIRES", "H_PATH", "H_PRIVACY", "H_PROXY_AUTHENTICATE",
     "H_PROXY_AUTHORIZATION", "H_PROXY_REQUIRE", "H_RACK", "H_REASON", "H_RECORD_ROUTE", "H_ROUTE", "H_SUPPORTED",
     "H_TO", "H_UNSUPPORTED", "H_USER_AGENT", "H_VIA", "H_WWW_AUTHENTICATE", "has_plain_user", "header_id",
-    "HeaderWords", "Hook", "hook", "is_ip", "is_known_algorithm", "is_plain", "is_token", "LocalSocket", "LOG_FACILITIES", "Lookup",
+    "HeaderWords", "Hook", "hook", "is_harmless", "is_ip", "is_known_algorithm", "is_plain", "is_token", "joined", "LocalSocket", "LOG_FACILITIES", "Lookup",
     "M_ACK", "M_BYE", "M_CANCEL", "M_INVITE", "M_OPTIONS",
     "M_OTHER", "M_PRACK", "M_REGISTER", "Media", "merge", "Message", "METHOD_IDS", "mi", "MIError", "Module",
-    "ModuleError", "NameAddr", "needs", "one_line", "only_route", "open_tables", "origin", "OsipError", "Outbox", "param", "Parse", "parse",
+    "ModuleError", "mypyc_attr", "NameAddr", "needs", "one_line", "only_route", "open_tables", "origin", "OsipError", "Outbox", "param", "Parse", "parse",
     "parse_auth",
     "parse_endpoint", "parse_name_addr", "parse_params", "parse_partition", "parse_recurrence", "parse_scheme", "parse_sdp", "parse_uri", "parse_urls", "ParseError", "Part", "parts_of",
     "plain_address", "plain_binding", "posix", "Posting", "Preferences", "pvar", "python_level", "quote", "Raw", "reason_phrase", "refusal", "regex", "RELIABLE", "Replicated", "reply",
-    "ReplyRoute", "Role", "Request", "request_key", "RequestRoute", "Response", "Route", "rpc", "Scope", "script_value", "SctpTransport", "Sdp", "set_body_parts", "Severity", "SharedCounts", "slot",
+    "ReplyRoute", "Role", "Request", "request_key", "RequestRoute", "Response", "Route", "rpc", "Scope", "script_value", "SctpTransport", "seal", "Sdp", "set_body_parts", "Severity", "SharedCounts", "slot",
     "Source", "splice", "split_commas", "stat", "Static", "StatKind", "StoreError", "StreamLimits", "table", "Tally", "Target", "Timers",
     "TcpTransport", "timer", "TlsDomain", "TlsTransport", "transform", "trusted_network", "UdpTransport", "unescape_user", "Uri", "uri_equal", "UriWords", "Value",
-    "value_of", "value_place", "Var", "verify_digest", "WsLimits", "WssTransport", "WsTransport", "worker_of",
+    "value_of", "value_start", "Var", "verify_digest", "WsLimits", "WssTransport", "WsTransport", "worker_of",
 ]

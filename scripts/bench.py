@@ -122,8 +122,11 @@ def _sizes(asked: argparse.Namespace) -> list[str]:
     return servers
 
 
-def _run(asked: argparse.Namespace) -> list[Row]:
-    """Go through the rounds: each workload, each round, each server in turn, so that noise hits all alike."""
+def _run(asked: argparse.Namespace) -> tuple[list[Row], int]:
+    """Go through the rounds: each workload, each round, each server in turn, so that noise hits all alike.
+
+    Return the rows, and how many rounds failed: one that does costs none of the others.
+    """
     server_core, load_core = _cores()
     servers = _sizes(asked)
     cores = set(os.sched_getaffinity(0)) if asked.spread else {server_core}
@@ -131,20 +134,25 @@ def _run(asked: argparse.Namespace) -> list[Row]:
     os.sched_setaffinity(0, {load_core})
     wish = Wish(asked.seconds, asked.users, asked.window, asked.rate, not asked.cold, asked.ring, asked.quota)
     rows: list[Row] = []
+    failed = 0
     with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
         for work in (WORKLOADS[name] for name in COMMANDS[asked.command]):
             samples: dict[tuple[str, bool], list[Sample]] = {}
             for number in range(1, asked.repeat + 1):
                 for name in servers:
                     print(f"{work.name}: round {number} of {asked.repeat}, {name}", file=sys.stderr, flush=True)
-                    with running(work, name, Path(folder), cores, generator, wish) as server:
-                        for sample in measure(work, server, generator, wish):
-                            samples.setdefault((name, sample.steady), []).append(sample)
+                    try:
+                        with running(work, name, Path(folder), cores, generator, wish) as server:
+                            for sample in measure(work, server, generator, wish):
+                                samples.setdefault((name, sample.steady), []).append(sample)
+                    except BenchError as error:
+                        print(f"bench: {error}", file=sys.stderr)
+                        failed += 1
             keys = sorted(samples, key=lambda key: (key[1], servers.index(key[0])))
             rows += [summarise(work, name, steady, samples[name, steady]) for name, steady in keys]
     if asked.peer:
         add_ratios(rows, asked.peer)
-    return rows
+    return rows, failed
 
 
 def _profile(asked: argparse.Namespace) -> int:
@@ -223,7 +231,7 @@ def _growth(asked: argparse.Namespace) -> int:
     server_core, load_core = _cores()
     generator = Generator(load_core)
     os.sched_setaffinity(0, {load_core})
-    wish = Wish(asked.seconds, asked.users, None, 0.0, False)
+    wish = Wish(asked.seconds, asked.users, None, 0.0, False, peer=asked.peer or "")
     rows: list[Row] = []
     for part in [asked.part] if asked.part else PARTS:
         with tempfile.TemporaryDirectory(prefix="osip-bench-") as folder:
@@ -262,14 +270,15 @@ def _auth(asked: argparse.Namespace) -> int:
     from bench.auth import as_auth_table, measure_auth      # it needs all of osip
     cores = os.sched_getaffinity(0)
     beside: list[Row] = []
+    failed = 0
     if asked.peer:
         asked.command = "register-auth"
-        beside = _run(asked)
+        beside, failed = _run(asked)
     os.sched_setaffinity(0, {min(cores)})
     rows = measure_auth(asked.repeat)
     table = as_auth_table(rows)
     _show(asked, [*rows, *beside], f"{table}\n\n{as_table(beside)}\n{LEGEND}" if beside else table)
-    return 0
+    return 1 if failed else 0
 
 
 def _show(asked: argparse.Namespace, rows: list[Row], table: str) -> None:
@@ -298,12 +307,16 @@ def main() -> int:
             return _instructions(asked)
         if asked.profile:
             return _profile(asked)
-        rows = _run(asked)
+        rows, failed = _run(asked)
     except BenchError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    _show(asked, rows, f"{as_table(rows)}\n{LEGEND}")
-    return 0
+    except BrokenPipeError:                     # who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    if rows:
+        _show(asked, rows, f"{as_table(rows)}\n{LEGEND}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from osip.core.run import supervisor
+
 sys.path.insert(0, str(Path(__file__).parent))
 # A shell lets what it starts in the background ignore SIGINT, and so would all that tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -26,6 +28,15 @@ def osip_logger() -> Iterator[None]:
     yield
     logger.setLevel(level)
     logger.handlers[:], logger.propagate, logger.disabled = handlers, propagate, disabled
+
+
+@pytest.fixture(autouse=True)
+def handlers_of_signals() -> Iterator[None]:
+    """Take back what a server in this process does on signals: the next test's would not work, or kill the process."""
+    before = {number: signal.getsignal(number) for number in supervisor.SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -9,9 +9,20 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from osip._compiled import SourceFinder, is_pure, state
+
+if TYPE_CHECKING:
+    from mypy_extensions import mypyc_attr
+else:
+    def mypyc_attr(**_: Any) -> Any:
+        """Tell mypyc, which alone reads it, how instances of a class are kept.
+
+        With `free_list_len=1` one that was freed is kept for the next one, with `acyclic=True` the collector does not
+        look at them: they hold nothing that could hold them for good.
+        """
+        return lambda cls: cls
 
 
 def _load(name: str) -> Any:

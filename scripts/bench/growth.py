@@ -8,23 +8,30 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from bench.generator import Generator, Load
+from bench.profile import Turns
 from bench.server import Server, script_text, start_server
-from bench.workload import WORKLOADS, Wish, take
+from bench.workload import WORKLOADS, Sample, Wish, take
 
 Rows = list[dict[str, Any]]
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
-FLIGHTS = ((1, 0.0, 0.0), (100, 0.25, 400.0), (10_000, 25.0, 400.0))
-"""Calls in flight; seconds that each rings; calls a second (0: flat out)."""
+FLIGHTS, FLIGHT_RATE = (1, 100, 10_000), 1000.0
+"""Calls in flight, and calls a second: always the same, since a server that is busier wakes up less often."""
+ROUNDS = 3
+ROOM = "maxbuffer = 4194304\n"
+"""Room for what comes while a shared machine lets nobody run: nothing repeats a datagram in this load."""
 LINES = 500
-LOADS, RESTS = 4, (10, 55)
-"""Loads, and seconds after each: transactions have ended (5 s); nothing of them is left at all (48 s)."""
+HELD, RATE, RING, GONE = 10_000, 1000.0, 16.0, 6.0
+"""Calls whose memory is read; a second; seconds that they ring; seconds after which ended transactions are gone."""
+LOADS, LOAD_RATE, RESTS = 4, 3000.0, (10, 55)
+"""Loads, calls a second of each, and seconds after it: transactions have ended (5 s); nothing of them is left at all (48 s)."""
 
 
 def _say(text: str) -> None:
@@ -44,7 +51,8 @@ def with_users(folder: Path, cores: set[int], generator: Generator, wish: Wish) 
     rows = []
     for users in sorted({min(size, wish.users) for size in SIZES}):
         _say(f"{users} users")
-        server = start_server("osip", "call", folder, cores)
+        turns = Turns(folder)
+        server = start_server("osip", "call", folder, cores, text=ROOM + script_text("osip", "call"), profiler=turns)
         try:
             before = server.usage().resident
             fill(server, generator, users)
@@ -52,30 +60,78 @@ def with_users(folder: Path, cores: set[int], generator: Generator, wish: Wish) 
             refresh = take(WORKLOADS["refresh"], server, generator, Load("register", 64, users, wish.seconds))
             load = Load("lookup", 64, users, wish.seconds)
             call = take(WORKLOADS["lookup"], server, generator, load)
-            half = take(WORKLOADS["lookup"], server, generator,
-                        replace(load, rate=call.operations / 2, window=1000, seconds=max(wish.seconds, 5.0)))
+            half = replace(load, rate=call.operations / 2, window=1000, seconds=max(wish.seconds, 5.0))
+            halves = [take(WORKLOADS["lookup"], server, generator, half) for _ in range(ROUNDS)]
         finally:
             server.stop()
-        rows.append({"part": "users", "size": users, "us_register": refresh.us_message, "us_call": call.us_message,
-                     "p99_half_us": half.answer.p99_us, "bytes_contact": stored / users,
-                     "lost": refresh.answer.lost + call.answer.lost + half.answer.lost})
+        row = {"part": "users", "size": users, "us_register": refresh.us_message, "us_call": call.us_message,
+               "p50_half_us": _middle(halves, "p50_us"), "p99_half_us": _middle(halves, "p99_us"),
+               "turn_p99_us": turns.quantile(0.99), "turn_p999_us": turns.quantile(0.999),
+               "turn_longest_us": turns.quantile(1.0), "bytes_contact": stored / users,
+               "lost": refresh.answer.lost + call.answer.lost + sum(one.answer.lost for one in halves)}
+        if wish.peer:
+            row["p99_peer_us"] = _of_peer(folder, cores, generator, wish.peer, half)
+        rows.append(row)
     return rows
+
+
+def _middle(samples: list[Sample], name: str) -> int:
+    return int(median(getattr(sample.answer, name) for sample in samples))
+
+
+def _of_peer(folder: Path, cores: set[int], generator: Generator, peer: str, load: Load) -> int:
+    """Return p99 of the same calls a second through a peer that has a thousand users: what the machine allows."""
+    _say(f"the same calls a second through {peer}")
+    server = start_server(peer, "call", folder, cores, text=ROOM + script_text(peer, "call"))
+    try:
+        fill(server, generator, SIZES[0])
+        load = replace(load, users=SIZES[0])
+        return _middle([take(WORKLOADS["lookup"], server, generator, load) for _ in range(ROUNDS)], "p99_us")
+    finally:
+        server.stop()
 
 
 def in_flight(folder: Path, cores: set[int], generator: Generator, wish: Wish) -> Rows:
-    """From one call at a time to 10,000 that ring."""
-    rows = []
-    for calls, ring, rate in FLIGHTS:
-        _say(f"{calls} calls in flight")
+    """From one call that rings to 10,000; rounds in turn."""
+    found: dict[int, list[Sample]] = {calls: [] for calls in FLIGHTS}
+    for number in range(ROUNDS):
+        for calls in FLIGHTS:
+            _say(f"round {number + 1} of {ROUNDS}, {calls} calls in flight")
+            ring = calls / FLIGHT_RATE
+            server = start_server("osip", "call", folder, cores)
+            try:
+                load = Load("call", 2 * calls + 100, 1000, max(wish.seconds, 2.0 * ring), rate=FLIGHT_RATE, hold=ring)
+                found[calls].append(take(WORKLOADS["call"], server, generator, load))
+            finally:
+                server.stop()
+    return [{"part": "flight", "size": calls, "us_call": median(sample.us_message for sample in samples),
+             "p99_us": _middle(samples, "p99_us"), "lost": sum(sample.answer.lost for sample in samples),
+             "resident_mb": median(sample.resident for sample in samples) / 1e6} for calls, samples in found.items()]
+
+
+def transactions(folder: Path, cores: set[int], generator: Generator, wish: Wish) -> Rows:
+    """Read the memory of transactions: of INVITEs that ring, and of those that ended less than five seconds ago."""
+    row: dict[str, Any] = {"part": "transactions", "size": HELD}
+    for what, hold, each in (("in_flight", RING, 1), ("lingering", 0.0, 2)):        # a call has an INVITE and a BYE
+        _say(f"{HELD} calls, transactions {what.replace('_', ' ')}")
         server = start_server("osip", "call", folder, cores)
         try:
-            load = Load("call", calls, 1000, max(wish.seconds, 1.6 * ring), rate=rate, hold=ring)
-            call = take(WORKLOADS["call"], server, generator, load)
+            generator.run(Load("call", 1, 1000, wish.seconds, count=50), server)    # what is made once
+            time.sleep(GONE)
+            before = server.usage().resident
+            load = (Load("call", HELD, 1000, 60.0, count=HELD, rate=RATE, hold=hold) if hold else
+                    Load("call", 64, 1000, 60.0, count=HELD))
+            with ThreadPoolExecutor(1) as pool:
+                running = pool.submit(generator.run, load, server)
+                if hold:
+                    time.sleep((HELD / RATE + hold) / 2)    # all of them ring from HELD / RATE to `hold` on
+                else:
+                    running.result()
+                row[f"bytes_{what}"] = (server.usage().resident - before) / (each * HELD)
+                row["lost"] = row.get("lost", 0) + running.result().lost
         finally:
             server.stop()
-        rows.append({"part": "flight", "size": calls, "us_call": call.us_message, "p99_us": call.answer.p99_us,
-                     "lost": call.answer.lost, "resident_mb": call.resident / 1e6})
-    return rows
+    return [row]
 
 
 def padded(text: str, lines: int) -> str:
@@ -95,9 +151,9 @@ def with_script(folder: Path, cores: set[int], generator: Generator, wish: Wish)
     text = script_text("osip", "options")
     scripts = {text.count("\n"): text, LINES: padded(text, LINES)}
     found: dict[int, list[float]] = {size: [] for size in scripts}
-    for number in range(3):
+    for number in range(ROUNDS):
         for size, script in scripts.items():
-            _say(f"round {number + 1} of 3, script of {size} lines")
+            _say(f"round {number + 1} of {ROUNDS}, script of {size} lines")
             server = start_server("osip", "options", folder, cores, text=script)
             try:
                 load = Load("options", 64, 1000, wish.seconds)
@@ -115,7 +171,7 @@ def memory_returns(folder: Path, cores: set[int], generator: Generator, wish: Wi
         idle = server.usage().resident
         for number in range(1, LOADS + 1):
             _say(f"load {number} of {LOADS}, then a minute of rest")
-            load = Load("call", 64, 1000, max(wish.seconds, 5.0))
+            load = Load("call", 64, 1000, max(wish.seconds, 5.0), rate=LOAD_RATE)
             full = take(WORKLOADS["call"], server, generator, load)
             row = {"part": "memory", "size": number, "idle_mb": idle / 1e6, "resident_mb": full.resident / 1e6}
             rested = 0
@@ -130,11 +186,14 @@ def memory_returns(folder: Path, cores: set[int], generator: Generator, wish: Wi
 
 
 Part = Callable[[Path, set[int], Generator, Wish], Rows]
-PARTS: dict[str, Part] = {"users": with_users, "flight": in_flight, "script": with_script, "memory": memory_returns}
+PARTS: dict[str, Part] = {"users": with_users, "flight": in_flight, "transactions": transactions, "script": with_script,
+                          "memory": memory_returns}
 WORDS = {
-    "users": "users in memory: us a message for registering and for calls to users, both flat out; p99 of the time to "
-             "answer at half that load",
-    "flight": "calls in flight: us a message (fewer a second cost more each: a server at rest wakes up for every one)",
+    "users": "users in memory: us a message for registering and for calls to users, both flat out; time to answer "
+             "at half that load (medians of three rounds; --peer: the same calls a second through that server), and "
+             "CPU of the server from one look at its socket to the next meanwhile",
+    "flight": "calls that ring, with as many new ones a second: us a message, median of three rounds",
+    "transactions": "memory of a transaction: of an INVITE that rings, of one that has ended and lingers for 5 seconds",
     "script": "lines of the script, the same statements executed: us a message, median of three rounds",
     "memory": "memory of the server: before, after each load, and after resting",
 }

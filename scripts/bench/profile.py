@@ -24,19 +24,19 @@ TOP = 25
 FRAME = re.compile(r"^\s+[0-9a-f]+ (.+?)(?:\+0x[0-9a-f]+)? \((.+)\)$")
 
 
-class Sampled:
-    """Stacks of osip's Python functions."""
+class Inside:
+    """What osip tells of itself while bench/sampled.py runs it."""
+    what: str
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "stacks"
-        self.stacks: Stacks = Counter()
+        self._path = folder / "found"
 
     def command(self, usual: list[str]) -> list[str]:
-        """Start osip through the sampler."""
-        return [python(), "-P", str(HERE / "sampled.py"), str(self._path), *usual[usual.index("osip") + 1:]]
+        """Start osip through the program that watches it from inside."""
+        return [python(), "-P", str(HERE / "sampled.py"), self.what, str(self._path), *usual[usual.index("osip") + 1:]]
 
     def begin(self, pids: list[int]) -> None:
-        """Start sampling in each process."""
+        """Start in each process."""
         for pid in pids:
             os.kill(pid, TOGGLE)
 
@@ -50,8 +50,47 @@ class Sampled:
                 if time.monotonic() > deadline:
                     raise BenchError(f"process {pid} of the server wrote no samples")
                 time.sleep(0.01)        # the process writes when it next runs; bounded by the deadline
-            self.stacks.update(read_stacks(path.read_text().splitlines()))
+            self.read(path.read_text().splitlines())
             path.unlink()
+
+    def read(self, lines: list[str]) -> None:
+        """Take in what one process wrote."""
+        raise NotImplementedError
+
+
+class Sampled(Inside):
+    """Stacks of osip's Python functions."""
+    what = "stacks"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.stacks: Stacks = Counter()
+
+    def read(self, lines: list[str]) -> None:
+        """Take in what one process wrote."""
+        self.stacks.update(read_stacks(lines))
+
+
+class Turns(Inside):
+    """Lengths of osip's turns, of the last load alone."""
+    what = "turns"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.lengths: list[tuple[int, int]] = []        # microseconds of CPU, turns
+
+    def read(self, lines: list[str]) -> None:
+        """Take in what one process wrote."""
+        self.lengths = sorted((int(length), int(count)) for length, count in map(str.split, lines))
+
+    def quantile(self, share: float) -> int:
+        """Return the microseconds that this share of the turns does not exceed."""
+        wanted = share * sum(count for _, count in self.lengths)
+        for length, count in self.lengths:
+            wanted -= count
+            if wanted <= 0:
+                return length
+        return 0
 
 
 class Perf:

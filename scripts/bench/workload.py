@@ -84,6 +84,7 @@ class Wish:
     warm: bool
     ring: float = 0.0
     quota: float = 0.0
+    peer: str = ""
 
 
 def prepare(work: Workload, folder: Path, generator: Generator, users: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import socket
@@ -22,6 +23,7 @@ from kit.server import CHECKOUT
 sys.path.insert(0, str(CHECKOUT / "scripts"))
 
 from bench.generator import Generator, build_generator  # noqa: E402  (found through the line above)
+from bench.profile import Turns  # noqa: E402
 from bench.server import BenchError, start_server  # noqa: E402
 from bench.usage import read_usage, tree  # noqa: E402
 from bench.workload import WORKLOADS, Wish, measure, prepare, running  # noqa: E402
@@ -283,9 +285,20 @@ def test_profile_shows_where_the_time_goes(kind: str) -> None:
     path = Path(done.stdout.splitlines()[-1])
     names = [box.attrib["data-name"] for box in ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}g")]
     # What is compiled shows in perf alone.
-    wanted = ("Worker.batch_end", "route (osip-call") if kind == "python" else ("_PyEval_EvalFrameDefault",)
+    wanted = ("route (osip-call",) if kind == "python" else ("_PyEval_EvalFrameDefault",)
     assert all(any(word in name for name in names) for word in wanted), names
     assert re.search(r"^ *[0-9.]+%  \S", done.stdout, re.MULTILINE)
+
+
+def test_turns_are_those_of_the_last_load(tmp_path: Path) -> None:
+    """The CPU time between two looks at the socket: as many as there were looks, the longest last."""
+    generator, work, turns = Generator(0), WORKLOADS["options"], Turns(tmp_path)
+    with running(work, "osip", tmp_path, {0}, generator, Wish(0.5, 50, 1, 0.0, False), turns) as server:
+        for seconds in (0.5, 0.2):
+            sample, = measure(work, server, generator, Wish(seconds, 50, 1, 0.0, False))
+            seen = sum(count for _, count in turns.lengths)
+            assert 0 < seen <= sample.answer.completed
+    assert 0 < turns.quantile(0.5) <= turns.quantile(0.99) <= turns.quantile(1.0) == turns.lengths[-1][0]
 
 
 @pytest.mark.parametrize("words", [
@@ -319,3 +332,13 @@ def test_bench_names_its_mistakes(tmp_path: Path) -> None:
                           capture_output=True, text=True, timeout=30, cwd=tmp_path)
     assert done.returncode == 2
     assert "--repeat" in done.stderr
+
+
+def test_a_round_that_fails_costs_no_other(tmp_path: Path) -> None:
+    """A peer that is not there is told; what was measured is shown nevertheless."""
+    bench = [sys.executable, str(CHECKOUT / "scripts/bench.py"), "options", "--peer", "kamailio", "--repeat", "1",
+             "--seconds", "0.3", "-o", "json"]
+    done = subprocess.run(bench, capture_output=True, text=True, timeout=60, check=False,
+                          env={**os.environ, "PATH": str(tmp_path)})
+    assert done.returncode == 1 and "kamailio is not installed" in done.stderr
+    assert [row["server"] for row in json.loads(done.stdout)["rows"]] == ["osip"]

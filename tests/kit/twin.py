@@ -167,7 +167,18 @@ class Side:
         else:
             found["response"] = (msg.status, msg.reason)
         found["lines"] = self.tried(lambda: self.lines(msg))
+        found["first"] = self.tried(self.first, msg)
         found["built"] = self.build(msg, rng)
+        return found
+
+    def first(self, msg: Any) -> list[Any]:
+        """Return the first value of each header that has an id; what was read at once must be that, or nothing."""
+        reader, found = self.m.message.READER, []
+        for number in range(1, max(self.m.message.HEADER_IDS.values()) + 1):
+            wanted = msg.get(number)
+            at_once = None if reader is None else reader.value(msg, number)
+            is_same = at_once is None or at_once == (() if wanted is None else wanted)
+            found.append(wanted if is_same else ("value", wanted, at_once))
         return found
 
     def binding(self, msg: Any) -> Any:
@@ -175,6 +186,12 @@ class Side:
         wanted = self.tried(self.m.binding._plain_binding, msg)
         at_once = self.tried(self.m.binding.plain_binding, msg)
         return wanted if at_once is None or at_once == wanted else ("binding", wanted, at_once)
+
+    def answer(self, msg: Any, status: int, peer: str) -> Any:
+        """Return a stateless reply; what was built at once must be that, or nothing."""
+        given = (msg, status, "Any", "secret", ".end", b"X-A: 1\r\n", b"body", b"srv", peer, 5060)
+        wanted, at_once = self.tried(self.m.build._build_answer, *given), self.tried(self.m.build.build_answer, *given)
+        return wanted if at_once is None or at_once == wanted else ("answer", wanted, at_once)
 
     def plain_headers(self, value: Any, name: str) -> Any:
         """Return the value of an attribute; an index becomes a list."""
@@ -206,6 +223,7 @@ class Side:
         for status in (100, 200, 404):
             built.append(self.tried(build.build_reply, msg, status, "Any w\xf6rd" if forced else "Any", "t-1", b"X-A: 1\r\n",
                                     b"body", b"srv", peer, 5061, forced))  # fmt: skip
+        built += [self.answer(msg, status, peer) for status in (100, 200, 404)]
         for ruri in (None, "sip:new@192.0.2.5"):
             built.append(self.tried(build.build_forward, msg, ruri, own, edits, 7))
             built.append(self.tried(build.build_forward, msg, ruri, own, rng.choice((edits, None)), 7, peer, 5061, forced))

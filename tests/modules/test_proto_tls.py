@@ -286,7 +286,7 @@ async def test_first_bytes_that_are_no_tls(authority: Authority, first: bytes) -
 
 
 async def test_a_flood_of_handshakes_is_bounded(authority: Authority, caplog: Any) -> None:
-    side = Side(echo=True, params={"tls_handshake_timeout": 400}, settings={"tcp_max_connections": 50},
+    side = Side(echo=True, params={"tls_handshake_timeout": 2500}, settings={"tcp_max_connections": 50},
                 **server_params(authority.issue("srv")))
     streams = [await asyncio.open_connection("127.0.0.1", side.local.port) for _ in range(300)]
     await side.until(lambda: side.transport.connections.refused >= 250)

@@ -109,4 +109,47 @@ static inline void osip_md5_hex(osip_md5 *md5, char *to)
     }
 }
 
+/* BLAKE2b (RFC 7693) of at most one block, unkeyed, 16 bytes long. `block` holds `size` bytes and then zeros. */
+static inline uint64_t osip_turn_right(uint64_t value, int by) { return value >> by | value << (64 - by); }
+
+#define OSIP_MIX(a, b, c, d, x, y) \
+    a += b + (x); d = osip_turn_right(d ^ a, 32); c += d; b = osip_turn_right(b ^ c, 24); \
+    a += b + (y); d = osip_turn_right(d ^ a, 16); c += d; b = osip_turn_right(b ^ c, 63)
+#define OSIP_ROUND(s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15) \
+    OSIP_MIX(v[0], v[4], v[8], v[12], m[s0], m[s1]); OSIP_MIX(v[1], v[5], v[9], v[13], m[s2], m[s3]); \
+    OSIP_MIX(v[2], v[6], v[10], v[14], m[s4], m[s5]); OSIP_MIX(v[3], v[7], v[11], v[15], m[s6], m[s7]); \
+    OSIP_MIX(v[0], v[5], v[10], v[15], m[s8], m[s9]); OSIP_MIX(v[1], v[6], v[11], v[12], m[s10], m[s11]); \
+    OSIP_MIX(v[2], v[7], v[8], v[13], m[s12], m[s13]); OSIP_MIX(v[3], v[4], v[9], v[14], m[s14], m[s15])
+
+static void osip_blake2(const uint8_t block[128], size_t size, uint8_t to[16])
+{
+    static const uint64_t iv[8] = {
+        0x6a09e667f3bcc908u, 0xbb67ae8584caa73bu, 0x3c6ef372fe94f82bu, 0xa54ff53a5f1d36f1u,
+        0x510e527fade682d1u, 0x9b05688c2b3e6c1fu, 0x1f83d9abfb41bd6bu, 0x5be0cd19137e2179u};
+    uint64_t m[16], v[16];
+    for (int i = 0; i < 16; i++)
+        m[i] = (uint64_t)osip_word(block + 8 * i) | (uint64_t)osip_word(block + 8 * i + 4) << 32;
+    for (int i = 0; i < 8; i++)
+        v[i] = v[i + 8] = iv[i];
+    v[0] ^= 0x01010000u ^ 16u;
+    v[12] ^= (uint64_t)size;
+    v[14] = ~v[14];
+    OSIP_ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    OSIP_ROUND(14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3);
+    OSIP_ROUND(11, 8, 12, 0, 5, 2, 15, 13, 10, 14, 3, 6, 7, 1, 9, 4);
+    OSIP_ROUND(7, 9, 3, 1, 13, 12, 11, 14, 2, 6, 5, 10, 4, 0, 15, 8);
+    OSIP_ROUND(9, 0, 5, 7, 2, 4, 10, 15, 14, 1, 11, 12, 6, 8, 3, 13);
+    OSIP_ROUND(2, 12, 6, 10, 0, 11, 8, 3, 4, 13, 7, 5, 15, 14, 1, 9);
+    OSIP_ROUND(12, 5, 1, 15, 14, 13, 4, 10, 0, 7, 6, 3, 9, 2, 8, 11);
+    OSIP_ROUND(13, 11, 7, 14, 12, 1, 3, 9, 5, 0, 15, 4, 8, 6, 2, 10);
+    OSIP_ROUND(6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5);
+    OSIP_ROUND(10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0);
+    OSIP_ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    OSIP_ROUND(14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3);
+    for (int i = 0; i < 16; i++) {
+        uint64_t word = (i < 8 ? iv[0] ^ 0x01010000u ^ 16u : iv[1]) ^ v[i / 8] ^ v[i / 8 + 8];
+        to[i] = (uint8_t)(word >> 8 * (i % 8));
+    }
+}
+
 #endif

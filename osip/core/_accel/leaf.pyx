@@ -4,10 +4,12 @@
 Each reader is made by its twin with the class to fill and the function to call for what is unusual. A message that
 was read here has an `Index` as its `headers`; the builders know by that that its top Via stands alone and is plain.
 """
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_GET_SIZE
 from cpython.long cimport PyLong_AsLong, PyLong_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.ref cimport Py_INCREF
+from cpython.ref cimport Py_INCREF, PyObject
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
@@ -22,11 +24,16 @@ cdef extern from "Python.h":
     object PyUnicode_DecodeUTF8(const char *, Py_ssize_t, const char *)
     object PyUnicode_InternFromString(const char *)
     object PyUnicode_New(Py_ssize_t, Py_UCS4)
+    PyObject *PyList_GET_ITEM(object, Py_ssize_t)
 
 DEF MOST_EDITS = 48
 DEF MOST_PIECES = 1200
 DEF LONGEST_VIA = 1024
 DEF MAX_DIGITS = 10
+DEF USUAL_HEADERS = 16
+DEF LONGEST_TAG = 64
+DEF LONGEST_IDENTITY = 512
+DEF HINTS = 12
 
 osip_fill_classes()
 cdef const char *HEX = b"0123456789abcdef"
@@ -93,18 +100,30 @@ cdef inline bint is_ascii(object text):
     return PyUnicode_CheckExact(text) and PyUnicode_IS_COMPACT_ASCII(text)
 
 
+@cython.freelist(8)
+@cython.final
 cdef class Index:
     """Be the header index of one message: a sequence of (header id, start, value start, end)."""
-    cdef osip_header *header
+    cdef osip_header *header            # `room` where they fit
     cdef Py_ssize_t count
     cdef osip_found found
+    cdef osip_header room[USUAL_HEADERS]
 
     def __cinit__(self):
         self.header = NULL
         self.count = 0
 
     def __dealloc__(self):
-        PyMem_Free(self.header)
+        if self.header != &self.room[0]:
+            PyMem_Free(self.header)
+
+    cdef Py_ssize_t first(self, int number) noexcept:
+        """Return which header is the first of an id; -1 for none."""
+        cdef Py_ssize_t i
+        for i in range(self.count):
+            if self.header[i].id == number:
+                return i
+        return -1
 
     cdef tuple at(self, Py_ssize_t i):
         cdef osip_header *header = &self.header[i]
@@ -140,7 +159,10 @@ cdef class Index:
 cdef object make_index(osip_scan *scan):
     cdef Index index = Index.__new__(Index)
     cdef Py_ssize_t size = scan.found.headers * sizeof(osip_header)
-    index.header = <osip_header *>PyMem_Malloc(size)
+    if scan.found.headers <= USUAL_HEADERS:
+        index.header = &index.room[0]
+    else:
+        index.header = <osip_header *>PyMem_Malloc(size)
     if index.header == NULL:
         raise MemoryError
     memcpy(index.header, scan.header, size)
@@ -272,6 +294,7 @@ cdef bint find_brackets(const uint8_t *s, uint32_t start, uint32_t end, uint32_t
                         uint32_t *closing) noexcept:
     """Find the end of the display name of a name-addr, its URI, and the bracket behind that; 0 for what is unusual."""
     cdef uint32_t pos = start
+    cdef const uint8_t *found
     if s[pos] == 34:
         pos += 1
         while pos < end and s[pos] != 34:
@@ -294,8 +317,8 @@ cdef bint find_brackets(const uint8_t *s, uint32_t start, uint32_t end, uint32_t
             name[0] -= 1
     pos += 1
     uri[0] = pos
-    while pos < end and s[pos] != 62:
-        pos += 1
+    found = <const uint8_t *>memchr(s + pos, 62, end - pos) if pos < end else NULL
+    pos = end if found == NULL else <uint32_t>(found - s)
     closing[0] = pos
     return pos < end and pos > uri[0] and (pos + 1 == end or s[pos + 1] == 59)
 
@@ -336,7 +359,7 @@ cdef class Reader:
     cdef UriReader uri
     cdef osip_names names
     cdef tuple methods, method_ids
-    cdef int h_contact, h_expires, h_agent, h_allow
+    cdef int h_contact, h_expires, h_agent, h_allow, m_register
     cdef Py_ssize_t s_raw, s_headers, s_checked
 
     def __init__(self, request, response, ViaReader via, UriReader uri, headers, methods, fallback, compute):
@@ -365,15 +388,23 @@ cdef class Reader:
             if not osip_add_method(&self.names, text, <uint32_t>len(text), number):
                 raise ValueError("method too long")
         self.methods, self.method_ids = tuple(methods), tuple(methods.values())
+        self.m_register = self.methods.index("REGISTER")
         self.s_raw, self.s_headers = slot_of(request, "raw"), slot_of(request, "headers")
         self.s_checked = slot_of(request, "checked")
+        slots = {}
         for cls in (request.__base__, request, response):
             for name in cls.__slots__:
+                slots[cls, name] = slot_of(cls, name)
                 if name in FIELDS or name in compute:
-                    setattr(cls, name, Field(self, cls, name, slot_of(cls, name), compute.get(name)))
+                    setattr(cls, name, Field(self, cls, name, slots[cls, name], compute.get(name)))
         del request.__base__.__getattr__        # each field now fills itself
-        osip_slots_only(request)
-        osip_slots_only(response)
+        for kind, cls in enumerate((request, response)):
+            osip_slots_only(cls)
+            osip_know_class(kind, cls)
+            osip_know_name(kind, "is_request", cls.is_request, 0)
+            for base in (cls.__base__, cls):
+                for name in base.__slots__:
+                    osip_know_name(kind, name, base.__dict__[name], slots[base, name])
 
     def parse(self, raw):
         """Parse the start line of a message and find its head; raise ParseError when that cannot be done.
@@ -478,12 +509,12 @@ cdef class Reader:
             return None
         return <Index>headers
 
-    cdef int reply(self, pieces *out, const char *s, Index index, int status, object to_tag, const char *via,
-                   Py_ssize_t via_size) except -1:
+    cdef void reply(self, pieces *out, const char *s, Index index, int status, const char *tag, Py_ssize_t tag_size,
+                    const char *via, Py_ssize_t via_size) noexcept:
         """Add what a reply copies from its request, up to and without what is its own."""
         cdef osip_header *header
-        cdef bint routed = status > 100 and status < 300 and self.methods[index.found.method] != "REGISTER"
-        cdef bint tagged = PyUnicode_GET_LENGTH(to_tag) and index.found.to_tag.start == index.found.to_tag.end
+        cdef bint routed = status > 100 and status < 300 and index.found.method != self.m_register
+        cdef bint tagged = tag_size and index.found.to_tag.start == index.found.to_tag.end
         cdef Py_ssize_t i
         for i in range(index.count):
             header = &index.header[i]
@@ -497,29 +528,57 @@ cdef class Reader:
             elif header.id == OSIP_TO and tagged:
                 add(out, s + header.start, header.end - header.start)
                 add(out, b";tag=", 5)
-                add(out, <const char *>PyUnicode_1BYTE_DATA(to_tag), PyUnicode_GET_LENGTH(to_tag))
+                add(out, tag, tag_size)
                 add(out, b"\r\n", 2)
             else:                               # a line of a plain message ends with CRLF
                 add(out, s + header.start, header.end + 2 - header.start)
-        return 0
 
     def build_reply(self, msg, int status, reason, to_tag, extra, body, server, received, int rport, bint force_rport):
         """Build a reply; None when the twin must do it."""
+        cdef Index index = self.index_of(msg)
+        if index is None or not is_ascii(to_tag):
+            return None
+        return self.whole_reply(PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw)), index, status, reason,
+                                <const char *>PyUnicode_1BYTE_DATA(to_tag), PyUnicode_GET_LENGTH(to_tag), extra, body,
+                                server, received, rport, force_rport)
+
+    def build_answer(self, msg, int status, reason, secret, ending, extra, body, server, received, int rport):
+        """Build a stateless reply that goes back where its request came from (osip.core.sip.build).
+
+        None when the twin must do it, or when the top Via asks for it elsewhere.
+        """
+        cdef Index index = self.index_of(msg)
+        cdef osip_via *via
+        cdef char tag[LONGEST_TAG]
+        cdef Py_ssize_t size = 0
+        cdef const char *s
+        if index is None or not index.found.is_request or not is_ascii(secret) or not is_ascii(ending) \
+                or PyUnicode_GET_LENGTH(ending) > LONGEST_TAG - 16:
+            return None
+        via = &index.found.via
+        if via.has_maddr or not (via.has_rport or via.port == rport):
+            return None
+        s = PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw))
+        if status != 100 and index.found.to_tag.start == index.found.to_tag.end:
+            write_hex(tag, identity(s, index, secret))
+            size = 16 + PyUnicode_GET_LENGTH(ending)
+            memcpy(tag + 16, PyUnicode_1BYTE_DATA(ending), size - 16)
+        return self.whole_reply(s, index, status, reason, tag, size, extra, body, server, received, rport, False)
+
+    cdef object whole_reply(self, const char *s, Index index, int status, object reason, const char *tag,
+                            Py_ssize_t tag_size, object extra, object body, object server, object received, int rport,
+                            bint force_rport):
         cdef pieces out
         cdef char first[32]
         cdef char length[48]
         cdef char via[LONGEST_VIA]
         cdef int via_size = 0, used
-        cdef const char *s
-        cdef Index index = self.index_of(msg)
-        if index is None or not is_ascii(reason) or not is_ascii(to_tag) or not is_ascii(received) \
-                or not PyBytes_CheckExact(extra) or not PyBytes_CheckExact(body) or not PyBytes_CheckExact(server) \
-                or not 0 <= status <= 999999:
+        if not is_ascii(reason) or not is_ascii(received) or not PyBytes_CheckExact(extra) \
+                or not PyBytes_CheckExact(body) or not PyBytes_CheckExact(server) or not 0 <= status <= 999999:
             return None
         if PyBytes_GET_SIZE(extra) and (PyBytes_GET_SIZE(extra) < 2 or memcmp(
                 PyBytes_AS_STRING(extra) + PyBytes_GET_SIZE(extra) - 2, b"\r\n", 2) != 0):
             return None
-        s = PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw))
         if PyUnicode_GET_LENGTH(received):
             via_size = complete(via, <const uint8_t *>s, &index.found.via, received, rport, force_rport)
             if via_size < 0:
@@ -532,7 +591,7 @@ cdef class Reader:
         add(&out, first, used + 1)
         add(&out, <const char *>PyUnicode_1BYTE_DATA(reason), PyUnicode_GET_LENGTH(reason))
         add(&out, b"\r\n", 2)
-        self.reply(&out, s, index, status, to_tag, via if via_size else NULL, via_size)
+        self.reply(&out, s, index, status, tag, tag_size, via if via_size else NULL, via_size)
         if PyBytes_GET_SIZE(extra):
             add(&out, PyBytes_AS_STRING(extra), PyBytes_GET_SIZE(extra))
         if PyBytes_GET_SIZE(server):
@@ -619,8 +678,7 @@ cdef class Reader:
         None when the twin must find it.
         """
         cdef Index index = self.index_of(msg)
-        if index is None or has_param(<const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw)),
-                                      &index.found.via, b"maddr", 5):
+        if index is None or index.found.via.has_maddr:
             return None
         return -1 if index.found.via.has_rport else index.found.via.port if index.found.via.port > 0 else 0
 
@@ -646,7 +704,7 @@ cdef class Reader:
         if i == index.count or not osip_read_via(s, index.header[i].value, index.header[i].end, &via) or via.transport != 0:
             return None
         host = &via.received if via.has_received else &via.host
-        if not is_ipv4(s, host) or has_param(s, &via, b"maddr", 5):
+        if not is_ipv4(s, host) or via.has_maddr:
             return None
         port = via.port if via.port > 0 else 5060
         if via.has_rport and via.rport_has_value:
@@ -683,38 +741,45 @@ cdef class Reader:
         return plain_uri(<const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw)), &index.found.ruri,
                          &host, &port, &transport) > 0
 
-    def place(self, msg, int number):
-        """Return the place of the value of the first header of an id: (start, end), () for none.
-
-        None when the twin must find it.
-        """
+    def start(self, msg, int number):
+        """Return where the value of the first header of an id starts, -1 for none; None when the twin must find it."""
         cdef Index index = self.index_of(msg)
         cdef Py_ssize_t i
         if index is None:
             return None
-        for i in range(index.count):
-            if index.header[i].id == number:
-                return (index.header[i].value, index.header[i].end)
-        return ()
+        i = index.first(number)
+        return index.header[i].value if i >= 0 else -1
+
+    def new_value(self, msg, int number, data):
+        """Return the edit that gives the first header of an id another value; None when the twin must look for it."""
+        cdef Index index = self.index_of(msg)
+        cdef Py_ssize_t i = index.first(number) if index is not None else -1
+        return (index.header[i].value, index.header[i].end, data) if i >= 0 else None
+
+    def value(self, msg, int number):
+        """Return the value of the first header of an id, as `Message.value` does: () for none.
+
+        None when the twin must find it: it is folded, or not all printable ASCII.
+        """
+        cdef Index index = self.index_of(msg)
+        cdef Py_ssize_t i
+        cdef uint32_t start, end
+        cdef const uint8_t *s
+        if index is None:
+            return None
+        i = index.first(number)
+        if i < 0:
+            return ()
+        start, end = index.header[i].value, index.header[i].end
+        s = <const uint8_t *>PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw))
+        return osip_ascii(s, start, end) if trim(s, &start, &end) else None
 
     def mark_identity(self, msg, secret):
         """Return a keyed hash of the identity of a request with a secret; None when the twin must make it."""
         cdef Index index = self.index_of(msg)
-        cdef pieces text
-        cdef char number[24]
-        cdef const char *s
         if index is None or not is_ascii(secret):
             return None
-        s = PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw))
-        text.count = 0
-        text.size = 0
-        add(&text, <const char *>PyUnicode_1BYTE_DATA(secret), PyUnicode_GET_LENGTH(secret))
-        add(&text, s + index.found.call_id.start, index.found.call_id.end - index.found.call_id.start)
-        add(&text, s + index.found.from_tag.start, index.found.from_tag.end - index.found.from_tag.start)
-        add(&text, number, write_number(number, index.found.cseq))
-        if index.found.via.has_branch:
-            add(&text, s + index.found.via.branch.start, index.found.via.branch.end - index.found.via.branch.start)
-        return hex_text(<uint64_t>hash(join(&text)))
+        return hex_text(identity(PyBytes_AS_STRING(<object>osip_take(msg, self.s_raw)), index, secret))
 
     def mark_copy(self, msg):
         """Return a digest of what copies of a request share; None when the twin must make it."""
@@ -828,13 +893,31 @@ def measure(bytes data, Py_ssize_t pos, Py_ssize_t max_head, Py_ssize_t max_body
     return 0 if end > max_head or length > max_body or length > size - end else end + length
 
 
+def numbered(start, unsigned long number, tail):
+    """Join a text, a number and another text; None when the twin must do it."""
+    cdef char digits[24]
+    cdef Py_ssize_t first, last
+    cdef int size
+    cdef object text
+    cdef char *to
+    if not is_ascii(start) or not is_ascii(tail):
+        return None
+    first, last, size = PyUnicode_GET_LENGTH(start), PyUnicode_GET_LENGTH(tail), write_number(digits, number)
+    text = PyUnicode_New(first + size + last, 127)
+    to = <char *>PyUnicode_1BYTE_DATA(text)
+    memcpy(to, PyUnicode_1BYTE_DATA(start), first)
+    memcpy(to + first, digits, size)
+    memcpy(to + first + size, PyUnicode_1BYTE_DATA(tail), last)
+    return text
+
+
 def via_line(bytes start, branch, bytes tail):
-    """Join what our Via lines begin with, a branch in ASCII, and what follows."""
+    """Join what a line begins with, a text, and what follows; None when the twin must do it."""
     cdef object line
     cdef char *to
     cdef Py_ssize_t first = PyBytes_GET_SIZE(start), second, third = PyBytes_GET_SIZE(tail)
     if not is_ascii(branch):
-        raise ValueError("a branch is ASCII")
+        return None
     second = PyUnicode_GET_LENGTH(branch)
     line = PyBytes_FromStringAndSize(NULL, first + second + third)
     to = PyBytes_AS_STRING(line)
@@ -846,9 +929,13 @@ def via_line(bytes start, branch, bytes tail):
 
 cdef bint is_replaced(list items, osip_span *span) except -1:
     """Say whether an edit replaces just this."""
+    cdef object item, first, last
     for item in items:
-        if PyTuple_CheckExact(item) and PyTuple_GET_SIZE(item) == 3 and item[0] == span.start and item[1] == span.end:
-            return True
+        if PyTuple_CheckExact(item) and PyTuple_GET_SIZE(item) == 3:
+            first, last = <object>PyTuple_GET_ITEM(item, 0), <object>PyTuple_GET_ITEM(item, 1)
+            if PyLong_CheckExact(first) and PyLong_CheckExact(last) and PyLong_AsLong(first) == span.start \
+                    and PyLong_AsLong(last) == span.end:
+                return True
     return False
 
 
@@ -893,20 +980,6 @@ cdef int plain_uri(const uint8_t *s, osip_span *uri, osip_span *host, int *port,
     return has_user
 
 
-cdef bint has_param(const uint8_t *s, osip_via *via, const char *word, uint32_t length) noexcept:
-    """Say whether a Via has a parameter of that name, in any case."""
-    cdef uint32_t pos = via.params.start, name
-    while pos < via.params.end:
-        name = pos + 1
-        pos = name
-        while pos < via.params.end and s[pos] != 59:
-            pos += 1
-        if pos - name >= length and osip_same_in_any_case(s + name, length, word, length) \
-                and (pos - name == length or s[name + length] == 61):
-            return True
-    return False
-
-
 cdef bint is_ipv4(const uint8_t *s, osip_span *span) noexcept:
     """Say whether this is an IPv4 address as one writes it: four numbers without leading zeros."""
     cdef uint32_t pos = span.start, first, number
@@ -935,14 +1008,41 @@ cdef inline void add_span(osip_md5 *md5, const uint8_t *s, osip_span *span) noex
     osip_md5_add(md5, s + span.start, span.end - span.start)
 
 
-cdef object hex_text(uint64_t value):
+cdef uint64_t identity(const char *s, Index index, object secret):
+    """Return the keyed hash of a secret in ASCII and the identity of a request."""
+    cdef pieces text
+    cdef char number[24]
+    cdef char whole[LONGEST_IDENTITY]
+    cdef char *to = whole
+    cdef osip_found *found = &index.found
+    cdef int i
+    text.count = 0
+    text.size = 0
+    add(&text, <const char *>PyUnicode_1BYTE_DATA(secret), PyUnicode_GET_LENGTH(secret))
+    add(&text, s + found.call_id.start, found.call_id.end - found.call_id.start)
+    add(&text, s + found.from_tag.start, found.from_tag.end - found.from_tag.start)
+    add(&text, number, write_number(number, found.cseq))
+    if found.via.has_branch:
+        add(&text, s + found.via.branch.start, found.via.branch.end - found.via.branch.start)
+    if text.size > LONGEST_IDENTITY:
+        return <uint64_t>hash(join(&text))
+    for i in range(text.count):
+        memcpy(to, text.item[i].start, text.item[i].size)
+        to += text.item[i].size
+    return <uint64_t>osip_hash_of(whole, text.size)         # as of bytes with that content
+
+
+cdef inline void write_hex(char *to, uint64_t value) noexcept:
     """Write a number as 16 hex digits."""
-    cdef object text = PyUnicode_New(16, 127)
-    cdef char *to = <char *>PyUnicode_1BYTE_DATA(text)
     cdef int i
     for i in range(16):
         to[15 - i] = HEX[value & 15]
         value >>= 4
+
+
+cdef object hex_text(uint64_t value):
+    cdef object text = PyUnicode_New(16, 127)
+    write_hex(<char *>PyUnicode_1BYTE_DATA(text), value)
     return text
 
 
@@ -963,6 +1063,32 @@ def md5_hex(data):
     else:
         return None
     return md5_text(&md5)
+
+
+def seal(key, text):
+    """Return the BLAKE2b digest of a key and ASCII text in hex, 16 bytes of it; None for more than one block."""
+    cdef uint8_t block[128]
+    cdef uint8_t digest[16]
+    cdef Py_ssize_t first, size
+    cdef object made
+    cdef char *to
+    cdef int i
+    if not PyBytes_CheckExact(key) or not is_ascii(text):
+        return None
+    first = PyBytes_GET_SIZE(key)
+    size = first + PyUnicode_GET_LENGTH(text)
+    if size > 128:
+        return None
+    memcpy(block, PyBytes_AS_STRING(key), first)
+    memcpy(block + first, PyUnicode_1BYTE_DATA(text), size - first)
+    memset(block + size, 0, 128 - size)
+    osip_blake2(block, size, digest)
+    made = PyUnicode_New(32, 127)
+    to = <char *>PyUnicode_1BYTE_DATA(made)
+    for i in range(16):
+        to[2 * i] = HEX[digest[i] >> 4]
+        to[2 * i + 1] = HEX[digest[i] & 15]
+    return made
 
 
 def header_values(raw, headers, int first, int second):
@@ -1024,7 +1150,8 @@ cdef object digest_name(const uint8_t *s, uint32_t start, uint32_t end):
     cdef char *to
     cdef uint32_t i
     for name in DIGEST_NAMES:
-        if PyUnicode_GET_LENGTH(name) == end - start and memcmp(PyUnicode_1BYTE_DATA(name), s + start, end - start) == 0:
+        if PyUnicode_GET_LENGTH(name) == end - start and PyUnicode_1BYTE_DATA(name)[0] == s[start] \
+                and memcmp(PyUnicode_1BYTE_DATA(name), s + start, end - start) == 0:
             return name
     name = PyUnicode_New(end - start, 127)
     to = <char *>PyUnicode_1BYTE_DATA(name)
@@ -1039,6 +1166,7 @@ def digest_params(text):
     None when the twin must read it.
     """
     cdef uint32_t pos = 7, end, name, start
+    cdef Py_ssize_t count
     cdef const uint8_t *s
     cdef object key
     cdef dict params = {}
@@ -1057,17 +1185,13 @@ def digest_params(text):
         if pos == name or pos >= end or s[pos] != 61:
             return None
         key = digest_name(s, name, pos)
-        if key in params:
-            return None
+        count = len(params)
         pos += 1
         if pos < end and s[pos] == 34:
             pos += 1
             start = pos
-            while pos < end and s[pos] != 34:
-                if s[pos] == 92 or s[pos] < 32:
-                    return None
-                pos += 1
-            if pos >= end:
+            pos = osip_quoted(s, pos, end)
+            if pos >= end or s[pos] != 34 or (pos > start and memchr(s + start, 92, pos - start) != NULL):
                 return None
             params[key] = osip_ascii(s, start, pos)
             pos += 1
@@ -1076,6 +1200,8 @@ def digest_params(text):
             while pos < end and 32 < s[pos] < 127 and s[pos] != 34 and s[pos] != 44 and s[pos] != 92:
                 pos += 1
             params[key] = osip_ascii(s, start, pos)
+        if len(params) == count:            # it was there before
+            return None
         while pos < end and s[pos] == 32:
             pos += 1
         if pos >= end:
@@ -1170,15 +1296,11 @@ cdef object lowered(const uint8_t *s, uint32_t start, uint32_t end):
 
 cdef bint trim(const uint8_t *s, uint32_t *start, uint32_t *end) noexcept:
     """Leave out the blanks around a value; 0 when there is more in it than printable ASCII."""
-    cdef uint32_t i
     while start[0] < end[0] and (s[start[0]] == 32 or s[start[0]] == 9):
         start[0] += 1
     while end[0] > start[0] and (s[end[0] - 1] == 32 or s[end[0] - 1] == 9):
         end[0] -= 1
-    for i in range(start[0], end[0]):
-        if s[i] < 32 or s[i] > 126:
-            return False
-    return True
+    return osip_printable(s, start[0], end[0])
 
 
 def without_user(text):
@@ -1366,7 +1488,7 @@ cdef object splice(Index index, object raw, object ruri, long start, long end, o
     cdef list kept = None
     edit[0].start, edit[0].end, edit[0].data = start, end, <void *>data
     if items is not None:
-        kept = list(items)                  # a replacement that is called might change the list
+        kept = <list?>items
         count = gather(edit, kept)
     if count < 0:
         return None
@@ -1390,6 +1512,8 @@ cdef object splice(Index index, object raw, object ruri, long start, long end, o
                 or edit[i].end > index.found.body_end:
             return None
         start = edit[i].end
+        if not PyBytes_CheckExact(<object>edit[i].data) and kept is items:
+            kept = list(items)              # a replacement that is called might change the list
     for i in range(count):
         if edit[i].start > pos:
             add(&to, s + pos, edit[i].start - pos)
@@ -1476,6 +1600,19 @@ cdef inline void add_line(pieces *out, const uint8_t *s, osip_span *span) noexce
     add(out, b"\n", 1)
 
 
+cdef Py_hash_t hash_of(pieces *out):
+    """Return the hash of what `join` would return."""
+    cdef char text[1024]
+    cdef char *to = text
+    cdef int i
+    if out.size > <Py_ssize_t>sizeof(text):
+        return hash(join(out))
+    for i in range(out.count):
+        memcpy(to, out.item[i].start, out.item[i].size)
+        to += out.item[i].size
+    return osip_hash_of(text, out.size)
+
+
 def loop_mark(Reader reader, msg, secret, came, int route):
     """Return the mark of a request's way; None when the twin must make it."""
     cdef Index index = reader.index_of(msg)
@@ -1508,7 +1645,7 @@ def loop_mark(Reader reader, msg, secret, came, int route):
     add(&out, <const char *>PyUnicode_1BYTE_DATA(name), PyUnicode_GET_LENGTH(name))
     add(&out, b"\n", 1)
     add(&out, <const char *>PyUnicode_1BYTE_DATA(came), PyUnicode_GET_LENGTH(came))
-    value = <unsigned long long>hash(join(&out)) & 0x7fffffffffff | 0x800000000000
+    value = <unsigned long long>hash_of(&out) & <unsigned long long>0x7fffffffffff | <unsigned long long>0x800000000000
     text[0] = 46
     for i in range(12):
         text[12 - i] = b"0123456789abcdef"[value & 15]
@@ -1644,15 +1781,9 @@ def like_invite(Reader reader, invite, bytes method, bytes to_line, bytes extra,
 
 # --- log lines -----------------------------------------------------------------------------------------------
 
-def is_printable_ascii(text):
-    """Say whether a text is printable ASCII."""
-    cdef const uint8_t *s
-    cdef Py_ssize_t i = 0, size
+cdef bint is_printable(const uint8_t *s, Py_ssize_t size) noexcept nogil:
+    cdef Py_ssize_t i = 0
     cdef uint64_t eight, odd = 0
-    if not is_ascii(text):
-        return text.isascii() and text.isprintable()
-    s = PyUnicode_1BYTE_DATA(text)
-    size = PyUnicode_GET_LENGTH(text)
     # Eight at a time: of bytes below 128, the first test sets the high bit of those below 32, the second that of 127.
     while i + 8 <= size:
         memcpy(&eight, s + i, 8)
@@ -1667,7 +1798,34 @@ def is_printable_ascii(text):
     return True
 
 
-cdef inline bint begins(const uint8_t *s, Py_ssize_t left, const char *hint) noexcept:
+def is_printable_ascii(text):
+    """Say whether a text is printable ASCII."""
+    if not is_ascii(text):
+        return text.isascii() and text.isprintable()
+    return is_printable(PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text))
+
+
+def joined(list parts):
+    """Return texts joined, as `"".join` does; quicker where all are ASCII."""
+    cdef Py_ssize_t i, length, size = 0, count = PyList_GET_SIZE(parts)
+    cdef object whole
+    cdef uint8_t *to
+    for i in range(count):
+        if not is_ascii(<object>PyList_GET_ITEM(parts, i)):
+            return "".join(parts)
+        size += PyUnicode_GET_LENGTH(<object>PyList_GET_ITEM(parts, i))
+    if not size:
+        return ""
+    whole = PyUnicode_New(size, 127)
+    to = <uint8_t *>PyUnicode_1BYTE_DATA(whole)
+    for i in range(count):
+        length = PyUnicode_GET_LENGTH(<object>PyList_GET_ITEM(parts, i))
+        memcpy(to, PyUnicode_1BYTE_DATA(<object>PyList_GET_ITEM(parts, i)), length)
+        to += length
+    return whole
+
+
+cdef inline bint begins(const uint8_t *s, Py_ssize_t left, const char *hint) noexcept nogil:
     """Say whether text goes on with a hint, which is in small letters, whatever its own letters are."""
     while hint[0]:
         if not left or (s[0] | 32 if 65 <= s[0] <= 90 else s[0]) != <uint8_t>hint[0]:
@@ -1678,50 +1836,71 @@ cdef inline bint begins(const uint8_t *s, Py_ssize_t left, const char *hint) noe
     return True
 
 
-cdef uint8_t HINTED[256]
-cdef const char *HINTING = b"pPkKbBuU1:cC"
-cdef Py_ssize_t at_hinting
-memset(HINTED, 0, 256)
-for at_hinting in range(12):
-    HINTED[<uint8_t>HINTING[at_hinting]] = 1
+cdef const char *HINT[HINTS]
+HINT[:] = [b"response", b"nonce", b"pass", b"secret", b"ha1", b"api", b"token", b"ice-pwd", b"://", b"auth",
+           b"bearer", b"inline:"]
+# Of each hint three letters one after the other, which other words seldom have. Wherever it stands, its first two of
+# them or its last two are a letter at an even place of the text and the one behind it.
+cdef int HINT_AT[HINTS]
+HINT_AT[:] = [2, 2, 1, 1, 0, 0, 1, 3, 0, 0, 0, 1]
+cdef uint32_t FIRST_OF[256]
+cdef uint32_t SECOND_OF[256]
+
+
+cdef void note_pairs() noexcept:
+    """Set the bits 2n and 2n + 1 of the letters that the two pairs of hint n begin with, and end with."""
+    cdef int hint, second, letter
+    cdef uint32_t bit
+    memset(FIRST_OF, 0, sizeof(FIRST_OF))
+    memset(SECOND_OF, 0, sizeof(SECOND_OF))
+    for hint in range(HINTS):
+        for second in range(2):
+            bit = <uint32_t>1 << 2 * hint + second
+            letter = HINT[hint][HINT_AT[hint] + second]
+            FIRST_OF[letter] |= bit
+            if 97 <= letter <= 122:
+                FIRST_OF[letter - 32] |= bit
+            letter = HINT[hint][HINT_AT[hint] + second + 1]
+            SECOND_OF[letter] |= bit
+            if 97 <= letter <= 122:
+                SECOND_OF[letter - 32] |= bit
+
+
+note_pairs()
+
+
+cdef bint has_hint(const uint8_t *s, Py_ssize_t size) noexcept nogil:
+    """Say whether one of the hints of core/run/logline.py is in a text."""
+    cdef Py_ssize_t i = 0, start
+    cdef uint32_t found
+    cdef int bit
+    while i + 1 < size:
+        found = FIRST_OF[s[i]] & SECOND_OF[s[i + 1]]
+        bit = 0
+        while found:
+            if found & 1:
+                start = i - HINT_AT[bit >> 1] - (bit & 1)
+                if start >= 0 and begins(s + start, size - start, HINT[bit >> 1]):
+                    return True
+            found >>= 1
+            bit += 1
+        i += 2
+    return False
 
 
 def may_tell(text):
     """Say whether a text may hold a secret: one of the hints of core/run/logline.py is in it, or what is not ASCII."""
-    cdef const uint8_t *s
-    cdef Py_ssize_t i, size
-    cdef uint8_t c
     if not is_ascii(text):
         return True
+    return has_hint(PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text))
+
+
+def is_harmless(text):
+    """Say whether a text is printable ASCII without any of the hints."""
+    cdef const uint8_t *s
+    cdef Py_ssize_t size
+    if not is_ascii(text):
+        return text.isascii() and text.isprintable() and not may_tell(text)
     s = PyUnicode_1BYTE_DATA(text)
     size = PyUnicode_GET_LENGTH(text)
-    # Each hint is looked for by the letter of it that texts have least often, or that it does not share with another.
-    for i in range(size):
-        if not HINTED[s[i]]:
-            continue
-        c = s[i] | 32
-        if c == 112:                                    # p
-            if begins(s + i, size - i, b"pass") or (i and begins(s + i - 1, size - i + 1, b"api")) or (
-                    i > 2 and begins(s + i - 3, size - i + 3, b"response")) or (
-                    i > 3 and begins(s + i - 4, size - i + 4, b"ice-pwd")):
-                return True
-        elif c == 107:                                  # k
-            if i > 1 and begins(s + i - 2, size - i + 2, b"token"):
-                return True
-        elif c == 98:                                   # b
-            if begins(s + i, size - i, b"bearer"):
-                return True
-        elif c == 117:                                  # u
-            if i and begins(s + i - 1, size - i + 1, b"auth"):
-                return True
-        elif c == 49:                                   # 1
-            if i > 1 and begins(s + i - 2, size - i + 2, b"ha1"):
-                return True
-        elif c == 58:                                   # :
-            if begins(s + i, size - i, b"://") or (i > 5 and begins(s + i - 6, size - i + 6, b"inline:")):
-                return True
-        elif c == 99:                                   # c
-            if (i > 1 and begins(s + i - 2, size - i + 2, b"secret")) or (
-                    i > 2 and begins(s + i - 3, size - i + 3, b"nonce")):
-                return True
-    return False
+    return is_printable(s, size) and not has_hint(s, size)

@@ -40,7 +40,7 @@ typedef struct {
     osip_span all, host, params, branch, received, rport;
     int transport;              /* an index of OSIP_TRANSPORTS */
     int port;                   /* -1: none */
-    int has_branch, has_received, has_rport, rport_has_value;
+    int has_branch, has_received, has_rport, rport_has_value, has_maddr;
 } osip_via;
 
 typedef struct {
@@ -103,6 +103,8 @@ static inline int osip_same_in_any_case(const uint8_t *s, uint32_t size, const c
 {
     if (size != length)
         return 0;
+    if (memcmp(s, word, length) == 0)
+        return 1;
     for (uint32_t i = 0; i < size; i++)
         if (osip_lower(s[i]) != (uint8_t)word[i])
             return 0;
@@ -160,6 +162,30 @@ static inline uint32_t osip_run(const uint8_t *s, uint32_t pos, uint32_t end, ui
     return pos;
 }
 
+/* Return where a quoted text ends: at the first quote or control character, or at `end`. */
+static inline uint32_t osip_quoted(const uint8_t *s, uint32_t pos, uint32_t end)
+{
+    return osip_run(s, pos, end, end, STOP_QUOTE | STOP_WIDE);
+}
+
+/* Say whether all in [pos, end) is printable ASCII. Nothing outside of it is read. */
+static inline int osip_printable(const uint8_t *s, uint32_t pos, uint32_t end)
+{
+#ifdef __SSE2__
+    while (pos < end && end - pos >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(s + pos));
+        if (_mm_movemask_epi8(_mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)),
+                                           _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f)))))
+            return 0;
+        pos += end - pos >= 32 || end - pos == 16 ? 16 : end - pos - 16;       /* the last 16 may overlap */
+    }
+#endif
+    for (; pos < end; pos++)
+        if (s[pos] < 32 || s[pos] > 126)
+            return 0;
+    return 1;
+}
+
 /* Return where a header name ends: at the first colon, or at `end`. */
 static inline uint32_t osip_colon(const uint8_t *s, uint32_t pos, uint32_t end, uint32_t size)
 {
@@ -177,10 +203,40 @@ static inline uint32_t osip_colon(const uint8_t *s, uint32_t pos, uint32_t end, 
     return pos;
 }
 
+/* Return the first line feed in [pos, end); NULL when there is none. Lines are short: a call would cost more than this. */
+static inline const uint8_t *osip_line_feed(const uint8_t *s, uint32_t pos, uint32_t end)
+{
+#ifdef __SSE2__
+    for (; pos < end && end - pos >= 16; pos += 16) {
+        unsigned found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(s + pos)),
+                                                                    _mm_set1_epi8('\n')));
+        if (found)
+            return s + pos + __builtin_ctz(found);
+    }
+#endif
+    return pos < end ? memchr(s + pos, '\n', end - pos) : NULL;
+}
+
 static inline uint32_t osip_quick_at(const uint8_t *s, uint32_t size)
 {
     /* The factors are those that leave nearly every usual name its own place. */
     return (s[0] * 56u + s[size - 1] * 12u + s[size / 2] * 45u + size * 26u) & (OSIP_QUICK - 1);
+}
+
+/* Say whether the usual spelling at a place is the name of that length at `pos`. */
+static inline int osip_is_quick(const osip_names *names, uint32_t at, const uint8_t *s, uint32_t pos, uint32_t length,
+                                uint32_t size)
+{
+    if (names->quick_length[at] != length)
+        return 0;
+#ifdef __SSE2__
+    if (length <= 16 && size - pos >= 16) {
+        unsigned equal = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(
+            _mm_loadu_si128((const __m128i *)(s + pos)), _mm_loadu_si128((const __m128i *)names->quick[at])));
+        return (~equal & ((1u << length) - 1)) == 0;
+    }
+#endif
+    return memcmp(names->quick[at], s + pos, length) == 0;
 }
 
 /* Add a usual spelling of a name, if its place is free. */
@@ -254,9 +310,13 @@ static inline int osip_read_via_in(const uint8_t *s, uint32_t pos, uint32_t end,
     if (end - pos < 12 || memcmp(s + pos, "SIP/2.0/", 8) != 0)
         return 0;
     at = pos += 8;
+    via->transport = -1;
+    if (memcmp(s + pos, "UDP ", 4) == 0) {
+        via->transport = 0;
+        pos += 3;
+    }
     while (pos < end && s[pos] >= 'A' && s[pos] <= 'Z')
         pos++;
-    via->transport = -1;
     for (int i = 0; i < OSIP_TRANSPORT_COUNT && via->transport < 0; i++)
         if (osip_same(s + at, pos - at, OSIP_TRANSPORTS[i], (uint32_t)strlen(OSIP_TRANSPORTS[i])))
             via->transport = i;
@@ -279,7 +339,7 @@ static inline int osip_read_via_in(const uint8_t *s, uint32_t pos, uint32_t end,
     }
     via->params.start = pos;
     via->params.end = end;
-    via->has_branch = via->has_received = via->has_rport = via->rport_has_value = 0;
+    via->has_branch = via->has_received = via->has_rport = via->rport_has_value = via->has_maddr = 0;
     while (pos < end) {
         uint32_t name, equals = 0;
         if (s[pos] != ';')
@@ -308,6 +368,8 @@ static inline int osip_read_via_in(const uint8_t *s, uint32_t pos, uint32_t end,
             via->has_received = 1;
             via->received.start = value;
             via->received.end = pos;
+        } else if (length == 5 && osip_same_in_any_case(s + name, length, "maddr", 5)) {
+            via->has_maddr = 1;
         } else if (length == 5 && osip_same_in_any_case(s + name, length, "rport", 5)) {
             if (via->has_rport)
                 return 0;
@@ -481,7 +543,7 @@ static inline int osip_index(const uint8_t *s, uint32_t pos, uint32_t size, cons
     for (;;) {
         uint32_t start = pos, hash = 2166136261u, at, name;
         uint8_t lower[OSIP_LONGEST];
-        const uint8_t *line = pos < most ? memchr(s + pos, '\n', most - pos) : NULL;
+        const uint8_t *line = osip_line_feed(s, pos, most);
         if (!line || line == s + pos || line[-1] != '\r')
             return 0;
         uint32_t end = (uint32_t)(line - s) - 1;
@@ -497,7 +559,7 @@ static inline int osip_index(const uint8_t *s, uint32_t pos, uint32_t size, cons
         name = at - start;
         if (name && at < end) {
             uint32_t slot = osip_quick_at(s + start, name);
-            if (names->quick_length[slot] == name && memcmp(names->quick[slot], s + start, name) == 0) {
+            if (osip_is_quick(names, slot, s, start, name, size)) {
                 id = names->quick_id[slot];
                 pos = at;
             }

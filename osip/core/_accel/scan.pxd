@@ -31,6 +31,7 @@ cdef extern from "scan.h" nogil:
         int has_received
         int has_rport
         int rport_has_value
+        int has_maddr
 
     ctypedef struct osip_uri:
         osip_span scheme
@@ -79,6 +80,8 @@ cdef extern from "scan.h" nogil:
     int osip_read_uri(const uint8_t *, uint32_t, uint32_t, osip_uri *)
     int osip_read(const uint8_t *, size_t, const osip_names *, osip_scan *)
     int64_t osip_digits(const uint8_t *, uint32_t, uint32_t, uint32_t)
+    uint32_t osip_quoted(const uint8_t *, uint32_t, uint32_t)
+    int osip_printable(const uint8_t *, uint32_t, uint32_t)
     int osip_same_in_any_case(const uint8_t *, uint32_t, const char *, uint32_t)
 
 
@@ -86,8 +89,11 @@ cdef extern from "slot.h":
     Py_ssize_t osip_slot(object, const char *)
     void osip_put(object, Py_ssize_t, void *)
     void *osip_take(object, Py_ssize_t)
+    void osip_know_class(int, object)
+    int osip_know_name(int, object, object, Py_ssize_t) except -1
     object osip_new(object)
     void osip_slots_only(object)
+    Py_ssize_t osip_hash_of(const void *, Py_ssize_t)
     object osip_ascii(const uint8_t *, uint32_t, uint32_t)
     uint8_t osip_lower(uint8_t) nogil
 
@@ -99,3 +105,4 @@ cdef extern from "digest.h" nogil:
     void osip_md5_begin(osip_md5 *)
     void osip_md5_add(osip_md5 *, const void *, size_t)
     void osip_md5_hex(osip_md5 *, char *)
+    void osip_blake2(const uint8_t *, size_t, uint8_t *)

@@ -77,6 +77,16 @@ static inline void osip_slots_only(PyObject *cls)
         type->tp_dealloc = osip_free;
 }
 
+/* Return what hash() says of bytes with that content. */
+static inline Py_ssize_t osip_hash_of(const void *at, Py_ssize_t size)
+{
+#if PY_VERSION_HEX >= 0x030E0000
+    return Py_HashBuffer(at, size);
+#else
+    return _Py_HashBytes(at, size);
+#endif
+}
+
 /* Make text of bytes that are ASCII. */
 static inline PyObject *osip_ascii(const uint8_t *s, uint32_t start, uint32_t end)
 {
@@ -84,6 +94,84 @@ static inline PyObject *osip_ascii(const uint8_t *s, uint32_t start, uint32_t en
     if (text)
         memcpy(PyUnicode_1BYTE_DATA(text), s + start, end - start);
     return text;
+}
+
+/* What `osip_getattro` finds at once: for the two classes of messages, each name with its slot and the descriptor that
+   fills that, or with a value that all instances share. Names are interned: the same text is the same object. */
+#define OSIP_NAMES 256
+struct osip_name {
+    PyObject *name;
+    PyObject *value;            /* descriptor, or the value itself where there is no slot */
+    Py_ssize_t offset;          /* 0 where there is no slot */
+};
+static struct {
+    PyTypeObject *type;
+    int used;
+    struct osip_name name[OSIP_NAMES];
+} osip_known[2];
+
+static inline unsigned osip_place(PyObject *name)
+{
+    return (unsigned)(((uintptr_t)name >> 4 ^ (uintptr_t)name >> 12) & (OSIP_NAMES - 1));
+}
+
+/* Read an attribute of a message: the usual way asks the class and each of its bases for the name. */
+static PyObject *osip_getattro(PyObject *object, PyObject *name)
+{
+    PyTypeObject *type = Py_TYPE(object);
+    int kind = type == osip_known[0].type ? 0 : 1;
+    unsigned at = osip_place(name);
+    struct osip_name *known;
+    PyObject *found;
+    if (type == osip_known[kind].type)
+        for (;; at = (at + 1) & (OSIP_NAMES - 1)) {
+            known = &osip_known[kind].name[at];
+            if (known->name == name) {
+                found = known->offset ? *(PyObject **)((char *)object + known->offset) : known->value;
+                if (!found)
+                    return Py_TYPE(known->value)->tp_descr_get(known->value, object, (PyObject *)type);
+                Py_INCREF(found);
+                return found;
+            }
+            if (!known->name)
+                break;
+        }
+    return PyObject_GenericGetAttr(object, name);
+}
+
+/* Let `osip_getattro` read the attributes of a class; forget what it knew of another one of this kind. */
+static inline void osip_know_class(int kind, PyObject *cls)
+{
+    int i;
+    for (i = 0; i < OSIP_NAMES; i++) {
+        Py_CLEAR(osip_known[kind].name[i].name);
+        Py_CLEAR(osip_known[kind].name[i].value);
+    }
+    osip_known[kind].used = 0;
+    Py_INCREF(cls);             /* kept for good, so that no other class is taken for it */
+    osip_known[kind].type = (PyTypeObject *)cls;
+    ((PyTypeObject *)cls)->tp_getattro = osip_getattro;
+    PyType_Modified((PyTypeObject *)cls);
+}
+
+/* Add a name; half of the places stay free, so that each search ends. -1 with an exception when there are too many. */
+static inline int osip_know_name(int kind, PyObject *name, PyObject *value, Py_ssize_t offset)
+{
+    unsigned at;
+    if (osip_known[kind].used == OSIP_NAMES / 2) {
+        PyErr_SetString(PyExc_ValueError, "too many attributes");
+        return -1;
+    }
+    osip_known[kind].used++;
+    Py_INCREF(name);
+    PyUnicode_InternInPlace(&name);
+    for (at = osip_place(name); osip_known[kind].name[at].name; at = (at + 1) & (OSIP_NAMES - 1))
+        ;
+    Py_INCREF(value);
+    osip_known[kind].name[at].name = name;
+    osip_known[kind].name[at].value = value;
+    osip_known[kind].name[at].offset = offset;
+    return 0;
 }
 
 #endif

@@ -48,6 +48,8 @@ class BatchPort(UdpPort):
         """Hand over up to 64 datagrams; what one of them raises never costs the others."""
         receiver, gathering, sources = self._receiver, self._gathering, self._sources
         receive = receiver.receive
+        last: Any = None                        # the address of the datagram before, whose source is known
+        source: Source | None = None
         receiver.batch_start()
         gathering.is_open = True
         try:
@@ -55,9 +57,11 @@ class BatchPort(UdpPort):
                 if len(raw) < SHORTEST:
                     self._on_short(raw)
                     continue
-                source = sources.get(address)
-                if source is None:
-                    source = self._source_of(address)
+                if address is not last or source is None:
+                    source = sources.get(address)
+                    if source is None:
+                        source = self._source_of(address)
+                    last = address
                 self.received += 1
                 try:
                     receive(raw, source)
@@ -67,9 +71,11 @@ class BatchPort(UdpPort):
                                    source.port, error=error)
         finally:
             gathering.is_open = False
-            while gathering.ports:
-                gathering.ports[0].flush()
-        receiver.batch_end()
+            try:
+                receiver.batch_end()
+            finally:
+                while gathering.ports:
+                    gathering.ports[0].flush()
 
     def _arrived(self) -> list[tuple[bytes, Any]]:
         for _ in range(BATCH):
@@ -104,7 +110,9 @@ class BatchPort(UdpPort):
                     self._gathering.ports.append(self)
                 items.append((data, packed, port, dest))
                 if len(items) >= self._most:
+                    self._receiver.batch_end()
                     self.flush()
+                    self._receiver.batch_start()
                 return True
         if self._items:
             self.flush()                        # nothing overtakes what was sent before

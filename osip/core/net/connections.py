@@ -22,6 +22,7 @@ from osip.core.sip.message import parse
 CONNECTING, OPEN, CLOSED = 0, 1, 2
 STATES = ("connecting", "open", "closed")
 NEVER = float("inf")
+GATHERED = 65536            # bytes of a connection that wait for the end of a batch at most
 STUCK = 32.0                # seconds in which a peer must take something of what waits for it
 SILENT = 1.0                # seconds that a new connection has before it may be given up for another
 ALIAS_NEVER, ALIAS_ASKED, ALIAS_ALWAYS = 0, 1, 2
@@ -44,7 +45,8 @@ class Connection(asyncio.Protocol):
     """One stream to a peer, accepted or made by us; a sleeper of the timer wheel for its deadlines."""
     __slots__ = ("id", "local", "host", "port", "alias_port", "state", "accepted", "received", "sent", "last_used",
                  "hold_until", "wake", "scheduled", "_table", "_framer", "_stream", "_source", "_pending", "_size",
-                 "_part_since", "_blocked_since", "_alias_tried", "wanted", "held")
+                 "_part_since", "_blocked_since", "_alias_tried", "wanted", "held", "_gathered", "_ahead")
+    gathers = True          # what is sent while a batch is served leaves together at its end, with one system call
 
     def __init__(self, table: Connections, local: LocalSocket, host: str = "", port: int = 0) -> None:
         self.id = table.next_id()
@@ -60,6 +62,8 @@ class Connection(asyncio.Protocol):
         self._source: Source = None                         # type: ignore[assignment]  # known once connected
         self._pending: list[tuple[bytes, Dest]] = []        # waits for the connection to be made
         self._size = 0
+        self._gathered: list[bytes] = []                    # waits for the end of the batch
+        self._ahead = 0                                     # how many bytes that is
         self._part_since = self._blocked_since = 0.0
         self._alias_tried = False
         self.held = 0                                       # bytes of an unfinished message, as the table counts them
@@ -143,6 +147,7 @@ class Connection(asyncio.Protocol):
             self._table.watcher("closed", self, str(exc or ("by us" if self.state == CLOSED else "by the peer")))
         self.state, self.wake = CLOSED, NEVER
         self._table.remove(self)
+        self._gathered, self._ahead = [], 0
         self._stream = self._framer = None          # the wheel may know this object for another minute
 
     # --- called by the transport and the timers ----------------------------------------------------------------------
@@ -158,12 +163,28 @@ class Connection(asyncio.Protocol):
             return False
         self.last_used = table.clock()
         if self.state == OPEN:
-            self._stream.write(data)
             self.sent += 1
+            if table.ready is None or not self.gathers:
+                self._stream.write(data)
+                return True
+            if not self._gathered:
+                table.ready.append(self)
+            self._gathered.append(data)
+            self._ahead += len(data)
+            if self._ahead >= GATHERED:
+                table.receiver.batch_end()
+                self.flush()
+                table.receiver.batch_start()
         else:
             self._pending.append((data, dest))
             self._size += len(data)
         return True
+
+    def flush(self) -> None:
+        """Send what was gathered."""
+        gathered, self._gathered, self._ahead = self._gathered, [], 0
+        if gathered and self.state == OPEN:
+            self._stream.write(gathered[0] if len(gathered) == 1 else b"".join(gathered))
 
     @property
     def is_connecting(self) -> bool:
@@ -179,6 +200,8 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close after what waits was sent; at once when the peer does not take it."""
+        if self._gathered:
+            self.flush()
         was, self.state, self.wake = self.state, CLOSED, NEVER
         self._table.remove(self)
         if was == OPEN:
@@ -219,6 +242,18 @@ class Connection(asyncio.Protocol):
         table = self._table
         receiver = table.receiver
         receiver.batch_start()
+        begun = table.begin_batch()
+        try:
+            self._hand_over(found)
+        finally:
+            try:
+                receiver.batch_end()
+            finally:
+                if begun:
+                    table.end_batch()
+
+    def _hand_over(self, found: list[Any]) -> None:
+        table = self._table
         for item in found:
             if item is PING:
                 if table.limits.pong and self.state == OPEN:
@@ -230,14 +265,15 @@ class Connection(asyncio.Protocol):
             if table.limits.aliases and self.accepted and not self._alias_tried:
                 self._learn_alias(item)
             try:
-                receiver.receive(item, self._source)
+                table.receiver.receive(item, self._source)
             except Exception as error:
                 table.failures += 1
                 table.complain("receive_failed", "socket=%s source=%s:%d", self.local.text, self.host, self.port,
                                error=error)
-        receiver.batch_end()
 
     def _pong(self) -> None:
+        if self._gathered:
+            self.flush()                        # nothing overtakes what was sent before
         self._stream.write(b"\r\n")
 
     def _learn_alias(self, raw: bytes) -> None:
@@ -258,7 +294,7 @@ class Connection(asyncio.Protocol):
         self._table.alias(self.id, port)
 
     def _waiting(self) -> int:
-        return int(self._stream.get_write_buffer_size()) if self.state == OPEN else 0
+        return int(self._stream.get_write_buffer_size()) + self._ahead if self.state == OPEN else 0
 
     def _watch(self, when: float) -> None:
         if when < self.wake:
@@ -312,12 +348,29 @@ class Connections:
         self.shed = 0
         self.greeting = 0                               # accepted streams that still shake hands in a layer beneath
         self.unfinished = 0                             # bytes of messages that are not whole yet
+        self.ready: list[Connection] | None = None      # those that hold something back; None outside of a batch
 
     def __len__(self) -> int:
         return len(self._by_id)
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._by_id.values()))
+
+    def begin_batch(self) -> bool:
+        """Gather what is sent from now on; False when that goes on already."""
+        if self.ready is not None:
+            return False
+        self.ready = []
+        return True
+
+    def end_batch(self) -> None:
+        """Send what was gathered."""
+        ready, self.ready = self.ready, None
+        for conn in ready or ():
+            try:
+                conn.flush()
+            except Exception as error:          # of one connection; the others still get theirs
+                self.complain("send_failed", "socket=%s dest=%s:%d", conn.local.text, conn.host, conn.port, error=error)
 
     def next_id(self) -> int:
         """Return a new connection id; its low bits name the worker."""

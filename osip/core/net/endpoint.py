@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from osip.core.accel import mypyc_attr
+
 DEFAULT_PORTS = {"udp": 5060, "tcp": 5060, "tls": 5061, "sctp": 5060, "ws": 80, "wss": 443, "hep_udp": 9060,
                  "hep_tcp": 9060, "hep_tls": 9061}
 _IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}").fullmatch
@@ -37,7 +39,7 @@ class LocalSocket:
     `via_start` is `Via: SIP/2.0/UDP host:port;branch=` in bytes, ready for a branch id.
     """
     __slots__ = ("proto", "host", "port", "adv_host", "adv_port", "tag", "options", "text", "sent_by", "via_start",
-                 "reliable", "is_ipv6", "index", "transport", "members")
+                 "reliable", "is_ipv6", "is_udp", "index", "transport", "members")
 
     def __init__(self, proto: str, host: str, port: int, adv_host: str = "", adv_port: int = 0, tag: str = "",
                  options: dict[str, object] | None = None) -> None:
@@ -47,6 +49,7 @@ class LocalSocket:
         self.text = f"{proto}:{bracket(host)}:{port}"
         self.reliable = proto in RELIABLE
         self.is_ipv6 = ":" in host
+        self.is_udp = proto == "udp"
         self.index = 0
         self.transport: object = None
         self.members: tuple[LocalSocket, ...] = ()      # of a bond, which is no socket itself
@@ -92,6 +95,7 @@ class CapturedSource(Source):
         self.sender = sender
 
 
+@mypyc_attr(free_list_len=1)
 class Dest:
     """Where a message goes: protocol, IP address and port, from which socket, on which connection (0 = any).
 

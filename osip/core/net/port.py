@@ -135,9 +135,6 @@ class UdpPort:
             queue.popleft()
         self._loop.remove_writer(self._fileno)
 
-    def flush(self) -> None:
-        """Send what was gathered: nothing here, since `send` sends at once. A batching port does it in one call."""
-
     @property
     def waiting(self) -> int:
         """Count the bytes that arrived and were not read yet, as the system accounts for them."""

@@ -119,9 +119,6 @@ class TcpTransport:
         conn.close()
         return True
 
-    def flush(self) -> None:
-        """Send what was gathered: the loop's transports do that themselves."""
-
     # --- connecting --------------------------------------------------------------------------------------------------
 
     def _connect(self, dest: Dest) -> Connection | None:

@@ -20,7 +20,8 @@ TOS_WORDS = {"IPTOS_LOWDELAY": 0x10, "LOWDELAY": 0x10, "IPTOS_THROUGHPUT": 0x08,
 class Receiver(Protocol):
     """What takes messages from a transport: the worker.
 
-    A batch is `batch_start`, `receive` for each message, `batch_end`. A receiver may also have
+    A batch is `batch_start`, `receive` for each message, `batch_end`; then what was sent meanwhile leaves, if the
+    transport has gathered it. One that gathers much ends the batch and starts another. A receiver may also have
     `on_unsent(data, dest)`: a message that `send` had accepted could not be delivered (its connection failed).
     """
 
@@ -31,7 +32,7 @@ class Receiver(Protocol):
         """Take one message; what it raises is logged and counted, and the batch goes on."""
 
     def batch_end(self) -> None:
-        """Do what was put off until the whole batch was seen."""
+        """Do what was put off until the whole batch was seen, and must be done before what was sent leaves."""
 
 
 class Transport(Protocol):
@@ -46,9 +47,6 @@ class Transport(Protocol):
 
     def send(self, data: bytes, dest: Dest) -> bool:
         """Send one message now or as soon as it can leave; False when it certainly will not."""
-
-    def flush(self) -> None:
-        """Send what `send` gathered; called at the end of a batch."""
 
     def shut(self, local: LocalSocket) -> None:
         """Receive nothing more on one socket; on streams the connections that came by it stay."""

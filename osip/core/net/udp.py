@@ -93,11 +93,6 @@ class UdpTransport:
             self._routes[host] = port
         return port
 
-    def flush(self) -> None:
-        """Flush every port."""
-        for port in self.ports:
-            port.flush()
-
     def shut(self, local: LocalSocket) -> None:
         """Close one socket; what is still sent from it leaves from another one."""
         for ports in (self.ports, self._more):

@@ -18,6 +18,7 @@ KEEP_ALIVE = b"\r\n\r\n"
 class WsConnection(Connection):
     """A connection whose messages are frames. What is to be sent waits until the handshake is done."""
     __slots__ = ("web", "opened", "_limit", "_patience")
+    gathers = False         # frames of its own go between the messages
 
     def __init__(self, table: Connections, local: LocalSocket, host: str, port: int, limits: WsLimits) -> None:
         super().__init__(table, local, host, port)

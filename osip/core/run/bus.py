@@ -41,6 +41,9 @@ class Bus(Protocol):
     def others(self, topic: str, value: Any) -> None:
         """Give `value` to all receivers of `topic` in the other workers."""
 
+    def flush(self) -> None:
+        """Let what was published leave at once, so that it is there before what this worker sends afterwards."""
+
     def share(self, topic: str, snapshot: Snapshot, load: Load) -> None:
         """Give a worker that starts late what the others know: `load` gets lists of what `snapshot()` yields."""
 
@@ -62,6 +65,9 @@ class LocalBus:
 
     def others(self, topic: str, value: Any) -> None:
         """Give `value` to the other workers: there are none."""
+
+    def flush(self) -> None:
+        """Nothing waits: receivers were called."""
 
     def share(self, topic: str, snapshot: Snapshot, load: Load) -> None:
         """Offer shared state: nobody can ask for it."""
@@ -106,6 +112,11 @@ class MeshBus(LocalBus):
         frame = (PUBLISH, topic, value)
         for link in self.links.values():
             link.send(frame)
+
+    def flush(self) -> None:
+        """Write to the other workers what waits for the loop's next turn."""
+        for link in self.links.values():
+            link.flush()
 
     def tell(self, peer: int, topic: str, value: Any) -> bool:
         """Give `value` to the receivers of `topic` in one other worker; False when it will not get there."""

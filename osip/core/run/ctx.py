@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from osip.core.accel import mypyc_attr
 from osip.core.exports.types import Route
 from osip.core.sip.edits import Edits
 
@@ -29,6 +30,7 @@ FORCE_ALIAS: Final = 8
 """Bits of `Ctx.via_flags` (set_via_handling)."""
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Target:
     """One branch to be: URI, next hop, Path, q, socket, branch flags, attributes (core_functions.md section 4).
 
@@ -50,6 +52,7 @@ class Target:
         return new
 
 
+@mypyc_attr(free_list_len=1)
 class Ctx:
     """One run of a top route over one message.
 

@@ -109,6 +109,22 @@ class Dispatch:
 
     # --- in ---------------------------------------------------------------------------------------------------------
 
+    def batch_start(self) -> None:
+        """A transport has input: read the clock once for the batch, and keep its log lines for the end."""
+        env = self.env
+        env.now = time.monotonic()
+        env.hold.is_open = True
+
+    def batch_end(self) -> None:
+        """The batch is done: write its log lines, and tell other workers, before what was sent meanwhile leaves.
+
+        Who reads an answer finds what it says in every worker.
+        """
+        env = self.env
+        env.hold.close()
+        if env.workers > 1:
+            env.bus.flush()
+
     def receive(self, raw: bytes, source: Source) -> None:
         """Handle one message as it came from the network."""
         self.number += 1
@@ -158,7 +174,8 @@ class Dispatch:
         if self.tap is not None:
             self.tap(msg, source)
         ctx = Ctx(self.env, msg, source)
-        for taken in self._request_hooks[msg.method_id]:
+        number: int = msg.method_id
+        for taken in self._request_hooks[number]:
             if taken(ctx):
                 return
         if (self.draining or self.leaving) and self._is_refused(msg, source):

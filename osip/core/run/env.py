@@ -6,12 +6,14 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from osip.core.accel import LEAF
 from osip.core.errors import OsipError
 from osip.core.net.egress import Egress
 from osip.core.net.endpoint import Source
 from osip.core.run.config import Config
+from osip.core.run.outlet import Hold
 from osip.core.run.quick import Quick
 from osip.core.run.share import SharedVars
 from osip.core.run.steer import owner_of
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from osip.core.run.health import Health
     from osip.core.run.homing import Homing
     from osip.core.run.program import Program
+    from osip.core.run.sender import Sender
     from osip.core.run.stats import Stats
     from osip.core.sip.message import Request
     from osip.core.store.cache import Caches
@@ -77,6 +80,7 @@ class FlagTable:
         return " ".join(name for i, name in enumerate(self.names) if mask >> i & 1)
 
 
+_NUMBERED: Final[Any] = None if LEAF is None else LEAF.numbered
 BLOCK = 64
 """How many random ids the system is asked for at once: a call for each would cost more than the id."""
 
@@ -107,10 +111,14 @@ class Ids:
             self._random = [bits[at:at + 16] for at in range(0, len(bits), 16)]
         return self._random.pop()
 
-    def branch(self) -> str:
-        """Return a Via branch; the worker's digit stands first, for steering (performance.md rule 10)."""
+    def branch(self, tail: str = "") -> str:
+        """Return a Via branch that ends with `tail`; the worker's digit stands first (performance.md rule 10)."""
         self._count += 1
-        return self.branch_start + str(self._count)
+        if _NUMBERED is not None:
+            built: str | None = _NUMBERED(self.branch_start, self._count, tail)
+            if built is not None:
+                return built
+        return f"{self.branch_start}{self._count}{tail}"
 
     def call_id(self) -> str:
         """Return a Call-ID for a request of our own, such that its answers are steered to this worker."""
@@ -141,9 +149,7 @@ class Env:
         self.now = 0.0
         self.timers = Timers()
         self.ids = Ids()
-        self.message_flags = FlagTable()
-        self.branch_flags = FlagTable()
-        self.script_flags = FlagTable()
+        self.message_flags, self.branch_flags, self.script_flags = FlagTable(), FlagTable(), FlagTable()
         self.vars: dict[str, str | int | None] = {}         # $var of this worker
         self.shared = SharedVars()                          # $shv
         self.program: Program | None = None
@@ -157,11 +163,13 @@ class Env:
         self.started_at = time.time()
         self.pid = os.getpid()
         self.tag_secret = os.urandom(8).hex()               # makes stateless To tags hard to guess
-        self.log = logging.getLogger("osip")
+        self.log, self.hold = logging.getLogger("osip"), Hold()     # `hold` gathers the lines of a batch of messages
         self.events: Events = None          # type: ignore[assignment]  # set by the worker before mod_init
         self.stats: Stats = None            # type: ignore[assignment]
         self.mi: Commands = None            # type: ignore[assignment]
         self.send: Callable[[bytes, Dest], bool] = _not_started
+        self.sender: Sender | None = None       # whose `send` that is, and in compiled code reached at once by `hand`
+        self.own_send: Any = None
         self.resolve: Callable[..., list[Dest] | None] = _not_started
         self.literals: dict[Any, Any] = {}      # (URI, socket or None) -> (protocol, host, port): needs no `resolve`
         self.default_proto = ""             # of a URI that is no more than an address; "" before there is a resolver
@@ -200,6 +208,11 @@ class Env:
         """Get ready for the compilation of a new script."""
         for table in (self.message_flags, self.branch_flags, self.script_flags):
             table.begin()
+
+    def hand(self, data: bytes, dest: Dest) -> bool:
+        """Do what `send` does; where that is still the worker's own, with a step less in between."""
+        sender, send = self.sender, self.send
+        return sender.send(data, dest) if sender is not None and send is self.own_send else send(data, dest)
 
     def make_dummy(self) -> tuple[Request, Source | None]:
         """Return the request (and its source) that routes see which no message started (dsl.md section 5)."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
-from osip.core.accel import LEAF
+from osip.core.accel import mypyc_attr
 from osip.core.errors import OsipError
 from osip.core.net.endpoint import DEFAULT_PORTS, RELIABLE, SECURE, Dest, LocalSocket, is_ip
 from osip.core.run import homing
 from osip.core.run.ctx import FORCE_RPORT, LOCAL_RPORT, Ctx, Target
 from osip.core.run.reply import maddr
 from osip.core.sip.address import parse_name_addr, split_commas
-from osip.core.sip.build import build_forward, build_forward_reply
+from osip.core.sip.build import build_forward, build_forward_reply, enclosed
 from osip.core.sip.edits import Edits, merge
 from osip.core.sip.mark import mark_copy
 from osip.core.sip.message import READER, Response
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 _ANSWER_ROUTE: Final[Any] = None if READER is None else READER.answer_route
 _NEXT_PLACE: Final[Any] = None if READER is None else READER.next_place
-_VIA_LINE: Final[Any] = None if LEAF is None else LEAF.via_line
 _WITHOUT_USER: Final[Any] = without_user
 
 
+@mypyc_attr(free_list_len=1)
 class Outgoing:
     """What a late edit may ask about the copy that is about to leave (rr writes its header from it)."""
     __slots__ = ("ctx", "dest", "socket_in", "socket_out", "target")
@@ -93,6 +93,12 @@ def next_hops(ctx: Ctx, target: Target) -> list[Dest] | None:
         place: tuple[str, int, str] | None = _NEXT_PLACE(ctx.msg)
         if place is not None:                           # an address as it stands: nothing to look up
             proto = place[2] or (env.default_proto if target.socket is None else target.socket.proto)
+            socket = socket_for(ctx, target)
+            if proto == "udp" and socket is not None and socket.is_udp and not socket.is_ipv6 \
+                    and not socket.members and not (env.quick.mhomed and target.socket is None):
+                hop = Dest("udp", place[0], place[1] or 5060, socket)       # nothing to choose either
+                hop.only_reuse = bool(target.bflags & env.no_new_conn)
+                return [hop]
             return _with_sockets(ctx, target, [Dest(proto, place[0], place[1] or DEFAULT_PORTS[proto])], True)
     text: str = ctx.msg.ruri if target.uri is None else target.uri      # type: ignore[union-attr]
     if "?" in text or ";" in text:
@@ -200,10 +206,7 @@ def via_line(ctx: Ctx, socket: LocalSocket, branch_id: str) -> bytes:
         own = LocalSocket(socket.proto, socket.host, socket.port, ctx.adv_host or socket.adv_host,
                           ctx.adv_port or socket.adv_port)
         return own.via_start + branch_id.encode() + tail
-    if _VIA_LINE is not None:
-        line: bytes = _VIA_LINE(socket.via_start, branch_id, tail)
-        return line
-    return socket.via_start + branch_id.encode() + tail
+    return enclosed(socket.via_start, branch_id, tail)
 
 
 def stateless_branch(ctx: Ctx) -> str:
@@ -218,7 +221,7 @@ def send_stateless(ctx: Ctx, dests: list[Dest]) -> bool:
         data = build(ctx, ctx.target, dest, branch)
         if is_too_long(ctx.env, dest, data) and send_by_stream(ctx, ctx.target, dest, branch):
             return True
-        if not blocked(ctx, dest, data) and ctx.env.send(data, dest):
+        if not blocked(ctx, dest, data) and ctx.env.hand(data, dest):
             ctx.env.dispatch.fwd_requests += 1
             return True
     return False
@@ -318,7 +321,7 @@ def send_response(ctx: Ctx) -> bool:
         return env.homing.send(build_response(ctx), vias[1], ctx.source.socket if ctx.source else None)
     if where.socket is None:
         where.socket = env.pick_socket(where.proto, ":" in where.host, ctx.source.socket if ctx.source else None)
-    return env.send(build_response(ctx), where)
+    return env.hand(build_response(ctx), where)
 
 
 def _send_by_route(ctx: Ctx, route: tuple[str, int, str, int, str]) -> bool:
@@ -332,4 +335,4 @@ def _send_by_route(ctx: Ctx, route: tuple[str, int, str, int, str]) -> bool:
     where.name = name
     if where.socket is None:
         where.socket = env.pick_socket("udp", False, near)
-    return env.send(build_response(ctx), where)
+    return env.hand(build_response(ctx), where)

@@ -43,6 +43,11 @@ class Link:
             self._loop.call_soon(self._flush)
         return True
 
+    def flush(self) -> None:
+        """Write what was sent before and waits for the loop's next turn."""
+        if self._is_planned:
+            self._flush()
+
     def _flush(self) -> None:
         self._is_planned = False
         if self._sock.fileno() < 0 or not self._out:

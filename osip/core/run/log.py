@@ -11,10 +11,12 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, ClassVar
 
 from osip.core.run.config import Config
 from osip.core.run.logline import MIN_SECRET, Form, JournalForm, JsonForm, Origin, find_origin, redact, safe
+from osip.core.run.outlet import Outlet
 
 __all__ = ["MIN_SECRET", "Origin", "redact", "safe"]
 
@@ -149,13 +151,17 @@ def set_up(config: Config) -> logging.Logger:
 
 
 class _Taker(logging.Handler):
-    """What also takes finished lines; `form` makes them, None when a formatter of another kind does."""
-    form: Form | None = None
+    """What also takes finished lines, through its `outlet`."""
 
     def setFormatter(self, fmt: logging.Formatter | None) -> None:
         """Take a formatter, and its form if it has one."""
         super().setFormatter(fmt)
-        self.form = getattr(fmt, "form", None)
+        self.outlet.form = getattr(fmt, "form", None)
+
+    @cached_property
+    def outlet(self) -> Outlet:
+        """The way of finished lines into this handler."""
+        return Outlet(self)
 
     def failed(self, line: str) -> None:
         """Say that a finished line could not be written, as `logging` does for a record."""
@@ -164,6 +170,16 @@ class _Taker(logging.Handler):
 
 class ErrorLog(_Taker, logging.StreamHandler):      # type: ignore[type-arg]
     """Write to standard error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line of a record, behind those that were held back."""
+        self.outlet.flush()
+        super().emit(record)
+
+    def close(self) -> None:
+        """Write what was held back, and take leave of `logging`."""
+        self.outlet.flush()
+        super().close()
 
 
 class _Finished(logging.LogRecord):

@@ -1,12 +1,10 @@
 """Make the text of log lines: what they are about, what must not be in them, their forms.
 
-What each message may write (accounting, xlog) goes through a `DirectLog`, which hands finished lines to the handlers
-of the server's log; everything else goes through `logging`, whose formatters ask the same forms. Compiled, unlike
-log.py.
+What each message may write (accounting, xlog) takes the short way of outlet.py; everything else goes through
+`logging`, whose formatters ask the same forms. Compiled, unlike log.py.
 """
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -14,6 +12,7 @@ import sys
 import time
 from asyncio import events, runners
 from collections.abc import Iterable
+from json.encoder import encode_basestring
 from types import FrameType
 from typing import Any, Final
 
@@ -59,10 +58,21 @@ def _may_tell(text: str) -> bool:
     return False
 
 
+def _is_harmless(text: str) -> bool:
+    return _is_plain(text) and not _may_tell(text)
+
+
 is_plain: Final[Any] = _is_plain if LEAF is None else LEAF.is_printable_ascii
 """Say whether a text is printable ASCII."""
 may_tell: Final[Any] = _may_tell if LEAF is None else LEAF.may_tell
 """Say whether a text may hold a secret: one of the hints is in it, or what is not ASCII."""
+is_harmless: Final[Any] = _is_harmless if LEAF is None else LEAF.is_harmless
+"""Say both of a text: it is printable ASCII, and none of the hints is in it. It may stand in a line as it is."""
+joined: Final[Any] = "".join if LEAF is None else LEAF.joined
+"""Return the texts of a list joined."""
+_PID: Final[Any] = os.getpid
+_QUOTED: Final[Any] = encode_basestring                 # as json.dumps writes a text without ensure_ascii
+_THOUSANDTHS: Final = tuple([f".{number:03d}" for number in range(1000)])
 
 
 def _hidden(match: re.Match[str]) -> str:
@@ -189,6 +199,7 @@ class Form:
                                          reverse=True)
         self.second = -1                                # of the last line: many are of the same second
         self.stamp = ""
+        self.word, self.name, self.pid, self.head = "", "", -1, ""      # those of the last line, and what they give
 
     def clean(self, text: str) -> str:
         """Blank out what looks secret and what the script's values say is."""
@@ -196,18 +207,33 @@ class Form:
             text = text.replace(secret, "***")
         return redact(text)
 
+    def know(self, word: str, name: str) -> None:
+        """See to it that `head` is what lines of this level, logger and process have in common."""
+        pid: int = _PID()
+        if word is not self.word or name is not self.name or pid != self.pid:
+            self.word, self.name, self.pid = word, name, pid
+            self.head = self.begun()
+
+    def begun(self) -> str:
+        """Return what stands between the time and what a line is about, by level, logger and process."""
+        return f" {self.word} {self.prefix}{self.name}[{self.pid}{self.place}"
+
     def line(self, created: float, level: int, word: str, name: str, text: str, about: Origin,
-             traceback: str = "") -> str:
-        """Return a line of the logger `name`, written at `created` at a level that is called `word`."""
+             traceback: str = "", harmless: bool = False) -> str:
+        """Return a line of the logger `name`, written at `created` at a level that is called `word`.
+
+        `harmless` says that `is_harmless` was asked about the text already.
+        """
         second = int(created)
         if self.second != second:
             self.second, self.stamp = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(second))
-        text = self.clean(safe(text))
+        self.know(word, name)
+        if self.secrets or not (harmless or is_harmless(text)):
+            text = self.clean(safe(text))
         call_id = about.call_id
-        call = f" call_id={call_id}" if call_id else ""
         at = f" at={about.at}" if about.file else ""
-        thousandth = str(int((created - second) * 1000)).zfill(3)
-        line = (f"{self.stamp}.{thousandth} {word} {self.prefix}{name}[{os.getpid()}{self.place}{call}{at}] {text}")
+        line: str = joined([self.stamp, _THOUSANDTHS[int((created - second) * 1000)], self.head,
+                            " call_id=" if call_id else "", call_id, at, "] ", text])
         if len(line) > self.longest:
             line = line[:self.longest]
         return f"{line}\n{self.clean(traceback)}" if traceback else line
@@ -220,33 +246,36 @@ class JsonForm(Form):
         super().__init__(prefix, secrets, longest, worker)
         self.cookie = cookie
 
-    def line(self, created: float, level: int, word: str, name: str, text: str, about: Origin,
-             traceback: str = "") -> str:
-        """Return a line; see Form."""
-        values: dict[str, Any] = {"time": created, "level": word, "module": name, "pid": os.getpid(),
-                                  "message": self.clean(safe(text))}
-        if self.prefix:
-            values["prefix"] = self.prefix[:-1]
-        if self.worker:
-            values["worker"] = self.worker
-        for key, value in (("call_id", about.call_id), ("method", about.method), ("cseq", about.cseq),
-                           ("route", about.route)):
-            if value:
-                values[key] = value
-        if about.file:
-            values["file"], values["line"] = about.file, about.line
-        line = self.encoded(values)
-        while len(line) > self.longest and values["message"]:
-            values["message"] = values["message"][:self.longest - len(line)]
-            line = self.encoded(values)
-        if traceback:
-            values["traceback"] = self.clean(traceback)
-            line = self.encoded(values)
-        return line
+    def begun(self) -> str:
+        """Return what stands between the time and the message."""
+        return f', "level": {_QUOTED(self.word)}, "module": {_QUOTED(self.name)}, "pid": {self.pid}, "message": '
 
-    def encoded(self, values: dict[str, Any]) -> str:
-        """Return the line of these values."""
-        return self.cookie + json.dumps(values, ensure_ascii=False)
+    def line(self, created: float, level: int, word: str, name: str, text: str, about: Origin,
+             traceback: str = "", harmless: bool = False) -> str:
+        """Return a line; see Form."""
+        self.know(word, name)
+        if self.secrets or not (harmless or is_harmless(text)):
+            text = self.clean(safe(text))
+        parts = [self.cookie, '{"time": ', repr(created), self.head, _QUOTED(text)]
+        if self.prefix:
+            parts += [', "prefix": ', _QUOTED(self.prefix[:-1])]
+        if self.worker:
+            parts += [', "worker": ', _QUOTED(self.worker)]
+        for key, value in ((', "call_id": ', about.call_id), (', "method": ', about.method),
+                           (', "cseq": ', about.cseq), (', "route": ', about.route)):
+            if value:
+                parts += [key, _QUOTED(value)]
+        if about.file:
+            parts += [', "file": ', _QUOTED(about.file), ', "line": ', str(about.line)]
+        parts.append("}")
+        line = "".join(parts)
+        while len(line) > self.longest and text:
+            text = text[:self.longest - len(line)]
+            parts[4] = _QUOTED(text)
+            line = "".join(parts)
+        if traceback:
+            line = "".join([line[:-1], ', "traceback": ', _QUOTED(self.clean(traceback)), "}"])
+        return line
 
 
 class JournalForm(Form):
@@ -257,11 +286,12 @@ class JournalForm(Form):
         self.inner, self.marks = inner, marks
 
     def line(self, created: float, level: int, word: str, name: str, text: str, about: Origin,
-             traceback: str = "") -> str:
+             traceback: str = "", harmless: bool = False) -> str:
         """Return a line; its further lines get the priority as well."""
         mark = self.mark(level)
         return "\n".join([mark + line for line in
-                          self.inner.line(created, level, word, name, text, about, traceback).split("\n")])
+                          self.inner.line(created, level, word, name, text, about, traceback,
+                                          harmless).split("\n")])
 
     def mark(self, level: int) -> str:
         """Return the priority for a level of `logging`: that of the highest one that it reaches."""
@@ -269,68 +299,3 @@ class JournalForm(Form):
             if level >= least:
                 return mark
         return self.marks[0]
-
-
-# --- the short way ---------------------------------------------------------------------------------------------------
-
-def put(handler: Any, line: str, word: str, facility: str) -> None:
-    """Write a finished line, as the `emit` of a handler writes that of a record; the facility is for syslog."""
-    stream = getattr(handler, "stream", None)
-    lock = handler.lock
-    lock.acquire()
-    try:
-        if stream is None:
-            handler.send(line, word, facility)
-        else:
-            stream.write(line + "\n")
-            if not getattr(stream, "line_buffering", False):
-                stream.flush()
-    except RecursionError:
-        raise
-    except Exception:
-        handler.failed(line)
-    finally:
-        lock.release()
-
-
-class DirectLog:
-    """The short way of a logger's lines: no record of `logging` is made where only the server's log wants them.
-
-    Where anybody else listens (a handler or filter of a module, of management, of a test), lines go the usual way.
-    `facility` is that of its lines in syslog (`LOG_LOCAL0`), "" for that of the server's log.
-    """
-    __slots__ = ("_logger", "_name", "_root", "facility")
-
-    def __init__(self, logger: logging.Logger) -> None:
-        self.facility = ""
-        self._logger: Any = logger
-        self._name = logger.name
-        self._root: Any = logging.getLogger("osip")
-
-    def is_enabled(self, level: int) -> bool:
-        """Say whether lines of a level of `logging` are wanted."""
-        return bool(self._logger.isEnabledFor(level))
-
-    def write(self, level: int, text: str, function: str, msg: Any = None) -> None:
-        """Write a line, of which `is_enabled` was asked. It is about `msg`, unless a route of the script runs."""
-        about = find_origin(msg)
-        logger, root = self._logger, self._root
-        if not root.propagate and root.handlers and (logger is root or (
-                logger.parent is root and logger.propagate and not logger.handlers and not logger.filters)):
-            handlers: list[Any] = root.handlers
-            forms: list[Form] = []
-            for handler in handlers:
-                form = getattr(handler, "form", None)
-                if form is None or handler.filters:
-                    break
-                forms.append(form)
-            else:
-                word = WORDS.get(level) or str(logging.getLevelName(level))
-                created = time.time()
-                for i in range(len(forms)):
-                    if level >= handlers[i].level:
-                        put(handlers[i], forms[i].line(created, level, word, self._name, text, about), word,
-                            self.facility)
-                return
-        logger.handle(logger.makeRecord(self._name, level, "", 0, text, (), None, function,
-                                        {"osip_origin": about, "osip_facility": self.facility}))

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from osip.core.sip.edits import value_place
+from osip.core.sip.edits import value_start
 from osip.core.sip.identity import bears_mark, loop_mark
 from osip.core.sip.names import H_MAX_FORWARDS, H_PROXY_REQUIRE, M_ACK, M_CANCEL
 
@@ -17,7 +17,7 @@ def unsupported(ctx: Ctx) -> str:
     A script that takes the header away answers for it itself. ACK and CANCEL are never refused for it.
     """
     msg = ctx.msg
-    if not value_place(msg, H_PROXY_REQUIRE) or msg.method_id in (M_ACK, M_CANCEL):
+    if value_start(msg, H_PROXY_REQUIRE) < 0 or msg.method_id in (M_ACK, M_CANCEL):
         return ""
     known = {tag.strip().lower() for tag in ctx.env.config.supported_proxy_tags.split(",")}
     lacking: dict[str, None] = {}
@@ -51,15 +51,16 @@ def is_loop(ctx: Ctx, part: str) -> bool:
 
 def count_hop(ctx: Ctx) -> bool:
     """Count Max-Forwards down when the script did not (16.6 step 3); False when the request may go no further."""
-    msg = ctx.msg
     edits = ctx.edits
-    place = value_place(msg, H_MAX_FORWARDS)
-    if not place:
+    if edits is not None and edits.has_hops:
+        return True
+    msg = ctx.msg
+    start = value_start(msg, H_MAX_FORWARDS)
+    if start < 0:
         if edits is None or not any(data.__class__ is bytes and data[:13].lower() == b"max-forwards:"   # type: ignore
                                     for _, _, data in edits.items):
             ctx.edit.set_max_forwards(70)
         return True
-    start: int = place[0]
     if edits is not None:
         for edit in edits.items:
             if edit[0] <= start < edit[1]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from osip.core.net.endpoint import DEFAULT_PORTS, Dest, is_ip
 from osip.core.run.ctx import FORCE_RPORT, REPLY_TO_VIA, Ctx
-from osip.core.sip.build import build_reply
+from osip.core.sip.build import TAG_ENDING, build_answer, build_reply
 from osip.core.sip.mark import mark_identity
 from osip.core.sip.message import READER
 from osip.core.sip.names import reason_phrase
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
 REASON_OF_BAD: Final = {400: "Bad Request", 413: "Request Entity Too Large", 414: "Request-URI Too Long",
                         416: "Unsupported URI Scheme", 482: "Loop Detected", 505: "Version Not Supported",
                         513: "Message Too Large"}
+_ANSWER: Final[Any] = None if READER is None else build_answer
 _ANSWER_PORT: Final[Any] = None if READER is None else READER.answer_port
 
 
 def build(ctx: Ctx, status: int, reason: str, to_tag: str = "", headers: bytes = b"", body: bytes = b"") -> bytes:
     """Build a local reply to the request of `ctx`, with what `append_to_reply` and its like asked for."""
-    extra = ctx.reply_edits
-    if extra:
-        headers += b"".join([line for line in extra if line])
+    headers = _lines(ctx, status, headers)
     if ctx.reply_body is not None and not body:
         body = ctx.reply_body
     if not reason:
@@ -36,11 +35,20 @@ def build(ctx: Ctx, status: int, reason: str, to_tag: str = "", headers: bytes =
     env, source = ctx.env, ctx.source
     if source is None:
         return build_reply(ctx.msg, status, reason, to_tag, headers, body, env.quick.server)
-    if status >= 300 and env.quick.sip_warning:
-        where = source.socket.sent_by
-        headers += f'Warning: 392 {where} "Noisy feedback tells: pid={env.pid} req_src_ip={source.host}"\r\n'.encode()
     return build_reply(ctx.msg, status, reason, to_tag, headers, body, env.quick.server, source.host, source.port,
                        bool(ctx.via_flags & FORCE_RPORT))
+
+
+def _lines(ctx: Ctx, status: int, headers: bytes) -> bytes:
+    """Return the header lines of a local reply: those that are given, those of the script, a Warning if one is wanted."""
+    extra = ctx.reply_edits
+    if extra:
+        headers += b"".join([line for line in extra if line])
+    env, source = ctx.env, ctx.source
+    if status >= 300 and env.quick.sip_warning and source is not None:
+        where = source.socket.sent_by
+        headers += f'Warning: 392 {where} "Noisy feedback tells: pid={env.pid} req_src_ip={source.host}"\r\n'.encode()
+    return headers
 
 
 def dest(env: Env, request: Request, source: Source, via_flags: int = 0) -> Dest:
@@ -97,22 +105,31 @@ def maddr(via: Via, peer: str, sockets: Sequence[LocalSocket]) -> str:
 
 def totag(env: Env, request: Request) -> str:
     """Return the To tag of stateless replies: the same for every copy of a request, so that its ACK is known again."""
-    return mark_identity(request, env.tag_secret) + ".osip"
+    return mark_identity(request, env.tag_secret) + TAG_ENDING
 
 
 def send_stateless(ctx: Ctx, status: int, reason: str, headers: bytes = b"", body: bytes = b"") -> int:
     """Send a reply without keeping state; 1 when it was handed to the network, -1 otherwise."""
-    request = ctx.msg
-    source = ctx.source
+    env, request, source = ctx.env, ctx.msg, ctx.source
     if source is None:
         return -1
-    tag = "" if status == 100 else totag(ctx.env, request)      # type: ignore[arg-type]
-    data = build(ctx, status, reason, tag, headers, body)
-    where = dest(ctx.env, request, source, ctx.via_flags)       # type: ignore[arg-type]
-    where.only_reuse = bool(ctx.flags & ctx.env.no_new_conn_reply)
-    for listener in ctx.env.on_stateless:
+    quick, socket = env.quick, source.socket
+    data: bytes | None = None
+    if _ANSWER is not None and not socket.reliable and not ctx.via_flags and not quick.reply_to_via:
+        own = ctx.reply_body
+        data = _ANSWER(request, status, reason or reason_phrase(status), env.tag_secret, TAG_ENDING,
+                       _lines(ctx, status, headers), body if body or own is None else own, quick.server, source.host,
+                       source.port)
+    if data is not None:
+        where = Dest(socket.proto, source.host, source.port, socket)
+    else:
+        tag = "" if status == 100 else totag(env, request)          # type: ignore[arg-type]
+        data = build(ctx, status, reason, tag, headers, body)
+        where = dest(env, request, source, ctx.via_flags)           # type: ignore[arg-type]
+    where.only_reuse = bool(ctx.flags & env.no_new_conn_reply)
+    for listener in env.on_stateless:
         listener(ctx, status, data)
-    return 1 if ctx.env.send(data, where) else -1
+    return 1 if env.hand(data, where) else -1
 
 
 def contact_lines(ctx: Ctx) -> bytes:

@@ -28,7 +28,7 @@ class Sender:
     def send(self, data: bytes, dest: Dest) -> bool:
         """Hand a message to the network; False when it could not be sent."""
         socket = dest.socket
-        if socket is not None and not dest.only_reuse and dest.proto == "udp" and socket.proto == "udp":
+        if socket is not None and socket.is_udp and not dest.only_reuse and dest.proto == "udp":
             port = socket.transport
             if isinstance(port, UdpPort):       # the usual case, in one step
                 return port.send(data, dest)

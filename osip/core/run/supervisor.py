@@ -32,6 +32,7 @@ _log = logging.getLogger("osip.core")
 
 STEADY = 10.0               # seconds after which a worker counts as one that runs
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
 START_SECONDS = 60.0
 RELOAD_SECONDS = 30.0
 LEAVE_SECONDS = 60.0        # between the order to leave and SIGKILL: a store may have much to write
@@ -124,7 +125,7 @@ class Supervisor:
         for end in (reader, writer):
             end.setblocking(False)
         signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):
+        for number in SIGNALS:
             signal.signal(number, lambda number, _: self._signals.append(number))
         trap.set_up()
         self._wakeup = reader, writer
@@ -187,7 +188,7 @@ class Supervisor:
                 os.kill(member.pid, signal.SIGKILL)
                 os.waitpid(member.pid, 0)
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         self._selector.close()
         for end in self._wakeup:

@@ -83,7 +83,7 @@ class Guest(Alarm):
 
 class Timers:
     """The wheel. `now` is the time of the last `run`; seconds are monotonic."""
-    __slots__ = ("now", "count", "_slots", "_turn", "_on_error")
+    __slots__ = ("now", "count", "_slots", "_turn", "_due", "_on_error")
 
     def __init__(self, now: float = 0.0, on_error: Callable[[BaseException], None] | None = None) -> None:
         self.reset(now, on_error)
@@ -93,7 +93,8 @@ class Timers:
         self.now = now
         self.count = 0                                  # entries in the wheel, stale ones included
         self._slots: list[list[Alarm]] = [[] for _ in range(SLOTS)]
-        self._turn = int(now / TICK)                    # the last turn that ran
+        self._turn = int(now / TICK)                    # the last turn that was begun
+        self._due: list[Alarm] = []                     # what is left of it, the first one last
         self._on_error = on_error
 
     def watch(self, sleeper: Sleeper) -> None:
@@ -123,20 +124,26 @@ class Timers:
         self.schedule(call)
         return call
 
-    def run(self, now: float) -> None:
-        """Turn the wheel to `now`: wake what is due."""
+    def run(self, now: float, most: int = -1) -> bool:
+        """Turn the wheel to `now` and wake what is due; True when `most` entries were looked at and more are left."""
         self.now = now
         last = int(now / TICK)
-        while self._turn < last:
+        while True:
+            due = self._due
+            while due:
+                if most == 0:
+                    return True
+                most -= 1
+                alarm = due.pop()
+                self.count -= 1
+                if alarm.turn == self._turn:            # else a stale entry: it was moved to an earlier slot
+                    self._wake(alarm, now)
+            if self._turn >= last:
+                return False
             self._turn += 1
-            turn = self._turn
-            entries = self._slots[turn % SLOTS]
-            if entries:
-                self._slots[turn % SLOTS] = []
-                self.count -= len(entries)
-                for alarm in entries:
-                    if alarm.turn == turn:              # else a stale entry: it was moved to an earlier slot
-                        self._wake(alarm, now)
+            at = self._turn % SLOTS
+            self._due, self._slots[at] = self._slots[at], []
+            self._due.reverse()
 
     def _wake(self, alarm: Alarm, now: float) -> None:
         alarm.scheduled = NEVER

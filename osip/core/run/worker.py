@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import inspect
 import logging
 import time
@@ -18,6 +17,7 @@ from osip.core.net.listen import own_names
 from osip.core.net.resolve import Resolver
 from osip.core.run import reply
 from osip.core.run.bus import Bus, LocalBus
+from osip.core.run.collector import Collector
 from osip.core.run.ctx import STARTUP, TIMER, Ctx
 from osip.core.run.dispatch import Dispatch, hooks
 from osip.core.run.env import Env
@@ -40,8 +40,7 @@ _log = logging.getLogger("osip.core")
 
 LEAVE_SECONDS = 300.0       # at most until a socket that the script no longer lists is closed
 LEAVE_LOOK = 1.0            # seconds between two looks whether it is still needed
-GC_THRESHOLD = (50000, 20, 100)
-"""performance.md design rule 4."""
+WOKEN = 128                 # timers that are looked at before messages have their turn: a fraction of a millisecond
 
 
 class Worker:
@@ -58,7 +57,7 @@ class Worker:
         self._drain_hooks: tuple[Callable[..., int], ...] = ()
         self._unsent_hooks: tuple[Callable[..., Any], ...] = ()
         self._in_use_hooks: tuple[Callable[..., int], ...] = ()
-        self._ticker: asyncio.TimerHandle | None = None
+        self._ticker: asyncio.Handle | None = None
         self._route_timers: list[Any] = []
         self._generation = 0
         self.is_first = True                    # False: it takes the place of one that died
@@ -83,13 +82,16 @@ class Worker:
         env.caches = Caches(lambda: env.now, env.bus if env.workers > 1 else None)
         env.cache, env.stores = env.caches.cache, self.stores
         self.receive: Callable[[bytes, Source], None] = self.dispatch.receive     # handles one message; never raises
+        self.batch_start, self.batch_end = self.dispatch.batch_start, self.dispatch.batch_end
+        self.collector = Collector()
         self.sender = Sender(env, self.transports)
         self.send: Callable[[bytes, Dest], bool] = self.sender.send
         env.send, env.run_route = self.send, self.dispatch.run_route
+        env.sender, env.own_send = self.sender, self.send
         self.is_myself: Callable[..., bool] = Myself(env).is_myself
         env.is_myself, env.find_socket, env.pick_socket = self.is_myself, self.find_socket, self.pick_socket
         env.is_connected = self.is_connected
-        env.reply = lambda ctx, code, reason: reply.send_stateless(ctx, code, reason)
+        env.reply = reply.send_stateless
         env.homing = Homing(env)
         env.dispatch, env.transports = self.dispatch, self.transports
         env.health = Health(env, self.stores)
@@ -143,9 +145,7 @@ class Worker:
             self.start_timers()
             for socket in self.env.sockets:
                 self._open(socket, loop)
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*GC_THRESHOLD)
+            self.collector.begin(time.monotonic())
             self._tick()
             self.env.health.is_up = True
             ready()
@@ -260,16 +260,7 @@ class Worker:
         assert self._stop is not None
         self._stop.set()
 
-    # --- receiving: what a transport calls -------------------------------------------------------------------------
-
-    def batch_start(self) -> None:
-        """A transport has input: read the clock once for the batch."""
-        self.env.now = time.monotonic()
-
-    def batch_end(self) -> None:
-        """The batch is done: what was gathered leaves."""
-        for transport in self.transports.values():
-            transport.flush()
+    # --- receiving: what a transport calls (with `receive`, `batch_start` and `batch_end`) ---------------------------
 
     def on_unsent(self, data: bytes, dest: Dest) -> None:
         """A message that `send` had accepted was lost with its connection: tell those who wait for an answer."""
@@ -307,8 +298,13 @@ class Worker:
 
     def _tick(self) -> None:
         self.env.now = now = time.monotonic()
-        self.env.timers.run(now)
-        self._ticker = asyncio.get_running_loop().call_later(TICK, self._tick)
+        self.env.hold.close()           # whatever became of the last batch
+        loop = asyncio.get_running_loop()
+        if self.env.timers.run(now, WOKEN):
+            self._ticker = loop.call_soon(self._tick)       # what arrived meanwhile has its turn before
+            return
+        self.collector.look(now, self.dispatch.rcv_requests + self.dispatch.rcv_replies)
+        self._ticker = loop.call_later(TICK, self._tick)
 
     def _timer_failed(self, error: BaseException) -> None:
         _log.error("timer failed error=%r", error, exc_info=error)

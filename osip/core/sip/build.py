@@ -4,12 +4,13 @@ Each function does a whole job from raw bytes to raw bytes; the accelerator repl
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from osip.core.accel import LEAF
 from osip.core.errors import ParseError
 from osip.core.sip.edits import Edit, Edits, Replacement, encode, header_lines, message_parts
+from osip.core.sip.mark import mark_identity
 from osip.core.sip.message import READER, Message, Request, Response, parse
 from osip.core.sip.names import (
     H_CALL_ID,
@@ -28,8 +29,12 @@ _COPIED: Final = frozenset((H_VIA, H_FROM, H_TO, H_CALL_ID, H_CSEQ))
 _COPIED_ROUTED: Final = _COPIED | {H_RECORD_ROUTE}
 _COPIED_TRYING: Final = _COPIED | {H_TIMESTAMP}
 _LIKE_INVITE: Final[Any] = None if LEAF is None else LEAF.like_invite
+_ENCLOSED: Final[Any] = None if LEAF is None else LEAF.via_line
+TAG_ENDING: Final = ".osip"
+"""Ends the To tag of every stateless reply; before it stands what `mark_identity` tells of the request."""
 _MAX_FORWARDS: Final = b"Max-Forwards: 70\r\n"
 _BUILD_REPLY: Final[Any] = None if READER is None else READER.build_reply
+_BUILD_ANSWER: Final[Any] = None if READER is None else READER.build_answer
 _BUILD_FORWARD: Final[Any] = None if READER is None else READER.build_forward
 _BUILD_FORWARD_REPLY: Final[Any] = None if READER is None else READER.build_forward_reply
 
@@ -80,6 +85,23 @@ def build_reply(req: Request, status: int, reason: str, to_tag: str = "", extra:
     return b"".join(parts)
 
 
+def _build_answer(req: Request, status: int, reason: str, secret: str, ending: str, extra: bytes, body: bytes,
+                  server: bytes, received: str, rport: int) -> bytes | None:
+    """Build a stateless reply; None unless its top Via wants it where the request came from, port included.
+
+    `secret` and `ending` make its To tag.
+    """
+    via = req.via1
+    if via.param("maddr") is not None or not (via.rport is not None or via.port == rport):
+        return None
+    tag = "" if status == 100 else mark_identity(req, secret) + ending
+    return build_reply(req, status, reason, tag, extra, body, server, received, rport)
+
+
+build_answer: Final[Callable[..., bytes | None]] = _build_answer if _BUILD_ANSWER is None else _BUILD_ANSWER
+"""What cannot be answered at once gets None, too."""
+
+
 def _completed(value: bytes, received: str, rport: int, force_rport: bool) -> bytes:
     # A reply that says what is wrong with a message is built from that message, so nothing here may raise.
     try:
@@ -93,6 +115,15 @@ def _has_to_tag(req: Request) -> bool:
         return bool(req.to_tag)
     except ParseError:
         return True
+
+
+def enclosed(start: bytes, text: str, end: bytes) -> bytes:
+    """Return a text between what stands before and behind it, as bytes."""
+    if _ENCLOSED is not None:
+        built: bytes | None = _ENCLOSED(start, text, end)
+        if built is not None:
+            return built
+    return start + encode(text) + end
 
 
 def _line(msg: Message, number: int) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from operator import itemgetter
 from typing import Any, Final
 
+from osip.core.accel import mypyc_attr
 from osip.core.sip.message import READER, Message
 from osip.core.sip.names import H_CONTENT_LENGTH, H_CONTENT_TYPE, H_MAX_FORWARDS
 from osip.core.sip.via import complete_via
@@ -17,7 +18,8 @@ Replacement = bytes | Callable[[Any], bytes]
 Edit = tuple[int, int, Replacement]
 
 _PLACE: Final = itemgetter(0, 1)
-_VALUE_PLACE: Final[Any] = None if READER is None else READER.place
+_VALUE_START: Final[Any] = None if READER is None else READER.start
+_NEW_VALUE: Final[Any] = None if READER is None else READER.new_value
 _NUMBERS: Final = tuple([b"%d" % number for number in range(256)])
 
 
@@ -26,14 +28,25 @@ def encode(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
 
-def value_place(msg: Message, number: int) -> Any:
-    """Return the place (start, end) of the value of the first header of an id; something false when there is none."""
-    if _VALUE_PLACE is not None:
-        found = _VALUE_PLACE(msg, number)
+def value_start(msg: Message, number: int) -> int:
+    """Return where the value of the first header of an id starts; -1 when there is none."""
+    if _VALUE_START is not None:
+        found = _VALUE_START(msg, number)
         if found is not None:
-            return found
+            start: int = found
+            return start
     at = msg.ids.find(number)
-    return msg.headers[at][2:] if at >= 0 else ()
+    return msg.headers[at][2] if at >= 0 else -1
+
+
+def _new_value(msg: Message, number: int, data: bytes) -> Any:
+    """Return the edit that gives the first header of an id another value; None when there is none."""
+    if _NEW_VALUE is not None:
+        edit = _NEW_VALUE(msg, number, data)
+        if edit is not None:
+            return edit
+    at = msg.ids.find(number)
+    return (*msg.headers[at][2:], data) if at >= 0 else None
 
 
 def header_lines(text: str | bytes) -> bytes:
@@ -44,14 +57,19 @@ def header_lines(text: str | bytes) -> bytes:
     return lines[:-1] + b"\r\n" if lines.endswith(b"\n") else lines + b"\r\n"
 
 
+@mypyc_attr(free_list_len=1)
 class Edits:
-    """Collect edits on one message. `items` is their list in the order of the calls."""
+    """Collect edits on one message. `items` is their list in the order of the calls.
 
-    __slots__ = ("msg", "items")
+    `has_hops` tells that Max-Forwards has been set, so that nobody need look for that among them.
+    """
 
-    def __init__(self, msg: Message, items: Iterable[Edit] = ()) -> None:
+    __slots__ = ("msg", "items", "has_hops")
+
+    def __init__(self, msg: Message, items: Iterable[Edit] | None = None) -> None:
         self.msg = msg
-        self.items: list[Edit] = list(items)
+        self.items: list[Edit] = [] if items is None else list(items)
+        self.has_hops = False
 
     def __bool__(self) -> bool:
         return bool(self.items)
@@ -61,11 +79,14 @@ class Edits:
 
     def copy(self) -> Edits:
         """Return edits that start from these; a branch lays its own over the request's this way."""
-        return Edits(self.msg, self.items)
+        new = Edits(self.msg, self.items)
+        new.has_hops = self.has_hops
+        return new
 
     def clear(self) -> None:
         """Forget all edits."""
         self.items.clear()
+        self.has_hops = False
 
     def insert(self, pos: int, data: Replacement) -> None:
         """Insert before the byte at `pos`; inserts at one place keep the order of the calls."""
@@ -91,9 +112,14 @@ class Edits:
     def set_max_forwards(self, hops: int) -> None:
         """Set Max-Forwards, adding the header when there is none."""
         msg = self.msg
-        place = value_place(msg, H_MAX_FORWARDS)
-        if place:
-            self.override(place[0], place[1], _NUMBERS[hops] if 0 <= hops < 256 else b"%d" % hops)
+        self.has_hops = True
+        value = _NUMBERS[hops] if 0 <= hops < 256 else b"%d" % hops
+        edit = _new_value(msg, H_MAX_FORWARDS, value)
+        if edit is not None:
+            if self.items:
+                self.override(edit[0], edit[1], value)
+            else:
+                self.items.append(edit)
             return
         line = b"Max-Forwards: %d\r\n" % hops
         for number, edit in enumerate(self.items):

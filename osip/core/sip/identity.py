@@ -19,6 +19,7 @@ _SIZE: Final = 0x800000000000
 # One value with a host and parameters, of which only that of a double Record-Route says more than this.
 _PLAIN: Final = re.compile(
     rb"<sip:([\w.:\-\[\]]+)((?:;(?!(?i:r2)(?=[=;>]))[\w.=+*%!~'\-]*)*)>", re.ASCII).fullmatch
+_READER: Final[Any] = READER        # a name of this module is read at once
 _KEY: Final[Any] = None if LEAF is None else LEAF.request_key
 _MARK: Final[Any] = None if LEAF is None else LEAF.loop_mark
 _BEARS: Final[Any] = None if LEAF is None else LEAF.bears_mark
@@ -30,7 +31,7 @@ _PLAIN_URI: Final = re.compile(r"sip:[\w.+\-]+@[\w.\-]+(?::([0-9]{1,5}))?(?:;tra
 def request_key(msg: Any, method_id: int) -> str | None:
     """Return method, branch and sent-by of a request as one text; None when its branch lacks the cookie."""
     if _KEY is not None:
-        key: str | None = _KEY(READER, msg, method_id)
+        key: str | None = _KEY(_READER, msg, method_id)
         if key is not None:
             return key
     branch: str = msg.via1_branch
@@ -44,7 +45,7 @@ def request_key(msg: Any, method_id: int) -> str | None:
 def loop_mark(msg: Any, secret: str, came: str) -> str:
     """Return a mark of what the way of a request depends on, and of where it came from, as a keyed hash."""
     if _MARK is not None:
-        mark: str | None = _MARK(READER, msg, secret, came, H_ROUTE)
+        mark: str | None = _MARK(_READER, msg, secret, came, H_ROUTE)
         if mark is not None:
             return mark
     raw: bytes = msg.raw
@@ -63,7 +64,7 @@ def loop_mark(msg: Any, secret: str, came: str) -> str:
 def bears_mark(msg: Any, mark: str) -> bool:
     """Say whether a Via of a message bears a mark."""
     if _BEARS is not None:
-        found: bool | None = _BEARS(READER, msg, mark)
+        found: bool | None = _BEARS(_READER, msg, mark)
         if found is not None:
             return found
     wanted = mark.encode()
@@ -82,7 +83,7 @@ def only_route(msg: Any) -> tuple[int, int, bytes, str]:
     The start is -1 when there is none, or one that must be looked at closer.
     """
     if _ROUTE is not None:
-        route: tuple[int, int, bytes, str] | None = _ROUTE(READER, msg, H_ROUTE)
+        route: tuple[int, int, bytes, str] | None = _ROUTE(_READER, msg, H_ROUTE)
         if route is not None:
             return route
     at: int = msg.ids.find(H_ROUTE)

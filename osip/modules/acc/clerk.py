@@ -5,7 +5,8 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from osip.api import M_ACK, M_CANCEL, M_INVITE, Ctx, DirectLog, Message, is_plain, parse, python_level, reason_phrase
+from osip.api import (M_ACK, M_CANCEL, M_INVITE, Ctx, DirectLog, Message, is_harmless, is_plain, joined, parse,
+                      python_level, reason_phrase)
 
 if TYPE_CHECKING:
     from osip.api import Env
@@ -89,7 +90,7 @@ class Clerk:
     (message flag, type), `missed_by_flag` those for missed calls.
     """
     __slots__ = ("env", "module", "account", "tm", "log", "level", "watched", "is_bare", "by_flag", "missed_by_flag",
-                 "failed_flag", "cdr_flag", "detects_direction", "has_book")
+                 "failed_flag", "cdr_flag", "detects_direction", "has_book", "second", "stamp", "watch")
     env: Env                # from `begin` on
 
     def __init__(self, account: Any) -> None:
@@ -98,13 +99,16 @@ class Clerk:
         self.tm: Any = None
         self.log = DirectLog(logging.getLogger("osip.acc"))
         self.level = self.watched = self.failed_flag = self.cdr_flag = 0
+        self.second, self.stamp = -1, ""        # of the last line
+        self.watch: Any = None                  # tm's
         self.is_bare = self.detects_direction = self.has_book = False
         self.by_flag: tuple[tuple[int, int], ...] = ()
         self.missed_by_flag: tuple[tuple[int, int], ...] = ()
 
     def begin(self, module: Any, flags: dict[str, int], is_bare: bool) -> None:
         """Take over the environment, the parameters of the module and the bits of its flags."""
-        self.module, self.env, self.tm = module, module.env, module.tm
+        self.module, self.env, self.tm, self.watch = module, module.env, module.tm, module.tm.watch
+        self.log.hold = self.env.hold
         self.level, self.log.facility = python_level(module.log_level), module.log_facility
         self.watched = (ON_FINAL | ON_FAILURE | (ON_REPLY if module.early_media else 0)
                         | (ON_CANCEL if module.report_cancels else 0))
@@ -156,8 +160,26 @@ class Clerk:
             ctx[self.account] = account
         if not account.watched:
             account.watched = True
-            self.tm.watch(ctx, self.watched, account)
+            self.watch(ctx, self.watched, account)
         return account
+
+    def extra(self, ctx: Ctx, key: Any) -> Any:
+        """Return a field of the record by its tag, None when it has no value."""
+        account = self.found(ctx)
+        return account.values.get(key) if account is not None and account.values else None
+
+    def set_extra(self, ctx: Ctx, key: Any, value: Any) -> bool:
+        """Set a field of the record by its tag; None takes its value away."""
+        slots = ctx.slots
+        account: Account | None = slots.get(self.account) if slots else None
+        if account is None or not account.watched:
+            account = self.armed(ctx)
+        values = account.extra
+        if value is None:
+            values.pop(key, None)
+        else:
+            values[key] = str(value)
+        return True
 
     def created(self, tx: Any, ctx: Ctx) -> None:
         """Watch a new transaction, for what flags may ask for."""
@@ -239,15 +261,20 @@ class Clerk:
         """Write a line, if such are wanted; `times` are more fields of it (`name=value;`)."""
         if not self.log.is_enabled(self.level):
             return
-        line = (f"ACC: {what}: timestamp={int(self.env.wall())};{times}method={record.method};"
-                f"from_tag={record.from_tag};to_tag={record.to_tag};call_id={record.callid};code={record.sip_code};"
-                f"reason={record.sip_reason}")
+        now = int(self.env.wall())
+        if now != self.second:
+            self.second, self.stamp = now, str(now)
+        parts = ["ACC: ", what, ": timestamp=", self.stamp, ";", times, "method=", record.method, ";from_tag=",
+                 record.from_tag, ";to_tag=", record.to_tag, ";call_id=", record.callid, ";code=", record.sip_code,
+                 ";reason=", record.sip_reason]
         if extra:
             for name, value in extra.items():
-                line += f";{name}={value}"
-        if not is_plain(line):
+                parts += [";", name, "=", value]
+        line: str = joined(parts)
+        harmless: bool = is_harmless(line)
+        if not harmless and not is_plain(line):
             line = _CONTROL.sub(" ", line)              # a value from the network starts no line of its own
-        self.log.write(self.level, line, "write_line", request)
+        self.log.write(self.level, line, "write_line", request, harmless)
 
 
 def flagged(kinds: tuple[tuple[int, int], ...], tx: Any) -> int:

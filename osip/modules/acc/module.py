@@ -117,7 +117,9 @@ class Acc(Module):
     def __init__(self) -> None:
         self.clerk = Clerk(self.account)
         super().__init__()
-        self.do_accounting = self.clerk.do_accounting       # scripts call what is compiled without a step in between
+        # Scripts call what is compiled without a step in between.
+        self.do_accounting = self.clerk.do_accounting
+        self.acc_extra, self.set_acc_extra = self.clerk.extra, self.clerk.set_extra
 
     def mod_init(self) -> None:
         """Read the names of fields, and make ready what records go into."""
@@ -258,10 +260,10 @@ class Acc(Module):
         one.created = one.started - one.setup
         return self.calls.begin((record.callid, record.from_tag, record.to_tag), one)
 
-    @hook(Hook.REQUEST)
+    @hook(Hook.REQUEST, methods=(M_BYE,))
     def on_request(self, ctx: Ctx) -> None:
         """Look whether a BYE ends a call that is to have a record."""
-        if ctx.msg.method_id == M_BYE and self.calls:
+        if self.calls:
             found = self.calls.end(ctx.msg.call_id, ctx.msg.from_tag, ctx.msg.to_tag)
             if found is not None:
                 self._ended(ctx, found)
@@ -350,19 +352,11 @@ class Acc(Module):
     @pvar("acc_extra", key="required")
     def acc_extra(self, ctx: Ctx, key: str) -> Value:
         """A field of the record, by its tag."""
-        account = self.clerk.found(ctx)
-        return account.values.get(key) if account is not None and account.values else None
+        return self.clerk.extra(ctx, key)
 
     @acc_extra.setter
     def set_acc_extra(self, ctx: Ctx, key: str, value: Value) -> bool:
-        slots = ctx.slots
-        account = slots.get(self.account) if slots else None
-        extra = account.extra if account is not None and account.watched else self.clerk.armed(ctx).extra
-        if value is None:
-            extra.pop(key, None)
-        else:
-            extra[key] = str(value)
-        return True
+        return self.clerk.set_extra(ctx, key, value)
 
     @pvar("acc_leg", key="required", index=True)
     def acc_leg(self, ctx: Ctx, key: str, index: int | str | None) -> Value:

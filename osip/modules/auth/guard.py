@@ -30,10 +30,12 @@ class Given:
     def __init__(self, at: int, auth: Auth, realm: str) -> None:
         self.at, self.auth, self.realm = at, auth, realm
         self.name = auth.get("username")
-        user, _, domain = self.name.partition("@")
-        self.user = user
-        self.domain = domain or realm
-        self.algorithm = (auth.get("algorithm").lower() or "md5").removesuffix("-sess")
+        self.user, self.domain = self.name, realm
+        if "@" in self.name:
+            user, _, domain = self.name.partition("@")
+            self.user, self.domain = user, domain or realm
+        algorithm = auth.get("algorithm")
+        self.algorithm = "md5" if algorithm == "MD5" else (algorithm.lower() or "md5").removesuffix("-sess")
 
 
 class Form:
@@ -46,17 +48,27 @@ class Form:
         self.tails = [f", algorithm={NAMES[name]}\r\n" for name in algorithms] or ["\r\n"]
 
 
+class Start:
+    """How the challenges of one realm begin, up to the nonce; `form` is how they go on."""
+    __slots__ = ("algorithms", "form", "header", "qops", "realm", "text")
+
+    def __init__(self, header: str, realm: str, qops: Any, algorithms: Any, form: Form) -> None:
+        self.header, self.realm, self.qops, self.algorithms, self.form = header, realm, qops, algorithms, form
+        self.text = f'{header}: Digest realm={quote(realm)}, nonce="'
+
+
 class Guard:
     """Challenges requests and checks their credentials.
 
     `stale` and `accepted` are the places in a context for what the last check found: a nonce that is no longer good,
     and the credentials that passed.
     """
-    __slots__ = ("_accepted", "_bus", "_forms", "_nonces", "_stale")
+    __slots__ = ("_accepted", "_bus", "_forms", "_last", "_nonces", "_stale")
 
     def __init__(self, nonces: Nonces, bus: Any, stale: Any, accepted: Any) -> None:
         self._nonces, self._bus, self._stale, self._accepted = nonces, bus, stale, accepted
         self._forms: dict[Any, Form] = {}           # at most one for each list of algorithms and qop values
+        self._last: Start | None = None             # of the last challenge: nearly always that of the next one, too
 
     def begin(self, ctx: Ctx, realm: str, header: int, now: float) -> Any:
         """Find the credentials for a realm ("" is the request's own) and check their nonce; a result if that ends it.
@@ -107,11 +119,18 @@ class Guard:
     def challenge(self, ctx: Ctx, header: str, realm: str, qops: tuple[str, ...], algorithms: tuple[str, ...],
                   now: float) -> list[bytes]:
         """Return a header line for each algorithm that is offered; "" is the request's own realm."""
-        form = self._forms.get((qops, algorithms))
-        if form is None:
-            form = self._forms[qops, algorithms] = Form(qops, algorithms)
+        if not realm:
+            realm = own_realm(ctx.msg)
+        start = self._last
+        if start is None or start.realm != realm or start.header != header or start.qops is not qops \
+                or start.algorithms is not algorithms:
+            form = self._forms.get((qops, algorithms))
+            if form is None:
+                form = self._forms[qops, algorithms] = Form(qops, algorithms)
+            start = self._last = Start(header, realm, qops, algorithms, form)
+        form = start.form
         nonce = self._nonces.make(now, form.offer)
-        text = f'{header}: Digest realm={quote(realm or own_realm(ctx.msg))}, nonce="{nonce}"{form.qop}'
+        text = start.text + nonce + '"' + form.qop
         if ctx[self._stale]:
             text += ", stale=true"
         return [(text + tail).encode("utf-8", "surrogateescape") for tail in form.tails]

@@ -8,8 +8,6 @@ import os
 from typing import Annotated, Any
 
 from osip.api import (
-    H_AUTHORIZATION,
-    H_PROXY_AUTHORIZATION,
     M_ACK,
     M_CANCEL,
     Ctx,
@@ -23,12 +21,10 @@ from osip.api import (
     slot,
     timer,
 )
-from osip.modules.auth.guard import COUNTED, FAILED, FREELY, NAMES, ONCE, TOPIC, Given, Guard
+from osip.modules.auth.guard import NAMES, TOPIC, Given, Guard
 from osip.modules.auth.nonce import ALGORITHMS, QOPS, Nonces
 from osip.modules.auth.rpid import is_e164
-
-UNKNOWN = -1
-"""Result of every `*_authorize` word for a user that does not exist; the others are in guard.py."""
+from osip.modules.auth.words import Words
 
 
 def parse_qop(text: str) -> tuple[str, ...]:
@@ -80,6 +76,11 @@ class AuthModule(Module):
         """Choose the key of the nonces, the same for all workers."""
         self.nonces = Nonces(self.secret.encode("utf-8", "surrogateescape") or os.urandom(32), self.nonce_expire)
         self.guard = Guard(self.nonces, self.env.bus, self.stale, self.accepted)
+        self.words = words = Words(self, self.guard)
+        # What scripts and other modules take from this object they then call without a step in between.
+        self.begin, self.finish = words.begin, words.finish
+        self.www_challenge, self.proxy_challenge = words.www_challenge, words.proxy_challenge
+        self.pv_www_authorize, self.pv_proxy_authorize = words.pv_www_authorize, words.pv_proxy_authorize
         self.env.bus.subscribe(TOPIC, lambda used: self.nonces.mark(*used))
         self.env.bus.share(TOPIC, self.nonces.used, lambda items: [self.nonces.mark(*item) for item in items])
 
@@ -99,17 +100,12 @@ class AuthModule(Module):
 
         ACK and CANCEL pass: they cannot be challenged (RFC 3261 sections 22.1 and 22.3).
         """
-        found: Given | int = self.guard.begin(ctx, realm, header, self.env.wall())
+        found: Given | int = self.words.begin(ctx, realm, header)
         return found
 
     def finish(self, ctx: Ctx, given: Given, ha1: str) -> int:
         """Check the response with the HA1 of the user ("" for none) and use the nonce up."""
-        return self.guard.finish(ctx, given, ha1, self._use())
-
-    def _use(self) -> int:
-        if not self.disable_nonce_check:
-            return ONCE
-        return COUNTED if self.check_nonce_count else FREELY
+        return self.words.finish(ctx, given, ha1)
 
     def ha1_of(self, given: Given, password: str) -> str:
         """Return the HA1 of a plain password for the algorithm of these credentials."""
@@ -129,22 +125,22 @@ class AuthModule(Module):
     @function("Q")
     def www_challenge(self, ctx: Ctx, realm: str, qop: Qop = (), algorithms: Algorithms = ()) -> int:
         """Answer 401 with a challenge for each algorithm; ends the script. -1 when nothing could be sent."""
-        return self._challenge(ctx, 401, "Unauthorized", "WWW-Authenticate", realm, qop, algorithms)
+        return self.words.www_challenge(ctx, realm, qop, algorithms)
 
     @function("Q")
     def proxy_challenge(self, ctx: Ctx, realm: str, qop: Qop = (), algorithms: Algorithms = ()) -> int:
         """Answer 407 with a challenge for each algorithm; ends the script. -1 when nothing could be sent."""
-        return self._challenge(ctx, 407, "Proxy Authentication Required", "Proxy-Authenticate", realm, qop, algorithms)
+        return self.words.proxy_challenge(ctx, realm, qop, algorithms)
 
     @function("Q")
     def pv_www_authorize(self, ctx: Ctx, realm: str) -> int:
         """Check Authorization against the variables username_spec and password_spec."""
-        return self._check_variables(ctx, realm, H_AUTHORIZATION)
+        return self.words.pv_www_authorize(ctx, realm)
 
     @function("Q")
     def pv_proxy_authorize(self, ctx: Ctx, realm: str) -> int:
         """Check Proxy-Authorization against the variables username_spec and password_spec."""
-        return self._check_variables(ctx, realm, H_PROXY_AUTHORIZATION)
+        return self.words.pv_proxy_authorize(ctx, realm)
 
     @function("Q")
     def consume_credentials(self, ctx: Ctx) -> int:
@@ -173,29 +169,3 @@ class AuthModule(Module):
     def _rpid(self, ctx: Ctx) -> str | None:
         values = (ctx.avps or {}).get(self.rpid_avp)
         return str(values[-1]) if values and values[-1] != "" else None
-
-    def _challenge(self, ctx: Ctx, code: int, reason: str, header: str, realm: str, qops: tuple[str, ...],
-                   algorithms: tuple[str, ...]) -> int:
-        msg = ctx.msg
-        if not msg.is_request or msg.method_id in (M_ACK, M_CANCEL):
-            return -1
-        lines = self.guard.challenge(ctx, header, realm, qops, algorithms, self.env.wall())
-        before = ctx.reply_edits
-        ctx.reply_edits = [*before, *lines] if before else lines
-        sent = self.env.reply(ctx, code, reason)
-        ctx.reply_edits = before
-        return 0 if sent > 0 else -1
-
-    def _check_variables(self, ctx: Ctx, realm: str, header: int) -> int:
-        if not self.username_spec or not self.password_spec:
-            self.env.log.error("auth: pv_*_authorize needs the parameters username_spec and password_spec")
-            return FAILED
-        given = self.guard.begin(ctx, realm, header, self.env.wall())
-        if not isinstance(given, Given):
-            return given
-        variable = self.env.program.variable
-        user, password = variable(self.username_spec).get(ctx), variable(self.password_spec).get(ctx)
-        if user is None or password is None or str(user) not in (given.name, given.user):
-            return UNKNOWN
-        ha1 = self.ha1_of(given, str(password)) if self.calculate_ha1 else str(password)
-        return self.guard.finish(ctx, given, ha1, self._use())

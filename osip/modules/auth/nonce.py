@@ -9,6 +9,8 @@ import hmac
 import os
 from typing import Any, Final
 
+from osip.api import seal
+
 ALGORITHMS: Final = ("md5", "sha-256", "sha-512-256")
 QOPS: Final = ("auth", "auth-int")
 _IS_SAME: Final[Any] = hmac.compare_digest
@@ -53,11 +55,10 @@ _OFFERS: Final = tuple([Offer.of(bits) for bits in range(1 << len(ALGORITHMS) + 
 
 class Nonces:
     """The nonces of one server. `key` is known to all workers, `lifetime` is in seconds."""
-    __slots__ = ("_floor", "_keyed", "_limit", "_mark_key", "_random", "_second", "_stamp", "_used", "lifetime")
+    __slots__ = ("_floor", "_key", "_limit", "_mark_key", "_random", "_second", "_stamp", "_used", "lifetime")
 
     def __init__(self, key: bytes, lifetime: int, limit: int = LIMIT) -> None:
-        # The key stands before the text: for BLAKE2 that is as good as its own keying, which hashes a block more.
-        self._keyed: Any = hashlib.blake2b(hashlib.sha256(key).digest(), digest_size=16)
+        self._key = hashlib.sha256(key).digest()
         self._mark_key = hashlib.sha256(b"mark" + key).digest()
         self.lifetime = lifetime
         self._limit = limit
@@ -131,7 +132,4 @@ class Nonces:
         return len(self._used)
 
     def _seal(self, body: str) -> str:
-        sealed = self._keyed.copy()
-        sealed.update(body.encode())
-        text: str = sealed.hexdigest()
-        return text
+        return seal(self._key, body)

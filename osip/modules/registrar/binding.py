@@ -56,18 +56,43 @@ def is_at(contact: Any, host: str, port: int) -> bool:
     return uri is not None and uri.host.lower() == host.strip("[]").lower() and port in (0, _port(uri))
 
 
+def _origin(contact: Any) -> Uri | None:
+    """Return the address that a contact came from: its source behind NAT, else its own URI; None when it is no URI."""
+    try:
+        return parse_uri(contact.received or contact.uri)
+    except ParseError:
+        return None
+
+
 def is_ip(reg: Registrar, ctx: Ctx, table: str, aor: str | None, host: Var, port: Var | None) -> int:
     """Say whether a contact came from one of the addresses that a variable holds."""
-    hosts = [str(value).strip("[]").lower() for value in values_of(ctx, host)]
+    hosts = _hosts(ctx, host)
     ports = [int(value) for value in values_of(ctx, port) if str(value).isdecimal()] if port is not None else []
     for contact in contacts(reg, ctx, table, aor):
-        uri = _hop(contact)
+        uri = _origin(contact)
         if uri is None:
             continue
         for number, wanted in enumerate(hosts):
             if uri.host.lower() == wanted and (not ports or _port(uri) == ports[min(number, len(ports) - 1)]):
                 return 1
     return -1
+
+
+def is_other(reg: Registrar, ctx: Ctx, table: str, host: Var) -> int:
+    """Say whether a contact of the message's AoR came from none of the addresses that a variable holds."""
+    hosts = _hosts(ctx, host)
+    origins = [_origin(contact) for contact in contacts(reg, ctx, table, None)]
+    return 1 if any(uri is None or uri.host.lower() not in hosts for uri in origins) else -1
+
+
+def is_known(reg: Registrar, ctx: Ctx, table: str, aor: str, call_id: str | None) -> int:
+    """Say whether an AoR has a contact; when a Call-ID is given, one that was registered with it."""
+    found = contacts(reg, ctx, table, aor) if aor else []
+    return 1 if any(call_id is None or contact.call_id == call_id for contact in found) else -1
+
+
+def _hosts(ctx: Ctx, host: Var) -> list[str]:
+    return [str(value).strip("[]").lower() for value in values_of(ctx, host)]
 
 
 def values_of(ctx: Ctx, var: Var) -> list[Any]:

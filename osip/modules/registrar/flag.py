@@ -75,6 +75,9 @@ class SaveFlags:
             setattr(self, name, True)
 
 
+PLAIN_SAVE: Final = SaveFlags()
+
+
 class LookupFlags:
     """How one `lookup` works; `agent` is the User-Agent filter."""
     __slots__ = LOOKUP

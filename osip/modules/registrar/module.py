@@ -6,15 +6,15 @@ from typing import Annotated
 from osip.api import (Ctx, Module, ModuleError, Parse, Static, Var, avp_or_none, function, gauge, needs, param,
                       stat)
 from osip.modules.registrar import binding, remote
-from osip.modules.registrar.flag import LookupFlags, SaveFlags, parse_lookup, parse_save, tell_inert
+from osip.modules.registrar.flag import PLAIN_SAVE, LookupFlags, SaveFlags, parse_lookup, parse_save, tell_inert
 from osip.modules.registrar.lookup import lookup
 from osip.modules.registrar.push import PushParams
 from osip.modules.registrar.rule import Rules, Tally
-from osip.modules.registrar.save import save
+from osip.modules.registrar.save import Saver, save
 
 Save = Annotated[SaveFlags, Parse(parse_save)]
 Lookup = Annotated[LookupFlags, Parse(parse_lookup)]
-PLAIN_SAVE, PLAIN_LOOKUP = SaveFlags(), LookupFlags()
+PLAIN_LOOKUP = LookupFlags()
 
 
 class Registrar(PushParams, Module):
@@ -76,6 +76,8 @@ class Registrar(PushParams, Module):
         self.tcp_flag = self.env.message_flags.bit(flag) if flag else 0
         self.open_push()
         self.rules = Rules(self)
+        if not self.waits:
+            self.save = Saver(self, self.rules).save
 
     @gauge("max_expires", shared=True)
     def shown_max_expires(self) -> int:
@@ -143,7 +145,7 @@ class Registrar(PushParams, Module):
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
-    @function(routes="QFRBL", aliases=("registered",), waits="waits")
+    @function(routes="QFRBL", waits="waits")
     def is_registered(self, ctx: Ctx, domain: Static, AOR: str | None = None) -> int:
         """Say whether an AoR (of a REGISTER its To, else From) has a contact."""
         return remote.with_aor(self, ctx, domain, AOR, lambda: 1 if binding.contacts(  # type: ignore[no-any-return]
@@ -162,3 +164,19 @@ class Registrar(PushParams, Module):
         """Say whether a contact of an AoR came from an address (and port) in the variables."""
         return remote.with_aor(self, ctx, domain, AOR, lambda: binding.is_ip(       # type: ignore[no-any-return]
             self, ctx, domain, AOR, IPvar, PORTvar))
+
+    @function(routes="QFRBL", waits="waits")
+    def registered(self, ctx: Ctx, domain: Static, AOR: str | None = None, callid: str | None = None) -> int:
+        """Say whether an AoR has a contact, or one with this Call-ID; old, and asks for the R-URI by itself.
+
+        A reply has no R-URI, so that -1 comes of it without an AoR (registrar of OpenSIPS up to 2.x, 1.4.4).
+        """
+        aor = AOR if AOR is not None else ctx.ruri or ""
+        return remote.with_aor(self, ctx, domain, aor, lambda: binding.is_known(    # type: ignore[no-any-return]
+            self, ctx, domain, aor, callid))
+
+    @function(routes="Q", waits="waits")
+    def is_other_contact(self, ctx: Ctx, domain: Static, IPs: Var) -> int:
+        """Say whether the AoR has a contact that came from none of these addresses; old: see is_ip_registered."""
+        return remote.with_aor(self, ctx, domain, None, lambda: binding.is_other(   # type: ignore[no-any-return]
+            self, ctx, domain, IPs))

@@ -1,9 +1,9 @@
 """Read what a REGISTER asks for (RFC 3261 section 10.2): at once where it is as plain as most are, else by value."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from osip.api import (H_ALLOW, H_PATH, H_USER_AGENT, Ctx, LocalSocket, NameAddr, parse_endpoint, parse_name_addr,
+from osip.api import (H_ALLOW, H_PATH, H_USER_AGENT, Ctx, LocalSocket, NameAddr, mypyc_attr, parse_endpoint, parse_name_addr,
                       plain_binding, split_commas, unescape_user, value_of)
 from osip.modules.registrar.address import Refusal, key_of, key_of_parts, key_of_uri, parse_any
 from osip.modules.registrar.flag import SaveFlags
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ALL_METHODS = 0xFFFFFFFF
 
 
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Asked:
     """What one Contact asks for, and what is done about it.
 
@@ -37,14 +38,22 @@ class Asked:
         self.expires = 0.0
 
 
+_NONE: Final[list[Asked]] = []          # never added to
+
+
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Draft:
-    """What all contacts of one REGISTER have in common; `asked` is what each asks for."""
-    __slots__ = ("key", "asked", "is_star", "call_id", "cseq", "agent", "path", "outbound", "received", "attr",
+    """What all contacts of one REGISTER have in common.
+
+    `only` is what the one Contact of a plain REGISTER asks for; of any other `asked` holds what each asks for.
+    """
+    __slots__ = ("key", "asked", "only", "is_star", "call_id", "cseq", "agent", "path", "outbound", "received", "attr",
                  "socket", "cflags", "flags", "memory")
 
     def __init__(self, ctx: Ctx, flags: SaveFlags, rules: Rules) -> None:
         self.key, self.call_id, self.cseq, self.agent, self.is_star = "", "", 0, "", False
-        self.asked: list[Asked] = []
+        self.asked: list[Asked] = _NONE
+        self.only: Asked | None = None
         self.path: str | None = None
         self.outbound: Outbound | None = None
         self.received: str | None = _newest(ctx, rules.received_avp)
@@ -72,7 +81,7 @@ def read(reg: Registrar, rules: Rules, ctx: Ctx, flags: SaveFlags, aor: str | No
                 asked.methods = rules.usrloc.method_mask(methods)
             asked.way = draft.received or received(ctx, False, "", None)
             asked.is_seen = True
-            draft.asked.append(asked)
+            draft.only = asked
             return draft
     _read_all(reg, ctx, flags, aor, contacts, draft)
     return draft
@@ -97,6 +106,7 @@ def _read_all(reg: Registrar, ctx: Ctx, flags: SaveFlags, aor: str | None, conta
         _take_received(reg, draft, draft.path)
     expires: int | None = msg.expires
     seconds = rules.default_expires if expires is None else expires
+    draft.asked = []
     methods = -1
     if H_ALLOW in msg.ids:
         methods = rules.usrloc.method_mask(",".join(msg.get_all(H_ALLOW)))

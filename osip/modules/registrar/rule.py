@@ -1,12 +1,12 @@
 """Keep the parameters that each REGISTER asks for where compiled code reads them at once."""
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from osip.api import Ctx, Env
+from osip.api import Env
 
 if TYPE_CHECKING:
+    from osip.modules.signaling.choice import Choice
     from osip.modules.usrloc.state import Domain
 
 _NUMBERS: Final = ("default_expires", "default_q", "case_sensitive", "min_expires", "max_expires", "disable_gruu",
@@ -28,9 +28,9 @@ class Rules:
     """The parameters of a registrar, and some of usrloc, as they stood when they were last read.
 
     That is at the start and after each reload. `tables` are usrloc's tables by name, `keeper` what carries them to a
-    store or None, `push` is None unless phones are woken, `tally` are the registrar's own counters.
+    store or None, `push` is None unless phones are woken, `tally` are the registrar's own counters, `choice` sends replies.
     """
-    __slots__ = ("reg", "usrloc", "env", "tables", "push", "keeper", "tally", "send_reply", *_NUMBERS, *_TEXTS,
+    __slots__ = ("reg", "usrloc", "env", "tables", "push", "keeper", "tally", "choice", *_NUMBERS, *_TEXTS,
                  *_OF_USRLOC)
     default_expires: int
     default_q: int
@@ -63,7 +63,7 @@ class Rules:
         self.push: Any = reg.push
         self.keeper: Any = None
         self.tally: Tally = reg.tally
-        self.send_reply: Callable[[Ctx, int, str], int] = reg.signaling.send_reply
+        self.choice: Choice = reg.signaling.choice
         self.read()
         self.env.on_reload.append(self.read)
 

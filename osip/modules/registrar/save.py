@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from osip.api import Ctx, NameAddr, ParseError, contact_line, parse_uri
 from osip.modules.registrar.address import Refusal
-from osip.modules.registrar.flag import SaveFlags
+from osip.modules.registrar.flag import PLAIN_SAVE, SaveFlags, tell_inert
 from osip.modules.registrar.flow import is_only_way
 from osip.modules.registrar.gruu import params, wanted
 from osip.modules.registrar.read import Asked, Draft, read, supports_path
@@ -27,14 +27,36 @@ def save(reg: Registrar, ctx: Ctx, table: str, flags: SaveFlags, aor: str | None
 
     `contacts`, unless None, take the place of those in the message.
     """
-    rules: Rules = reg.rules
+    return _save(reg, reg.rules, ctx, table, flags, aor, contacts)
+
+
+class Saver:
+    """The word `save` where no store must be asked before: scripts call it without a step in between."""
+    __slots__ = ("_reg", "_rules")
+
+    def __init__(self, reg: Registrar, rules: Rules) -> None:
+        self._reg, self._rules = reg, rules
+
+    def save(self, ctx: Ctx, table: str, flags: SaveFlags = PLAIN_SAVE, aor: str | None = None,
+             ownership_tag: str | None = None) -> int:
+        """Process the REGISTER and answer it; see the module's function."""
+        if ownership_tag:
+            tell_inert(self._reg, "ownership_tag")
+        return _save(self._reg, self._rules, ctx, table, flags, aor, None)
+
+
+def _save(reg: Registrar, rules: Rules, ctx: Ctx, table: str, flags: SaveFlags, aor: str | None,
+          contacts: list[NameAddr] | None) -> int:
     domain: Domain | None = rules.tables.get(table)
     if domain is None:
         domain = reg.usrloc.domain(table)
     touched: list[Contact] | None = None
+    one: Contact | None = None
     try:
         draft = read(reg, rules, ctx, flags, aor, contacts)
-        if draft.is_star:
+        if draft.only is not None:
+            one = _bind_one(rules, ctx, domain, draft, draft.only, flags)
+        elif draft.is_star:
             _clear(ctx, domain, draft.key)
         elif draft.asked:
             touched = _bind(rules, ctx, domain, draft, flags)
@@ -43,27 +65,26 @@ def save(reg: Registrar, ctx: Ctx, table: str, flags: SaveFlags, aor: str | None
     except ParseError as error:
         return _refuse(reg, ctx, flags, Refusal(400, f"Bad Request: {error.reason}"))
     rules.tally.accepted_regs += 1
-    if touched and (is_only_way(ctx) or ctx.flags & rules.tcp_flag
-                    or (draft.outbound is not None and draft.outbound.is_used)):
+    if one is not None:
+        if is_only_way(ctx) or ctx.flags & rules.tcp_flag:
+            _hold_connection(ctx, one.expires)
+    elif touched and (is_only_way(ctx) or ctx.flags & rules.tcp_flag
+                      or (draft.outbound is not None and draft.outbound.is_used)):
         _hold_connection(ctx, max([contact.expires for contact in touched]))
     if not flags.no_reply:
-        headers = _headers(reg, rules, ctx, domain, draft, touched, flags)
+        if draft.only is not None:
+            headers = _headers_of_one(reg, rules, ctx, domain, draft, one, flags)
+        else:
+            headers = _headers(reg, rules, ctx, domain, draft, touched, flags)
         keeper = rules.keeper
         # A store that is written at once comes before the answer; a phone that only asks need not wait.
-        if keeper is None or not (draft.asked or draft.is_star) or not keeper.after(_later(rules, ctx, headers)):
-            _answer(rules, ctx, 200, "OK", headers)
+        if keeper is None or not (draft.only is not None or draft.asked or draft.is_star) \
+                or not keeper.after(_later(rules, ctx, headers)):
+            rules.choice.answer(ctx, 200, "OK", headers)
     return 1
 
 
 # --- answering -----------------------------------------------------------------------------------------------------
-
-def _answer(rules: Rules, ctx: Ctx, code: int, reason: str, headers: bytes) -> None:
-    before = ctx.reply_edits
-    if headers:
-        ctx.reply_edits = [*(before or ()), headers]
-    rules.send_reply(ctx, code, reason)
-    ctx.reply_edits = before
-
 
 def _later(rules: Rules, ctx: Ctx, headers: bytes) -> Callable[[], None]:
     """Return what answers with 200, with the header lines that the script has added until now."""
@@ -71,7 +92,7 @@ def _later(rules: Rules, ctx: Ctx, headers: bytes) -> Callable[[], None]:
 
     def answer() -> None:
         ctx.reply_edits = edits
-        _answer(rules, ctx, 200, "OK", headers)
+        rules.choice.answer(ctx, 200, "OK", headers)
     return answer
 
 
@@ -92,7 +113,7 @@ def _refuse(reg: Registrar, ctx: Ctx, flags: SaveFlags, refusal: Refusal) -> int
         headers = refusal.headers
         if refusal.code >= 500 and reg.retry_after:
             headers += b"Retry-After: %d\r\n" % reg.retry_after
-        _answer(rules, ctx, refusal.code, refusal.reason, headers)
+        rules.choice.answer(ctx, refusal.code, refusal.reason, headers)
     return -1
 
 
@@ -114,6 +135,23 @@ def _headers(reg: Registrar, rules: Rules, ctx: Ctx, domain: Domain, draft: Draf
     if rules.push is not None:
         headers += rules.push.reply_lines(ctx.msg, touched or [])
     return headers
+
+
+def _headers_of_one(reg: Registrar, rules: Rules, ctx: Ctx, domain: Domain, draft: Draft, one: Contact | None,
+                    flags: SaveFlags) -> bytes:
+    """Return the header lines of the 200 to a plain REGISTER; `one` is the contact that it named, if that lives."""
+    now = rules.env.now
+    gruu_host = "" if rules.disable_gruu else wanted(reg, ctx)
+    if one is None:
+        contacts = [] if flags.only_request else domain.valid(draft.key, now)
+    elif flags.only_request:
+        contacts = [one]
+    else:
+        contacts = one.record.contacts
+        if len(contacts) == 1 and not gruu_host and one.q < 0 and not one.received and one.expires != 0.0:
+            return contact_line(one.uri, int(one.expires - now + 0.5))
+        contacts = one.record.valid(now)
+    return _lines(reg, rules, contacts, gruu_host)
 
 
 def _lines(reg: Registrar, rules: Rules, contacts: list[Contact], gruu_host: str) -> bytes:
@@ -182,6 +220,37 @@ def _bind(rules: Rules, ctx: Ctx, domain: Domain, draft: Draft, flags: SaveFlags
         if asked.expires == 0.0 and asked.known is not None:
             domain.delete(asked.known)
     return repeated + touched if repeated else touched
+
+
+def _bind_one(rules: Rules, ctx: Ctx, domain: Domain, draft: Draft, asked: Asked, flags: SaveFlags) -> Contact | None:
+    """Do for the one Contact of a plain REGISTER what `_bind` does; return its contact, None when it was removed."""
+    now = rules.env.now
+    record = domain.get(draft.key)
+    if record is not None and domain.forget_gone(record, now):
+        record = domain.get(draft.key)
+    known = _known(rules, record, asked, draft, flags)
+    if known is not None and _is_repeat(rules, known, draft):
+        return known
+    life = _life(rules, asked.seconds, flags)
+    if life == 0:
+        if known is not None:
+            domain.delete(known)
+        return None
+    _check(rules, asked, known)
+    asked.expires = now + life
+    if known is not None:
+        domain.renewed(known, _fill(rules, known, draft, asked))
+        if rules.mcontact_avp:
+            ctx.avp(rules.mcontact_avp).append(known.uri)
+        return known
+    dropped = _over_limit(rules, record, [asked], flags)
+    fresh = domain.blank()
+    _fill(rules, fresh, draft, asked)
+    domain.insert(draft.key, fresh)
+    # Last, so that an AoR whose contacts are all replaced never goes away in between.
+    for old in dropped:
+        domain.delete(old)
+    return fresh
 
 
 def _apply(rules: Rules, ctx: Ctx, domain: Domain, draft: Draft, plan: list[Asked]) -> list[Contact]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from osip.api import (DEFAULT_PORTS, H_ROUTE, Ctx, NameAddr, ParseError, Uri, has_plain_user, only_route, parse_name_addr, parse_uri,
-                      split_commas, value_place)
+                      split_commas, value_start)
 
 if TYPE_CHECKING:
     from osip.modules.rr.router import Router
@@ -15,7 +15,7 @@ def loose_route(rr: Router, ctx: Ctx) -> int:
     msg: Any = ctx.msg
     try:
         start, end, address, params = only_route(msg)
-        if start < 0 and not value_place(msg, H_ROUTE):
+        if start < 0 and value_start(msg, H_ROUTE) < 0:
             return -1
         uri: Uri | None = None                          # stays so where it cannot be what we recorded
         if ctx.target.uri is not None:

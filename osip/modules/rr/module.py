@@ -53,7 +53,7 @@ class Rr(Module):
         """Append `;name=value` to the Record-Route that was or will be added."""
         if not param:
             return -1
-        self.state(ctx).params.append(param if param[0] == ";" else ";" + param)
+        self.state(ctx).params += param if param[0] == ";" else ";" + param
         return 1
 
     # --- following -----------------------------------------------------------------------------------------------

@@ -20,9 +20,9 @@ class Router:
 
     `watchers` are called as (ctx, route parameters) when loose_route has consumed a Route of ours and set the next hop;
     `tails` as (ctx) when a Record-Route is written: they return more parameters for it (`;name=value`) or "". `own` says
-    of the `host[:port]` of Routes seen lately whether they are ours, `shown` how sockets stand in a Record-Route.
+    of the `host[:port]` of Routes seen lately whether they are ours, `shown` how sockets stand in a Record-Route, `starts` how most such lines begin.
     """
-    __slots__ = ("env", "recorded", "watchers", "tails", "own", "shown", "append_fromtag", "enable_double_rr",
+    __slots__ = ("env", "recorded", "watchers", "tails", "own", "shown", "starts", "append_fromtag", "enable_double_rr",
                  "add_username", "ignore_user", "complain")
     env: Env                # from `begin` on
 
@@ -32,6 +32,7 @@ class Router:
         self.tails: list[Any] = []
         self.own: dict[bytes, bool] = {}
         self.shown: dict[bytes, str] = {}
+        self.starts: dict[bytes, bytes] = {}
         self.append_fromtag = self.enable_double_rr = True
         self.add_username = False
         self.ignore_user: str | None = None
@@ -50,6 +51,7 @@ class Router:
         """Look anew at what is ours and how it is called: a reload may have changed it."""
         self.own.clear()
         self.shown.clear()
+        self.starts.clear()
 
     # --- recording -----------------------------------------------------------------------------------------------
 
@@ -74,7 +76,7 @@ class Router:
         state.done = True
         state.preset = preset
         if params:
-            state.params.append(params if params[0] == ";" else ";" + params)
+            state.params += params if params[0] == ";" else ";" + params
         ctx.edit.insert_hf(self.finish)
         return 1
 

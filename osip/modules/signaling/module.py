@@ -14,8 +14,9 @@ class Signaling(Module):
 
     def mod_init(self) -> None:
         """Let scripts and other modules call what chooses without a step in between."""
-        self.send_reply = Choice(self.tm.t_reply if self.tm is not None else None,
-                                 self.sl.sl_send_reply if self.sl is not None else None).send_reply
+        self.choice = Choice(self.tm.t_reply if self.tm is not None else None,
+                             self.sl.replies if self.sl is not None else None)
+        self.send_reply = self.choice.send_reply
 
     @function(routes="QEF")
     def send_reply(self, ctx: Ctx, code: int, reason: str) -> int:

@@ -1,12 +1,14 @@
 """Send replies without state and know the ACKs to them. Compiled, unlike the module that declares the functions."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from osip.api import M_ACK, Ctx, reply
+from osip.api import M_ACK, Ctx, Request, reply
 
 if TYPE_CHECKING:
     from osip.api import Env
+
+_REQUEST: Final[Any] = Request          # what nearly all are: one comparison tells
 
 
 class Replies:
@@ -27,12 +29,15 @@ class Replies:
         """Take over the environment and the parameters of the module."""
         self.env, self.enable_stats = module.env, bool(module.enable_stats)
 
-    def send_reply(self, ctx: Ctx, code: int, reason: str) -> int:
-        """Send a reply without keeping state; see the module's function."""
+    def send_reply(self, ctx: Ctx, code: int, reason: str, headers: bytes = b"") -> int:
+        """Send a reply without keeping state; see the module's function. `headers` are whole lines."""
         msg: Any = ctx.msg
-        if msg is None or not msg.is_request or msg.method_id == M_ACK or not 100 <= code <= 699:
+        kind: Any = type(msg)
+        if (kind is not _REQUEST and (msg is None or not msg.is_request)) or msg.method_id == M_ACK \
+                or not 100 <= code <= 699:
             return -1
-        headers = reply.contact_lines(ctx) if 300 <= code < 400 else b""
+        if 300 <= code < 400:
+            headers = reply.contact_lines(ctx) + headers
         sent = reply.send_stateless(ctx, code, reason, headers)
         if sent > 0:
             if code >= 200:

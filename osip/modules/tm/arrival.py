@@ -27,7 +27,7 @@ def echo(tm: Layer, key: str) -> bool:
         return False
     data, dest = found
     if data is not None and dest is not None:
-        tm.env.send(data, dest)
+        tm.env.hand(data, dest)
     return True
 
 

@@ -63,7 +63,7 @@ class Branch(Machine):
 
     def send(self, data: bytes) -> None:
         """Send the request."""
-        if not self.tm.env.send(data, self.dest):
+        if not self.tm.env.hand(data, self.dest):
             self.failed = True
 
     def send_ack(self, response: Response) -> None:
@@ -92,7 +92,9 @@ class Branch(Machine):
     def close(self) -> None:
         """Leave the table and cut every link."""
         if self.tx is not None and self.id:
-            self.tm.table.clients.pop(self.id, None)
+            clients = self.tm.table.clients
+            if self.id in clients:
+                del clients[self.id]
             if self.ack is not None and not self.reliable:
                 self.tm.echoes.add(self.id, self.ack, self.dest)
         self.state = TERMINATED
@@ -116,7 +118,7 @@ class Cancel(Machine):
     def send(self, data: bytes) -> None:
         """Send it where the INVITE went."""
         if self.branch is not None:
-            self.branch.tm.env.send(data, self.branch.dest)
+            self.branch.tm.env.hand(data, self.branch.dest)
 
     def tell(self, event: int, actions: int) -> None:
         """Count a retransmission; an unanswered CANCEL changes nothing, the INVITE has its own timer."""

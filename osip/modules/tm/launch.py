@@ -27,7 +27,7 @@ def launch(tm: Layer, branch: Branch, work: Ctx, dests: list[Dest]) -> bool:
     number = -1
     while (number := number + 1) < len(dests):
         dest = dests[number]
-        id = env.ids.branch() + loop
+        id = env.ids.branch(loop)
         data = forward.build(work, branch.target, dest, id)
         if headers:
             data = with_headers(data, headers)

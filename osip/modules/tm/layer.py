@@ -6,9 +6,9 @@ is read as C does. It takes over the parameters in `begin`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from osip.api import M_ACK, M_CANCEL, M_INVITE, Ctx, Dest
+from osip.api import M_ACK, M_CANCEL, M_INVITE, Ctx, Dest, Route
 from osip.modules.tm import answer, arrival, relay, response
 from osip.modules.tm.echo import Echoes
 from osip.modules.tm.launch import launch
@@ -19,6 +19,8 @@ from osip.modules.tm.transaction import Plan, RouteFn, Transaction
 if TYPE_CHECKING:
     from osip.api import Env, Timers
     from osip.modules.tm.branch import Branch
+
+BRANCH: Final = int(Route.BRANCH)
 
 
 class Counts:
@@ -70,7 +72,7 @@ class Layer:
     __slots__ = ("env", "timers", "plan", "table", "times", "echoes", "counts", "on_created", "fault", "filtered",
                  "minor_mask", "most_branches", "labels", "enable_stats", "auto_100trying", "timer_c",
                  "restart_fr_on_each_reply", "onreply_avp_mode", "disable_6xx_block", "local_reply_route", "rr",
-                 "complain")
+                 "complain", "late", "_program", "_routes")
 
     env: Env                # from `begin` on
     timers: Timers
@@ -89,6 +91,9 @@ class Layer:
         self.local_reply_route = ""
         self.rr: Any = None
         self.complain: Any = None
+        self.late: Any = None                   # the class Late, which needs this one
+        self._program: Any = None
+        self._routes: dict[str, dict[str, RouteFn]] = {}        # those of it that were asked for, by kind and name
 
     def begin(self, module: Any) -> None:
         """Take over the environment and the parameters of the module."""
@@ -117,14 +122,18 @@ class Layer:
 
     def t_relay(self, ctx: Ctx, flags: Any = None, proxy: Any = None) -> int:
         """Relay; see the module's function."""
-        mask, where = 0, None
-        for given in (flags, proxy):
-            if given is None:
-                continue
-            if given.__class__ is int:
-                mask |= given
+        mask = 0
+        where: Any = None
+        if flags is not None:
+            if flags.__class__ is int:
+                mask = flags
             else:
-                where = given
+                where = flags
+        if proxy is not None:
+            if proxy.__class__ is int:
+                mask |= proxy
+            else:
+                where = proxy
         return relay.relay(self, ctx, mask, where)
 
     def t_check_trans(self, ctx: Ctx) -> int:
@@ -160,6 +169,44 @@ class Layer:
             plan = ctx[self.plan] = Plan()
         return plan
 
+    def watch(self, ctx: Ctx, mask: int, watcher: Any) -> None:
+        """Call `watcher` for events of a transaction; see the module."""
+        armed = self.armed(ctx)
+        watchers: list[Any] | None = armed.watchers
+        if watchers is None:
+            armed.watchers = [(mask, watcher)]
+        else:
+            watchers.append((mask, watcher))
+
+    def t_on_failure(self, ctx: Ctx, failure_route: str) -> int:
+        """Arm a failure_route; "" disarms."""
+        route = self.route("failure_route", failure_route) if failure_route else None
+        if route is None and failure_route:
+            return -1
+        self.armed(ctx).on_failure = route
+        return 1
+
+    def t_on_branch(self, ctx: Ctx, branch_route: str) -> int:
+        """Arm a branch_route for the next t_relay; "" disarms."""
+        route = self.route("branch_route", branch_route) if branch_route else None
+        if route is None and branch_route:
+            return -1
+        self.armed(ctx).on_branch = route
+        return 1
+
+    def t_on_reply(self, ctx: Ctx, reply_route: str) -> int:
+        """Arm an onreply_route: for this branch in a branch_route, else for the transaction; "" disarms."""
+        route = self.route("onreply_route", reply_route) if reply_route else None
+        if route is None and reply_route:
+            return -1
+        armed = ctx.tx.branches[ctx.branch_index] if ctx.kind == BRANCH and ctx.tx is not None else self.armed(ctx)
+        known: Any = armed.on_reply
+        if known is not None and isinstance(known, self.late):
+            known.route = route
+        else:
+            armed.on_reply = route
+        return 1
+
     # --- for the files of this package --------------------------------------------------------------------------
 
     def next_label(self) -> int:
@@ -170,7 +217,17 @@ class Layer:
     def route(self, kind: str, name: str) -> RouteFn | None:
         """Return a named route of the present program."""
         program = self.env.program
-        return program.named(kind, name) if program is not None else None
+        if program is not self._program:
+            self._program, self._routes = program, {}
+        of_kind = self._routes.get(kind)
+        if of_kind is None:
+            of_kind = self._routes[kind] = {}
+        found = of_kind.get(name)
+        if found is None and program is not None:
+            found = program.named(kind, name)
+            if found is not None:                       # names of routes that are not there may have no end
+                of_kind[name] = found
+        return found
 
     def call(self, route: RouteFn, ctx: Ctx) -> Any:
         """Run a route; None when it is done, a coroutine to await when it has to wait."""
@@ -179,7 +236,7 @@ class Layer:
         except Exception as error:                      # as in dispatch: a broken route must not stop the call
             self.env.dispatch.failed(ctx, error)
             return None
-        if found.__class__ is int:
+        if type(found) is int:
             return None
         return self._guarded(found, ctx) if hasattr(found, "__await__") else None
 
@@ -195,7 +252,11 @@ class Layer:
         if waits is None:
             then()
         else:
-            self.env.spawn(_after(waits, then), "route")
+            self.go_on(waits, then)
+
+    def go_on(self, waits: Any, then: Callable[[], Any]) -> None:
+        """Call `then()` when a route is done waiting."""
+        self.env.spawn(_after(waits, then), "route")
 
     def launch(self, branch: Branch, work: Ctx, dests: list[Dest]) -> bool:
         """Send a branch; see launch.launch."""

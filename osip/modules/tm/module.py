@@ -19,7 +19,7 @@ from osip.modules.tm.mi import Management
 from osip.modules.tm.transaction import Plan, Transaction, Watcher
 from osip.modules.tm.variable import Variables
 
-REQUEST, BRANCH = int(Route.REQUEST), int(Route.BRANCH)
+REQUEST = int(Route.REQUEST)
 RelayArgument = Annotated[Any, Parse(relay.relay_argument)]
 _INJECT = {"cancel": "cancel", "c": "cancel", "last": "last", "l": "last"}
 InjectFlags = Annotated[frozenset[str], Parse(lambda text: inject_flags(text))]
@@ -101,12 +101,15 @@ class Tm(Variables, Management, Dumps, Module):
 
     def __init__(self) -> None:
         self.layer = layer = Layer(self.plan)
+        layer.late = Late
         self.counts = layer.counts
         super().__init__()
         self.table, self.times, self.echoes = layer.table, layer.times, layer.echoes
         self.on_created = layer.on_created
         # What the core and compiled scripts take from this object they then call without a step in between.
         self.on_response, self.t_relay, self.t_check_trans = layer.on_response, layer.t_relay, layer.t_check_trans
+        self.t_on_failure, self.t_on_reply, self.t_on_branch = layer.t_on_failure, layer.t_on_reply, layer.t_on_branch
+        self.watch = layer.watch        # type: ignore[method-assign]
 
     def mod_init(self) -> None:
         """Set the timers, the table and the way in which the core replies."""
@@ -181,10 +184,7 @@ class Tm(Variables, Management, Dumps, Module):
 
     def watch(self, ctx: Ctx, mask: int, watcher: Watcher) -> None:
         """Call `watcher` for events of the transaction of `ctx` (now or later made); see `transaction.ON_...`."""
-        armed = self.armed(ctx)
-        if armed.watchers is None:
-            armed.watchers = []
-        armed.watchers.append((mask, watcher))
+        self.layer.watch(ctx, mask, watcher)
 
     def after_reply(self, ctx: Ctx, work: Callable[[Ctx], Any]) -> None:
         """Call `work` with each response to the request of `ctx`, after its onreply_routes; it may have to be awaited."""
@@ -310,30 +310,17 @@ class Tm(Variables, Management, Dumps, Module):
     @function(routes="QFRBL")
     def t_on_failure(self, ctx: Ctx, failure_route: FailureRoute) -> int:
         """Arm a failure_route; "" disarms."""
-        return self._arm(ctx, "on_failure", "failure_route", failure_route)
+        return self.layer.t_on_failure(ctx, failure_route)
 
     @function(routes="QFRBL")
     def t_on_reply(self, ctx: Ctx, reply_route: ReplyRoute) -> int:
         """Arm an onreply_route: for this branch in a branch_route, else for the transaction."""
-        return self._arm(ctx, "on_reply", "onreply_route", reply_route)
+        return self.layer.t_on_reply(ctx, reply_route)
 
     @function(routes="QFRB")
     def t_on_branch(self, ctx: Ctx, branch_route: BranchRoute) -> int:
         """Arm a branch_route for the next t_relay."""
-        return self._arm(ctx, "on_branch", "branch_route", branch_route)
-
-    def _arm(self, ctx: Ctx, attr: str, kind: str, name: str) -> int:
-        route = self.layer.route(kind, name) if name else None
-        if name and route is None:
-            return -1
-        armed: Any = self.armed(ctx)
-        if attr == "on_reply" and ctx.kind == BRANCH and ctx.tx is not None:
-            armed = ctx.tx.branches[ctx.branch_index]
-        if attr == "on_reply" and isinstance(armed.on_reply, Late):
-            armed.on_reply.route = route
-        else:
-            setattr(armed, attr, route)
-        return 1
+        return self.layer.t_on_branch(ctx, branch_route)
 
     @function(routes="QFRBL")
     def t_is_set(self, ctx: Ctx, target: str) -> int:

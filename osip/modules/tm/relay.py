@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from osip.api import (H_ROUTE, M_ACK, M_CANCEL, M_INVITE, Ctx, Dest, Endpoint, OsipError, ParseError, Route, Target,
-                      bracket, forward, parse_endpoint, refusal, reply, value_place)
+                      bracket, forward, parse_endpoint, refusal, reply, value_start)
 from osip.modules.tm import cancel
 from osip.modules.tm.arrival import absorb, create, echo, take
 from osip.modules.tm.branch import Branch
@@ -167,7 +167,7 @@ def _send_copy(tm: Layer, ctx: Ctx, target: Target, dests: list[Dest]) -> int:
             return 1
         if forward.blocked(ctx, dest, data):
             filtered += 1
-        elif env.send(data, dest):
+        elif env.hand(data, dest):
             env.dispatch.fwd_requests += 1
             return 1
     return _why_unsent(dests, filtered)
@@ -221,11 +221,10 @@ def follow_route(tm: Layer, ctx: Ctx, proxy: Endpoint | None) -> None:
     target = ctx.target
     if tm.rr is None or proxy is not None or target.uri is not None or target.du is not None or ctx.targets:
         return
-    place = value_place(ctx.msg, H_ROUTE)
-    if not place:
+    start = value_start(ctx.msg, H_ROUTE)
+    if start < 0:
         return
     if ctx.edits is not None:
-        start: int = place[0]
         for edit in ctx.edits.items:
             if edit[0] <= start < edit[1]:
                 return
@@ -292,13 +291,8 @@ def _branch_ctx(tx: Transaction, ctx: Ctx, branch: Branch) -> Ctx:
 
 def _resolve_and_send(tm: Layer, branch: Branch, work: Ctx, proxy: Endpoint | None) -> int:
     """Find the addresses of a branch and send it: 1 sent, 0 a name must be asked for, below 0 a failure."""
-    target = branch.target
     try:
-        hop = target
-        if proxy is not None:
-            forward.clean(work, target)
-            hop = via_proxy(target, proxy)
-        dests = forward.next_hops(work, hop)
+        dests = forward.next_hops(work, _hop(branch, work, proxy))
         if dests is None:
             return 0
     except ParseError as error:
@@ -307,6 +301,15 @@ def _resolve_and_send(tm: Layer, branch: Branch, work: Ctx, proxy: Endpoint | No
     except OsipError:
         return UNRESOLVED
     return _launch_checked(tm, branch, work, dests)
+
+
+def _hop(branch: Branch, work: Ctx, proxy: Endpoint | None) -> Target:
+    """Return the target to look up for a branch: its own, or that of the proxy it is sent to."""
+    target = branch.target
+    if proxy is None:
+        return target
+    forward.clean(work, target)
+    return via_proxy(target, proxy)
 
 
 def _launch_checked(tm: Layer, branch: Branch, work: Ctx, dests: list[Dest]) -> int:
@@ -327,11 +330,7 @@ async def _start_later(tm: Layer, branch: Branch, work: Ctx, proxy: Endpoint | N
         if waits is not None:
             await waits
         if branch.state != TERMINATED and not work.dropped:
-            target = branch.target
-            hop = target
-            if proxy is not None:
-                forward.clean(work, target)
-                hop = via_proxy(target, proxy)
+            hop = _hop(branch, work, proxy)
             dests = forward.next_hops(work, hop) or await forward.next_hops_wait(work, hop)
             if branch.state != TERMINATED and tx.tm.table.servers.get(tx.key) is tx:
                 code = _launch_checked(tm, branch, work, dests)

@@ -92,31 +92,32 @@ def _step(tm: Layer, branch: Branch, event: int, status: int, msg: Response, ctx
 
 def _run_routes(tm: Layer, branch: Branch, ctx: Ctx, per_branch: RouteFn | None, per_tx: RouteFn | None) -> None:
     """Run the onreply routes of branch and transaction, then go on."""
-    tx: Any = branch.tx
+    tx: Transaction = branch.tx
     ctx.tx, ctx.branch_index, ctx.request, ctx.reply = tx, branch.index, tx.request, ctx.msg
     ctx.target, ctx.flags = branch.target, tx.flags
     ctx.reply_code = ctx.msg.status                     # type: ignore[union-attr]
     if tm.onreply_avp_mode:
         ctx.avps = tx.avps
     tx.waiting += 1
-    then = partial(_after_branch_route, tm, branch, ctx, per_tx)
-    if per_branch is None:
-        then()
+    waits: Any = tm.call(per_branch, ctx) if per_branch is not None else None
+    if waits is None:
+        _after_branch_route(tm, branch, ctx, per_tx)
     else:
-        tm.run(per_branch, ctx, then)
+        tm.go_on(waits, partial(_after_branch_route, tm, branch, ctx, per_tx))
 
 
 def _after_branch_route(tm: Layer, branch: Branch, ctx: Ctx, per_tx: RouteFn | None) -> None:
-    if per_tx is None:
+    waits: Any = tm.call(per_tx, ctx) if per_tx is not None else None
+    if waits is None:
         _after_routes(tm, branch, ctx)
     else:
-        tm.run(per_tx, ctx, partial(_after_routes, tm, branch, ctx))
+        tm.go_on(waits, partial(_after_routes, tm, branch, ctx))
 
 
 def _after_routes(tm: Layer, branch: Branch, ctx: Ctx) -> None:
-    tx = ctx.tx
+    tx: Transaction = ctx.tx
     tx.waiting -= 1
-    if tx.tm is None or branch.tx is None:              # the transaction ended while a route waited
+    if branch.tx is None:                               # the transaction ended while a route waited
         return
     tx.flags = ctx.flags
     if tm.onreply_avp_mode:
@@ -166,7 +167,7 @@ def _on_success(tm: Layer, tx: Transaction, ctx: Ctx, status: int) -> None:
     first = tx.status < 200
     if not tx.respond(status, data, False):
         if tx.method_id == M_INVITE:
-            tm.env.send(data, tx.dest)                          # a 2xx after a failure was sent: still passed
+            tm.env.hand(data, tx.dest)                          # a 2xx after a failure was sent: still passed
         return
     if first:
         tx.on_failure = None

@@ -175,7 +175,7 @@ class Transaction(Machine):
         env = self.tm.env
         if env.no_new_conn_reply:
             self.dest.only_reuse = bool(self.flags & env.no_new_conn_reply)
-        env.send(data, self.dest)
+        env.hand(data, self.dest)
 
     def respond(self, status: int, data: bytes, local: bool) -> bool:
         """Put a response through the machine; False when it can have no more."""

@@ -20,7 +20,7 @@ from osip.modules.usrloc.only import OnlyKeeper
 from osip.modules.usrloc.refresh import Refresher
 from osip.modules.usrloc.replica import Replica
 from osip.modules.usrloc.sql import SqlKeeper
-from osip.modules.usrloc.state import SYNC, Contact, Domain, Record, Watcher, method_mask, new_contact
+from osip.modules.usrloc.state import METHOD_BITS, SYNC, Contact, Domain, Record, Watcher, method_mask, new_contact
 
 CONTACT_EVENT = dict(domain=str, aor=str, uri=str, received=str, path=str, qval=str, user_agent=str, socket=str,
                      bflags=int, expires=int, callid=str, cseq=int, attr=str, latency=int, shtag=str)
@@ -170,7 +170,8 @@ class Usrloc(Module):
     @staticmethod
     def method_mask(text: str) -> int:
         """Return the mask for a comma list of methods."""
-        return method_mask(text.split(","))
+        known = METHOD_BITS.get(text)                   # one alone, as lookup asks
+        return method_mask(text.split(",")) if known is None else known
 
     def domain(self, name: str) -> Domain:
         """Return a location table, made on first use."""

@@ -9,7 +9,7 @@ import logging
 
 from osip.api import Ctx, Module, Value, pvar
 from osip.core.run.log import python_level
-from osip.core.run.logline import DirectLog
+from osip.core.run.outlet import DirectLog
 
 _LETTERS = {"A": -3, "C": -2, "E": -1, "W": 1, "N": 2, "I": 3, "D": 4}
 _COLOURS = {"x": 9, "s": 0, "r": 1, "g": 2, "y": 3, "b": 4, "p": 5, "c": 6, "w": 7}
@@ -46,6 +46,7 @@ class CoreLog(Module):
         logger = self.env.log.getChild("script")
         logger.setLevel(1)
         self._log = DirectLog(logger)
+        self._log.hold = self.env.hold
 
     # --- statements ----------------------------------------------------------------------------------------------
 
@@ -75,8 +76,9 @@ class CoreLog(Module):
         if size > self.env.config.xlog_buf_size:
             self.env.log.error("xlog line not written, %d bytes are more than xlog_buf_size", size)
             return -1
-        if self._log.is_enabled(python_level(level)):
-            self._log.write(python_level(level), text.rstrip("\r\n"), "xlog")
+        number = python_level(level)
+        if self._log.is_enabled(number):
+            self._log.write(number, text.rstrip("\r\n"), "xlog")
         return size or 1
 
     # --- variables -----------------------------------------------------------------------------------------------

@@ -5,14 +5,17 @@ variable means is told where it is declared, in the modules beside this one.
 """
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from osip.core.errors import ParseError
 from osip.core.exports.types import Value
 from osip.core.run.ctx import ONREPLY, Ctx
+from osip.core.sip.message import READER
 from osip.core.sip.names import H_USER_AGENT
 from osip.core.sip.params import unfold
 from osip.core.sip.uri import parse_uri
+
+_VALUE: Final[Any] = None if READER is None else READER.value
 
 
 def ruri(ctx: Ctx) -> Any:
@@ -172,6 +175,9 @@ def user_agent(ctx: Ctx) -> Value:
 def header(ctx: Ctx, number: int) -> str | None:
     """Return the first value of a header that has an id; None when it is absent."""
     msg: Any = ctx.msg
+    found: Any = None if _VALUE is None else _VALUE(msg, number)
+    if found is not None:
+        return None if found == () else found           # type: ignore[no-any-return]
     ids: bytes = msg.ids
     at = ids.find(number)
     if at < 0:

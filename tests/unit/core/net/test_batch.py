@@ -88,6 +88,8 @@ class Answerer:
         self.dest = dest
         self.sources: list[tuple[str, int]] = []
         self.unsent: list[bytes] = []
+        self.ends: list[int] = []           # datagrams that had left at the end of each batch
+        self.error: Exception | None = None
 
     def batch_start(self) -> None:
         pass
@@ -99,7 +101,9 @@ class Answerer:
         assert self.port.send(raw, self.dest)
 
     def batch_end(self) -> None:
-        pass
+        self.ends.append(self.port.sent)
+        if self.error is not None:
+            raise self.error
 
     def on_unsent(self, data: bytes, dest: Dest) -> None:
         self.unsent.append(data)
@@ -130,6 +134,19 @@ def test_replies_of_a_batch_leave_together_once_the_host_is_known(system: System
     assert (port.received, port.sent) == (4, 4)
     assert receiver.sources == [("192.0.2.9", 5001), ("192.0.2.9", 5000)] * 2 and len(port._sources) == 2
     assert port.send(message(9), PEER) and system.alone[-1] == message(9)      # no batch: at once
+
+
+def test_what_a_batch_puts_off_is_done_before_its_answers_leave(system: System) -> None:
+    receiver = Answerer()
+    port = port_of(system, receiver)
+    arrive(system, port, (0,))
+    port._most = 3
+    arrive(system, port, range(1, 6))
+    assert receiver.ends == [1, 1, 4] and port.sent == 6, "once in the middle, for three that leave there"
+    receiver.error = KeyError("the log is full")
+    with pytest.raises(KeyError):
+        arrive(system, port, (6,))
+    assert port.sent == 7, "what it cannot do costs no answers"
 
 
 def test_gathering_is_bounded(system: System, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from osip.core.net import connections
-from osip.core.net.connections import CLOSED, OPEN, Connection, Connections, StreamLimits
+from osip.core.net.connections import CLOSED, GATHERED, OPEN, Connection, Connections, StreamLimits
 from osip.core.net.endpoint import Dest, LocalSocket
 from osip.core.run.config import Config
 from osip.core.run.timers import Timers
 
 LOCAL = LocalSocket("tcp", "192.0.2.1", 5060)
 PEER = ("192.0.2.7", 40000)
+DEST = Dest("tcp", *PEER)
 
 
 def message(number: int = 1, via: str = "h;branch=z9hG4bK1", body: str = "") -> bytes:
@@ -84,6 +85,106 @@ def test_whole_messages_are_one_batch_with_one_source() -> None:
     source = bench.sources[0]
     assert (source.socket, source.host, source.port, source.conn) == (LOCAL, *PEER, conn.id)
     assert bench.sources[1] is source and conn.id & 255 == 3
+
+
+class Answering(Bench):
+    """A bench that answers each message twice, on the connection `to`."""
+    to: Connection
+
+    def receive(self, raw: bytes, source: Any) -> None:
+        super().receive(raw, source)
+        assert self.to.write(b"a", DEST) and self.to.write(b"b", DEST)
+        if b"CSeq: 7" in raw:
+            self.to.close()
+
+
+def writes(stream: Stream) -> list[bytes]:
+    """Note each write of a stream by itself."""
+    found: list[bytes] = []
+    stream.write = found.append                         # type: ignore[method-assign]
+    return found
+
+
+def test_what_a_batch_sends_leaves_together() -> None:
+    bench = Answering()
+    conn, stream = bench.accept()
+    bench.to, found = conn, writes(stream)
+    conn.data_received(message(1) + message(2))
+    assert found == [b"abab"] and conn.sent == 4
+    assert conn.write(b"c", DEST) and found == [b"abab", b"c"]          # outside of a batch at once
+
+
+def test_another_connection_gets_it_together_too() -> None:
+    bench = Answering()
+    conn, _ = bench.accept()
+    bench.to, stream = bench.accept(("10.9.9.9", 5))
+    found = writes(stream)
+    conn.data_received(message(1) + message(2))
+    assert found == [b"abab"]
+
+
+def test_nothing_overtakes_what_was_gathered() -> None:
+    bench = Answering()
+    conn, stream = bench.accept()
+    bench.to, found = conn, writes(stream)
+    conn.data_received(message(1) + b"\r\n\r\n" + message(2))
+    assert found == [b"ab", b"\r\n", b"ab"]
+
+
+def test_what_was_gathered_leaves_before_a_close() -> None:
+    bench = Answering()
+    conn, stream = bench.accept()
+    bench.to, found = conn, writes(stream)
+    conn.data_received(message(7))
+    assert found == [b"ab"] and stream.calls == ["close"]
+
+
+def test_what_was_gathered_counts_against_the_queue() -> None:
+    bench = Bench(queue=10)
+    conn, stream = bench.accept()
+    found = writes(stream)
+    assert bench.table.begin_batch() and not bench.table.begin_batch()
+    assert conn.write(b"x" * 6, DEST) and not conn.write(b"y" * 6, DEST) and not found
+    bench.table.end_batch()
+    assert found == [b"x" * 6] and bench.table.ready is None
+
+
+def test_a_connection_that_fails_costs_no_other_its_messages() -> None:
+    bench = Bench()
+    broken, stream = bench.accept()
+    fine, other = bench.accept(("10.9.9.9", 5))
+    found = writes(other)
+
+    def fail(data: bytes) -> None:
+        raise RuntimeError("the handler is closed")
+    stream.write = fail                                 # type: ignore[method-assign]
+    bench.table.begin_batch()
+    assert broken.write(b"x", DEST) and fine.write(b"y", DEST)
+    bench.table.end_batch()
+    assert found == [b"y"]
+
+
+def test_much_does_not_wait_for_the_end() -> None:
+    bench = Bench(queue=10 * GATHERED)
+    conn, stream = bench.accept()
+    found = writes(stream)
+    bench.table.begin_batch()
+    assert conn.write(b"x" * GATHERED, DEST) and found == [b"x" * GATHERED]
+    bench.table.end_batch()
+    assert found == [b"x" * GATHERED]
+
+
+def test_what_a_batch_puts_off_is_done_before_its_answers_leave() -> None:
+    bench = Answering(queue=10 * GATHERED)
+    bench.to, stream = bench.accept()
+    stream.write = lambda data: bench.calls.append(len(data))       # type: ignore[method-assign]
+    bench.to.data_received(message(1))
+    assert bench.calls == ["start", message(1), "end", 2]
+    bench.calls.clear()
+    bench.table.begin_batch()
+    bench.to.write(b"x" * GATHERED, DEST)
+    assert bench.calls == ["end", GATHERED, "start"], "much leaves in the middle"
+    bench.table.end_batch()
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 50])

@@ -46,6 +46,20 @@ async def test_publishing_reaches_all() -> None:
     assert buses[0].counts()["received"] >= 3 and buses[0].counts()["dropped"] == 0
 
 
+async def test_what_is_flushed_is_with_the_others_at_once() -> None:
+    one, other = mesh(2)
+    got: list[Any] = []
+    other.subscribe("t", got.append)
+    one.publish("t", 1)
+    one.flush()
+    one.flush()
+    other.links[0]._on_readable()                       # the loop has not had a turn
+    assert got == [1]
+    one.publish("t", 2)
+    await settle(one, other)
+    assert got == [1, 2]
+
+
 async def test_a_receiver_that_fails_costs_nobody(caplog: pytest.LogCaptureFixture) -> None:
     one, other = mesh(2)
     got: list[Any] = []

@@ -9,7 +9,9 @@ import re
 import pytest
 
 from osip.core.errors import OsipError
+from osip.core.net.endpoint import Dest, LocalSocket
 from osip.core.run.env import BLOCK, Env, FlagTable, Ids
+from osip.core.run.sender import Sender
 
 
 def test_flags_take_bits_in_order() -> None:
@@ -82,3 +84,26 @@ def test_a_call_id_of_our_own_is_ours() -> None:
     mine, other = Ids(b"\x01", 1, 3), Ids(b"\x02", 2, 3)
     made = [mine.call_id() for _ in range(20)]
     assert all(mine.owns(text) and not other.owns(text) for text in made) and Ids(b"\x03").owns("anything")
+
+
+class Net:
+    """Takes what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def send(self, data: bytes, dest: Dest) -> bool:
+        self.sent.append(data)
+        return True
+
+
+def test_hand_does_what_send_does() -> None:
+    env, net, dest = Env(), Net(), Dest("udp", "10.0.0.1", 5060, LocalSocket("udp", "10.0.0.9", 5060))
+    with pytest.raises(OsipError, match="has not started yet"):
+        env.hand(b"none", dest)
+    env.sender = sender = Sender(env, {"udp": net})
+    env.send = env.own_send = sender.send
+    assert env.hand(b"one", dest) and net.sent == [b"one"]
+    taken: list[bytes] = []
+    env.send = lambda data, where: not taken.append(data)       # as those do who look at all that leaves
+    assert env.hand(b"two", dest) and taken == [b"two"] and net.sent == [b"one"]

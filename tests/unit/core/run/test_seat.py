@@ -5,7 +5,6 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -83,14 +82,6 @@ class Play:
         self.line.send("leave")
         async with asyncio.timeout(5):
             await self.task
-
-
-@pytest.fixture(autouse=True)
-def own_signals() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)}
-    yield
-    for number, action in before.items():
-        signal.signal(number, action)
 
 
 async def test_orders(caplog: pytest.LogCaptureFixture) -> None:

@@ -73,3 +73,29 @@ def test_one_broken_sleeper_does_not_stop_the_wheel() -> None:
     timers.call_at(1.0, calls.append, 1)
     drive(timers, 2.0)
     assert calls == [1] and isinstance(errors[0], ZeroDivisionError)
+
+
+def test_much_is_woken_in_parts_in_its_order() -> None:
+    timers, calls = Timers(0.0), []
+    for number in range(5):
+        timers.call_at(1.0, calls.append, number)
+    timers.call_at(1.0 + TICK, calls.append, 5)
+    assert timers.run(2.0, 2) and calls == [0, 1] and timers.count == 4
+    timers.call_at(2.0, calls.append, 6)                # meanwhile: not before the next turn
+    timers.call_at(0.5, calls.append, 7)
+    assert timers.run(2.0, 4) and calls == [0, 1, 2, 3, 4, 5], "two are left, in turns that follow"
+    assert not timers.run(2.0 + TICK) and calls[6:] in ([6, 7], [7, 6]) and timers.count == 0
+
+
+def test_what_was_cancelled_or_moved_between_two_parts_is_not_woken() -> None:
+    timers, first, moved = Timers(0.0), Sleeper(1.0), Sleeper(1.0)
+    calls: list[int] = []
+    timers.watch(first)
+    cancelled = timers.call_at(1.0, calls.append, 1)
+    timers.watch(moved)
+    assert timers.run(1.1, 1) and len(first.woken) == 1
+    cancelled.cancel()
+    moved.wake = 3.0
+    assert not timers.run(1.1) and not calls and not moved.woken
+    drive(timers, 3.2)
+    assert len(moved.woken) == 1 and timers.count == 0

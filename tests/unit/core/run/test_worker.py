@@ -4,6 +4,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from osip.core.exports.registry import Registry
 from osip.core.net.endpoint import Dest, LocalSocket, Source
 from osip.core.run.config import Config
 from osip.core.run.program import TimerRoute
-from osip.core.run.worker import Worker, seconds
+from osip.core.run.worker import WOKEN, Worker, seconds
 
 UDP, TCP = LocalSocket("udp", "10.0.0.9", 5060), LocalSocket("tcp", "10.0.0.9", 5060)
 OTHER, SIX = LocalSocket("udp", "10.0.1.9", 5080, "edge.example.com", 5099), LocalSocket("udp", "2001:db8::9", 5060)
@@ -392,3 +393,33 @@ def test_sending_finds_a_socket() -> None:
     assert worker.send(b"1", Dest("udp", "2001:db8::2", 5060)) and proto.wire.sent[-1][1].socket is SIX
     assert worker.send(b"1", Dest("udp", "10.0.0.2", 5060, OTHER)) and proto.wire.sent[-1][1].socket is OTHER
     assert not worker.send(b"1", Dest("tcp", "10.0.0.2", 5060)), "no such transport"
+
+
+def test_other_workers_hear_before_the_answer_leaves() -> None:
+    worker, _, _ = make_worker(())
+    order: list[str] = []
+    worker.env.bus = SimpleNamespace(flush=lambda: order.append("bus"))     # type: ignore[assignment]
+    worker.batch_start()
+    worker.batch_end()
+    assert order == [], "a single worker has nobody to tell"
+    worker.env.workers = 2
+    worker.batch_start()
+    assert worker.env.hold.is_open
+    worker.batch_end()
+    assert order == ["bus"] and not worker.env.hold.is_open
+
+
+async def test_messages_have_their_turn_between_many_timers() -> None:
+    worker, _, _ = make_worker(())
+    worker.set_clock(time.monotonic() - 1)
+    calls: list[str] = []
+    for _ in range(2 * WOKEN):
+        worker.env.timers.call_at(worker.env.now, calls.append, "timer")
+    asyncio.get_running_loop().call_soon(calls.append, "message")
+    worker._tick()
+    try:
+        while worker.env.timers.count:
+            await asyncio.sleep(0)
+        assert calls.index("message") == WOKEN and len(calls) == 2 * WOKEN + 1
+    finally:
+        worker._ticker.cancel()                         # type: ignore[union-attr]

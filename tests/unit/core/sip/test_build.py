@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from osip.core.sip.build import build_ack, build_cancel, build_forward, build_forward_reply, build_reply, build_request
+from osip.core.sip.build import (
+    TAG_ENDING,
+    _build_answer,
+    build_ack,
+    build_answer,
+    build_cancel,
+    build_forward,
+    build_forward_reply,
+    build_reply,
+    build_request,
+)
 from osip.core.sip.edits import Edits
+from osip.core.sip.mark import mark_identity
 from osip.core.sip.message import Request, Response, check, parse
 
 INVITE = (
@@ -188,3 +199,17 @@ def test_request() -> None:
 def test_ack_wants_a_request() -> None:
     with pytest.raises(TypeError):
         build_cancel(build_reply(request(), 200, "OK"))
+
+
+@pytest.mark.parametrize(("via", "port", "is_built"), [
+    ("p1:5080;branch=z1", 5080, True), ("p1:5080;branch=z1", 5060, False), ("p1;branch=z1", 5060, False),
+    ("p1;branch=z1;rport", 5099, True), ("p1;branch=z1;rport=7", 5099, True), ("p1;branch=z1;rport;maddr=10.0.0.1", 5099, False),
+    ("p1:5080;MADDR", 5080, False), ("p1:5080;xmaddr=1", 5080, True), ('p1:5080;x="a;maddr=b"', 5080, True)])
+@pytest.mark.parametrize("status", [100, 200, 404])
+def test_an_answer_that_goes_back(via: str, port: int, is_built: bool, status: int) -> None:
+    req = request(INVITE.replace(b"p1;branch=z1;rport", via.encode()))
+    tag = mark_identity(req, "secret") + TAG_ENDING
+    wanted = build_reply(req, status, "Any", "" if status == 100 else tag, b"X-A: 1\r\n", b"b", b"srv", "192.0.2.1", port)
+    given = (req, status, "Any", "secret", TAG_ENDING, b"X-A: 1\r\n", b"b", b"srv", "192.0.2.1", port)
+    assert _build_answer(*given) == (wanted if is_built else None)
+    assert build_answer(*given) in (None, _build_answer(*given))

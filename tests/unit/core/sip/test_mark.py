@@ -1,11 +1,11 @@
 """Marks: what they are made of, and who shares one."""
 from __future__ import annotations
 
-from hashlib import md5
+from hashlib import blake2b, md5
 
 import pytest
 
-from osip.core.sip.mark import mark_copy, mark_identity, md5_hex
+from osip.core.sip.mark import mark_copy, mark_identity, md5_hex, seal
 from osip.core.sip.message import parse
 
 HEAD = (b"%b sip:b@c SIP/2.0\r\nVia: SIP/2.0/UDP %b\r\nFrom: <sip:a@b>;tag=a-1\r\nTo: <sip:b@c>%b\r\nCall-ID: x@y\r\n"
@@ -44,3 +44,11 @@ def test_a_bad_request_has_a_mark_of_its_bytes() -> None:
 def test_copies_share_a_mark(via: bytes, text: str) -> None:
     for method, to in ((b"INVITE", b""), (b"CANCEL", b""), (b"ACK", b";tag=b")):
         assert mark_copy(parse(made(method, via, to))) == md5_hex(text)         # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [0, 1, 26, 95, 96, 97, 400])
+def test_seal(size: int) -> None:
+    key, text = bytes(range(32)), "x" * size
+    assert seal(key, text) == blake2b(key + text.encode(), digest_size=16).hexdigest()
+    assert seal(key, text) != seal(key[::-1], text)
+    assert seal(key, text + "\xe9") == blake2b(key + (text + "\xe9").encode(), digest_size=16).hexdigest()

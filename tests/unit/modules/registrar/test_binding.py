@@ -69,7 +69,7 @@ def test_is_contact_registered_without_any_contact(office):
 
 @pytest.mark.parametrize(("ip", "port", "code"), [
     ("192.0.2.7", None, 1), ("192.0.2.7", 1024, 1), ("192.0.2.7", 5060, -1), ("10.0.0.1", None, -1),
-    ("10.1.1.1", 5060, 1), (None, None, -1)])
+    ("10.0.0.3", 5060, 1), ("10.1.1.1", None, -1), (None, None, -1)])
 def test_is_ip_registered(office, ip, port, code):
     ports = None if port is None else Holder(value=port)
     ctx = office.ctx(register())
@@ -82,6 +82,28 @@ def test_is_ip_registered_takes_all_values_of_an_avp(office):
     assert office.registrar.is_ip_registered(ctx, "location", AOR, Holder("$avp(ips)")) == 1
     ctx.avps["ips"] = ["9.9.9.9"]
     assert office.registrar.is_ip_registered(ctx, "location", AOR, Holder("$avp(ips)")) == -1
+
+
+@pytest.mark.parametrize(("raw", "aor", "call_id", "code"), [
+    (invite(), None, None, 1), (invite("sip:al@example.com"), None, None, -1), (invite(), "sip:al@example.com", None, -1),
+    (invite(), None, "two", 1), (invite(), None, "four", -1), (invite(), AOR, "three", 1), (register(), None, None, -1),
+    (b"SIP/2.0 200 OK\r\n" + register().partition(b"\r\n")[2], None, None, -1),
+    (b"SIP/2.0 200 OK\r\n" + register().partition(b"\r\n")[2], AOR, None, 1)])
+def test_registered_of_old_asks_for_the_request_uri(office, raw, aor, call_id, code):
+    assert office.registrar.registered(office.ctx(raw), "location", aor, call_id) == code
+
+
+@pytest.mark.parametrize(("ips", "code"), [
+    (["192.0.2.7", "10.0.0.2", "10.0.0.3"], -1), (["192.0.2.7", "10.0.0.2"], 1), ([], 1), (["9.9.9.9"], 1)])
+def test_is_other_contact(office, ips, code):
+    ctx = office.ctx(register())
+    ctx.avp("ips").extend(ips)
+    assert office.registrar.is_other_contact(ctx, "location", Holder("$avp(ips)")) == code
+
+
+def test_is_other_contact_of_nobody(office):
+    ctx = office.ctx(register(aor="sip:al@example.com"))
+    assert office.registrar.is_other_contact(ctx, "location", Holder("$avp(ips)")) == -1
 
 
 def test_expired_bindings_are_none(office):

@@ -68,7 +68,7 @@ def drafted(office, raw, flags=""):
 def test_a_plain_register_is_read_at_once():
     office = Office()
     draft = drafted(office, register(A, headers=PHONE))
-    assert draft.outbound is None and draft.agent == "Phone 1" and draft.asked[0].address is None
+    assert draft.outbound is None and draft.agent == "Phone 1" and draft.only is not None
 
 
 @pytest.mark.parametrize(("contacts", "flags"), [(A + ";q=0.5", ""), (A + ", <sip:b@h>", ""), (A, "path-off"), (A, "s"),

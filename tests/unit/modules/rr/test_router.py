@@ -37,11 +37,11 @@ def test_a_user_to_ignore() -> None:
 
 def test_a_branch_has_a_state_of_its_own() -> None:
     router, ctx = parts()
-    router.state(ctx).params.append(";a=1")
+    router.state(ctx).params += ";a=1"
     ctx.kind = BRANCH
     own = router.state(ctx)
-    own.params.append(";b=2")
-    assert router.state(ctx) is own and own.params == [";a=1", ";b=2"] and router.route_params(ctx) is None
+    own.params += ";b=2"
+    assert router.state(ctx) is own and own.params == ";a=1;b=2" and router.route_params(ctx) is None
 
 
 def test_a_reload_forgets_addresses() -> None:

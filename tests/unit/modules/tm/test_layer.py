@@ -64,3 +64,38 @@ def test_a_request_keeps_its_key() -> None:
     assert keys[0] == keys[2] == keys[3] != keys[1]
     assert tm.t_check_trans(one) == -1 and tm.t_newtran(one) == 1
     assert tm.t_check_trans(Ctx(worker.env, one.msg, source)) == 0
+
+
+class Routes:
+    """A program of some routes that counts what it is asked."""
+
+    def __init__(self, **routes: Any) -> None:
+        self.routes, self.asked = routes, 0
+
+    def named(self, kind: str, name: str) -> Any:
+        self.asked += 1
+        return self.routes.get(f"{kind}_{name}")
+
+
+def test_routes_are_armed_by_name_and_looked_up_once_in_a_program() -> None:
+    worker, _, _ = make_worker((Tm,))
+    tm: Any = worker.registry.instances["tm"]
+
+    def one(ctx: Ctx) -> int:
+        return 1
+
+    def other(ctx: Ctx) -> int:
+        return 1
+    words = {"failure_route": ("t_on_failure", "on_failure"), "onreply_route": ("t_on_reply", "on_reply"),
+             "branch_route": ("t_on_branch", "on_branch")}
+    for kind, (word, attr) in words.items():
+        arm = getattr(tm, word)
+        ctx = Ctx(worker.env, parse(message.request("INVITE")), Source(worker.env.sockets[0], "10.0.0.1", 5060))
+        worker.env.program = None
+        assert arm(ctx, "x") == -1
+        for route in (one, other):
+            worker.env.program = program = Routes(**{f"{kind}_x": route})       # type: ignore[assignment]
+            assert [arm(ctx, "x") for _ in range(3)] == [1, 1, 1]
+            assert getattr(tm.armed(ctx), attr) is route and program.asked == 1
+            assert arm(ctx, "y") == -1 and getattr(tm.armed(ctx), attr) is route
+        assert arm(ctx, "") == 1 and getattr(tm.armed(ctx), attr) is None

@@ -44,6 +44,8 @@ def test_all_of_a_message(raw: bytes, values: dict[str, Any]) -> None:
     ("from_uri", b"From: <bad uri>;tag=a", "bad uri"), ("from_user", b"From: <bad uri>;tag=a", None),
     ("from_domain", b"From: <bad uri>;tag=a", None), ("from_uri", b'From: "x', None), ("from_tag", b'From: "x', None),
     ("from_user", b'From: "x', None), ("from_tag", b"From: <sip:a@b>", None), ("from_uri", b"X: y", None),
+    ("user_agent", b"User-Agent: \t a b\t ", "a b"), ("user_agent", b"User-Agent: a\x00b", "a\x00b"),
+    ("user_agent", b"User-Agent: a\r\nUser-Agent: b", "a"), ("user_agent", b"User-Agent: \r\n \r\n", ""),
     ("user_agent", b"User-Agent:  a b \r\n c", "a b c"), ("user_agent", b"user-agent:", ""),
     ("user_agent", b"User-Agent: \xc3\xa4", "\xe4")])
 def test_unusual_lines(name: str, line: bytes, value: Any) -> None:
