@@ -10,8 +10,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Protocol
 
@@ -37,9 +39,18 @@ PORTS = range(7000, 10_000)
 """Below those that the system gives to whoever connects: a server that starts again finds its port free."""
 
 
+@cache
+def _ports() -> Iterator[int]:
+    """Go round the ports in an order that differs from run to run."""
+    return cycle(random.SystemRandom().sample(PORTS, len(PORTS)))
+
+
 def free_port() -> int:
-    """Find a port on 127.0.0.1 that nobody has, neither on UDP nor on TCP."""
-    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+    """Find a port on 127.0.0.1 that nobody has, neither on UDP nor on TCP.
+
+    Nobody has bound yet what was given before, so a port comes again only after all the others.
+    """
+    for port in islice(_ports(), len(PORTS)):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock, socket.socket() as stream:
             try:
                 sock.bind(("127.0.0.1", port))
