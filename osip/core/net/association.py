@@ -69,7 +69,7 @@ class SctpPort(UdpPort):
             return
         source = self._sources.get(address)
         if source is None:
-            source = self._new_source(address)
+            source = self._source_of(address)
         self.received += 1
         try:
             self._receiver.receive(raw, source)

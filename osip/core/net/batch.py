@@ -46,14 +46,17 @@ class BatchPort(UdpPort):
 
     def on_readable(self) -> None:
         """Hand over up to 64 datagrams; what one of them raises never costs the others."""
+        arrived = self._arrived()
+        if not arrived:
+            return
         receiver, gathering, sources = self._receiver, self._gathering, self._sources
         receive = receiver.receive
         last: Any = None                        # the address of the datagram before, whose source is known
         source: Source | None = None
-        receiver.batch_start()
+        receiver.batch_start()                  # after all has arrived: nothing counts as older than it is
         gathering.is_open = True
         try:
-            for raw, address in self._arrived():
+            for raw, address in arrived:
                 if len(raw) < SHORTEST:
                     self._on_short(raw)
                     continue

@@ -45,30 +45,37 @@ class UdpPort:
 
     def on_readable(self) -> None:
         """Hand over up to 64 datagrams; what one of them raises never costs the others."""
-        receiver, recvfrom, sources = self._receiver, self._recvfrom, self._sources
-        receiver.batch_start()
-        for _ in range(BATCH):
-            try:
-                raw, address = recvfrom(BIGGEST)
-            except BlockingIOError:
-                break
-            except OSError:                         # an ICMP error of something sent earlier
-                self.receive_errors += 1
-                continue
+        arrived = self._arrived()
+        if not arrived:
+            return
+        receiver, sources = self._receiver, self._sources
+        receiver.batch_start()                      # after all has arrived: nothing counts as older than it is
+        for raw, address in arrived:
             if len(raw) < SHORTEST:
                 self._on_short(raw)
                 continue
             source = sources.get(address)
             if source is None:
-                source = self._new_source(address)
+                source = self._source_of(address)
             self.received += 1
             try:
                 receiver.receive(raw, source)
             except Exception as error:
                 self.failures += 1
-                self._complain("receive_failed", "socket=%s source=%s:%d", self.local.text, address[0], address[1],
+                self._complain("receive_failed", "socket=%s source=%s:%d", self.local.text, source.host, source.port,
                                error=error)
         receiver.batch_end()
+
+    def _arrived(self) -> list[tuple[bytes, Any]]:
+        found = []
+        for _ in range(BATCH):
+            try:
+                found.append(self._recvfrom(BIGGEST))
+            except BlockingIOError:
+                break
+            except OSError:                         # an ICMP error of something sent earlier
+                self.receive_errors += 1
+        return found
 
     def _on_short(self, raw: bytes) -> None:
         if raw.strip(_SPACE):
@@ -76,7 +83,7 @@ class UdpPort:
         else:
             self.keepalives += 1
 
-    def _new_source(self, address: Any) -> Source:
+    def _source_of(self, address: Any) -> Source:
         if len(self._sources) >= CACHE:
             self._sources.clear()
         source = self._sources[address] = Source(self.local, address[0], address[1])

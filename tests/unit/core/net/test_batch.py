@@ -126,6 +126,16 @@ def arrive(system: System, port: BatchPort, numbers: Any) -> None:
     port.on_readable()
 
 
+def test_the_clock_is_read_when_the_whole_batch_has_arrived(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    receiver = Answerer()
+    unread: list[int] = []
+    monkeypatch.setattr(receiver, "batch_start", lambda: unread.append(len(system.arriving)))
+    port = port_of(system, receiver)
+    arrive(system, port, range(1, 5))
+    arrive(system, port, ())                            # woken up for nothing
+    assert unread == [0] and len(receiver.ends) == 1 and port.received == 4
+
+
 def test_replies_of_a_batch_leave_together_once_the_host_is_known(system: System) -> None:
     receiver = Answerer()
     port = port_of(system, receiver)

@@ -20,6 +20,16 @@ def test_batch_is_framed_and_bounded() -> None:
     assert receiver.calls[-2:] == [message(port_module.BATCH + 5), "end"]
 
 
+def test_the_clock_is_read_when_the_whole_batch_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+    wire, receiver = Wire([message(1), message(2)]), Receiver()
+    unread: list[int] = []
+    monkeypatch.setattr(receiver, "batch_start", lambda: unread.append(len(wire.arriving)))
+    port, loop = port_of(wire, receiver)
+    loop.readers[7]()
+    loop.readers[7]()                                   # woken up for nothing
+    assert unread == [0] and port.received == 2
+
+
 def test_an_exception_costs_one_message_only(caplog: pytest.LogCaptureFixture) -> None:
     wire = Wire([message(1), message(22), message(22), message(3)])
     receiver = Receiver(failing=b"CSeq: 22")
