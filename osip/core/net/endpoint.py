@@ -95,7 +95,7 @@ class CapturedSource(Source):
         self.sender = sender
 
 
-@mypyc_attr(free_list_len=1)
+@mypyc_attr(free_list_len=1, acyclic=True)
 class Dest:
     """Where a message goes: protocol, IP address and port, from which socket, on which connection (0 = any).
 

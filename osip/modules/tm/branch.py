@@ -92,9 +92,7 @@ class Branch(Machine):
     def close(self) -> None:
         """Leave the table and cut every link."""
         if self.tx is not None and self.id:
-            clients = self.tm.table.clients
-            if self.id in clients:
-                del clients[self.id]
+            self.tm.table.clients.pop(self.id, None)
             if self.ack is not None and not self.reliable:
                 self.tm.echoes.add(self.id, self.ack, self.dest)
         self.state = TERMINATED
