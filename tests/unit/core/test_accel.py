@@ -51,10 +51,32 @@ again = [str(number) for number in range(1_000_000)]
 assert sum(map(len, again)) == 5_888_890
 """
 
+SLOW = """
+from osip.core._accel import memory
+memory.use_huge_pages(%d)
+late = [str(number) for number in range(%d)]
+assert late[123_456] == "123456"
+print(memory.held(), memory.ordinary())
+"""
+
 
 @pytest.mark.skipif(accel.MEMORY is None, reason="the accelerator was not built, or OSIP_PURE=1")
 def test_objects_live_in_huge_pages_which_go_back() -> None:
     subprocess.run([sys.executable, "-c", HUGE], check=True)
+
+
+@pytest.mark.skipif(accel.MEMORY is None, reason="the accelerator was not built, or OSIP_PURE=1")
+def test_ordinary_pages_are_taken_where_huge_ones_come_slowly() -> None:
+    def blocks(slow: int, objects: int) -> tuple[int, int]:
+        done = subprocess.run([sys.executable, "-c", SLOW % (slow, objects)], check=True, capture_output=True, text=True)
+        held, ordinary = map(int, done.stdout.split())
+        return held, ordinary
+
+    held, ordinary = blocks(0, 1_000_000)               # each of them is called slow, and three are asked for
+    assert held - ordinary == 3 and ordinary > 10
+    held, ordinary = blocks(0, 4_000_000)               # another chance, which costs the block a huge page
+    assert held > 100 and held - ordinary == 3
+    assert blocks(10 ** 9, 1_000_000)[1] == 0           # no page takes longer than 17 minutes
 
 
 def test_the_version_says_which_is_active() -> None:
