@@ -45,3 +45,16 @@ def test_no_span_no_echo_and_there_is_a_bound(monkeypatch: pytest.MonkeyPatch) -
     for key in "abc":
         full.add(key, None, None)
     assert list(full.entries) == ["a", "b"]
+
+
+def test_a_generation_is_forgotten_in_parts() -> None:
+    timers = Timers()
+    echoes = Echoes(timers, 10.0)
+    for number in range(2 * echo.SWEPT + 5):
+        echoes.add(str(number), None, None)
+    left = []
+    while timers.count:
+        timers.run(timers.now + 0.1)
+        left.append(len(echoes.entries))
+    assert sorted(set(left)) == [0, 5, echo.SWEPT + 5, 2 * echo.SWEPT + 5]
+    assert left.index(0) - left.index(echo.SWEPT + 5) == 2, "one part in each tick"
