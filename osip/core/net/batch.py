@@ -14,7 +14,7 @@ import sys
 from typing import Any, Final
 
 from osip.core.net.endpoint import Dest, LocalSocket, Source
-from osip.core.net.port import BATCH, CACHE, SHORTEST, UdpPort
+from osip.core.net.port import BATCH, CACHE, UdpPort
 from osip.core.net.transport import Complaint, Receiver
 
 GATHERED = 32               # datagrams that wait for the end of a batch at most
@@ -49,29 +49,11 @@ class BatchPort(UdpPort):
         arrived = self._arrived()
         if not arrived:
             return
-        receiver, gathering, sources = self._receiver, self._gathering, self._sources
-        receive = receiver.receive
-        last: Any = None                        # the address of the datagram before, whose source is known
-        source: Source | None = None
-        receiver.batch_start()                  # after all has arrived: nothing counts as older than it is
+        receiver, gathering = self._receiver, self._gathering
+        receiver.batch_start()
         gathering.is_open = True
         try:
-            for raw, address in arrived:
-                if len(raw) < SHORTEST:
-                    self._on_short(raw)
-                    continue
-                if address is not last or source is None:
-                    source = sources.get(address)
-                    if source is None:
-                        source = self._source_of(address)
-                    last = address
-                self.received += 1
-                try:
-                    receive(raw, source)
-                except Exception as error:
-                    self.failures += 1
-                    self._complain("receive_failed", "socket=%s source=%s:%d", self.local.text, source.host,
-                                   source.port, error=error)
+            self._hand_over(arrived)
         finally:
             gathering.is_open = False
             try:

@@ -48,23 +48,31 @@ class UdpPort:
         arrived = self._arrived()
         if not arrived:
             return
+        self._receiver.batch_start()                # after all has arrived: nothing counts as older than it is
+        self._hand_over(arrived)
+        self._receiver.batch_end()
+
+    def _hand_over(self, arrived: list[tuple[bytes, Any]]) -> None:
         receiver, sources = self._receiver, self._sources
-        receiver.batch_start()                      # after all has arrived: nothing counts as older than it is
+        receive = receiver.receive
+        last: Any = None                            # the address of the datagram before, whose source is known
+        source: Source | None = None
         for raw, address in arrived:
             if len(raw) < SHORTEST:
                 self._on_short(raw)
                 continue
-            source = sources.get(address)
-            if source is None:
-                source = self._source_of(address)
+            if address is not last or source is None:
+                source = sources.get(address)
+                if source is None:
+                    source = self._source_of(address)
+                last = address
             self.received += 1
             try:
-                receiver.receive(raw, source)
+                receive(raw, source)
             except Exception as error:
                 self.failures += 1
                 self._complain("receive_failed", "socket=%s source=%s:%d", self.local.text, source.host, source.port,
                                error=error)
-        receiver.batch_end()
 
     def _arrived(self) -> list[tuple[bytes, Any]]:
         found = []

@@ -266,10 +266,9 @@ class Transaction(Machine):
         """Leave the table now and cut every link, so that reference counting frees all of it."""
         self.state = TERMINATED
         self.wake = NEVER
-        servers = self.tm.table.servers
-        held = servers.pop(self.key, None)
-        if held is not None and held is not self:
-            servers[self.key] = held            # another one has come to this key
+        table = self.tm.table
+        if table.servers.get(self.key) is self:
+            del table.servers[self.key]
         for branch in self.branches:
             branch.close()
         if self.watchers is not None:
